@@ -1,0 +1,86 @@
+// Turns the generated notation (generated/shapes.ts) into schemas, each on first use.
+import {
+  type Emit,
+  type Field,
+  type ListSchema,
+  ObjectSchema,
+  type ScalarType,
+  type Schema,
+  scalar,
+} from '../machinery/index.ts';
+import { shapes } from './generated/shapes.ts';
+
+const made = new Map<string, ObjectSchema>();
+
+/** The schema of a shape by its short name, e.g. `apps.v1.Deployment`. Throws when there is none of that name. */
+export function shape(name: string): ObjectSchema {
+  let schema = made.get(name);
+  if (schema === undefined) {
+    const fields = shapes[name];
+    if (fields === undefined) throw new Error(`no shape ${name} in generated/shapes.ts`);
+    schema = new ObjectSchema(
+      name,
+      () => new Map(Object.entries(fields).map(([key, notation]) => [key, parseField(key, notation)])),
+    );
+    made.set(name, schema);
+  }
+  return schema;
+}
+
+const scalars = new Map<string, Schema>(
+  (
+    [
+      'string',
+      'int32',
+      'int64',
+      'double',
+      'bool',
+      'bytes',
+      'quantity',
+      'time',
+      'microTime',
+      'intOrString',
+      'any',
+    ] satisfies ScalarType[]
+  ).map((type) => [type, scalar(type)]),
+);
+
+function parseField(name: string, notation: string): Field {
+  const [type, ...words] = notation.split(' ') as [string, ...string[]];
+  let required = false;
+  let emit: Emit = 'nonzero';
+  let atomic = false;
+  let listType: ListSchema['listType'] = 'atomic';
+  let mapKeys: readonly string[] = [];
+  let patchStrategy: readonly string[] = [];
+  let mergeKey: string | undefined;
+  for (const word of words) {
+    const [flag, value = ''] = word.split('=') as [string, string?];
+    if (flag === 'required') required = true;
+    else if (flag === 'present' || flag === 'always') emit = flag;
+    else if (flag === 'atomic') atomic = true;
+    else if (flag === 'set') listType = 'set';
+    else if (flag === 'map') {
+      listType = 'map';
+      mapKeys = value.split(',');
+    } else if (flag === 'strategy') patchStrategy = value.split(',');
+    else if (flag === 'key') mergeKey = value;
+    else throw new Error(`shape field ${name}: unknown word ${word}`);
+  }
+  return {
+    name,
+    schema: parseType(type, listType, mapKeys),
+    required,
+    emit,
+    atomic,
+    patchStrategy,
+    mergeKey,
+  };
+}
+
+function parseType(type: string, listType: ListSchema['listType'], mapKeys: readonly string[]): Schema {
+  if (type.startsWith('[]'))
+    return { type: 'list', items: parseType(type.slice(2), 'atomic', []), listType, mapKeys };
+  if (type.startsWith('{}')) return { type: 'map', values: parseType(type.slice(2), 'atomic', []) };
+  return scalars.get(type) ?? shape(type);
+}

@@ -1,0 +1,2 @@
+export { type Client, createClient, type ResourceClient } from './client.ts';
+export * from './transport.ts';

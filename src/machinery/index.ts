@@ -1,0 +1,26 @@
+export {
+  type Column,
+  defineKind,
+  type HookContext,
+  type KindDef,
+  type KindInput,
+  type ObjectOf,
+  type ScalePaths,
+  type Scope,
+  storageKey,
+  type Verb,
+} from './kind/kind.ts';
+export * from './meta/object-meta.ts';
+export {
+  type Emit,
+  type Field,
+  field,
+  type ListSchema,
+  type MapSchema,
+  ObjectSchema,
+  type ScalarSchema,
+  type ScalarType,
+  type Schema,
+  scalar,
+} from './schema/schema.ts';
+export * from './status/index.ts';

@@ -1,0 +1,163 @@
+// A kind, declared once. Routes, discovery, OpenAPI, tables, storage keys, the typed client and the contract tests
+// all follow from this record. Built-in kinds are listed in api/kinds.ts; custom resources make the same record.
+import type { DraftMeta, KubeObject } from '../meta/object-meta.ts';
+import type { ObjectSchema } from '../schema/schema.ts';
+import type { Causes } from '../status/causes.ts';
+
+export type Scope = 'Namespaced' | 'Cluster';
+export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection';
+
+/** A cell of `kubectl get`. `cell` must not throw on half-filled objects. */
+export interface Column<T> {
+  readonly name: string;
+  readonly type: 'string' | 'integer' | 'number' | 'boolean' | 'date';
+  readonly format?: string;
+  readonly description?: string;
+  /** 0 is always shown; 1 only with `-o wide`. */
+  readonly priority?: 0 | 1;
+  cell(object: T, now: { nowMs: number }): string | number | boolean | null;
+}
+
+/** Where the scale subresource reads and writes. Paths are dotted field names. */
+export interface ScalePaths {
+  readonly replicas: string;
+  readonly statusReplicas: string;
+  /** A path to a LabelSelector object, or to a plain label map. */
+  readonly selector: string;
+}
+
+/** What a hook may know besides the objects. */
+export interface HookContext {
+  readonly nowMs: number;
+}
+
+export interface KindDef<T extends KubeObject = KubeObject> {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly plural: string;
+  readonly singular: string;
+  readonly listKind: string;
+  readonly shortNames: readonly string[];
+  readonly categories: readonly string[];
+  readonly scope: Scope;
+  readonly schema: ObjectSchema;
+  /** `apps/v1`, or `v1` in the core group. */
+  readonly apiVersion: string;
+  /** Every key of this kind in the store starts with it: `/apps/deployments/`. Kinds that share it are the same objects. */
+  readonly storagePrefix: string;
+  readonly verbs: readonly Verb[];
+  readonly subresources: {
+    readonly status: boolean;
+    readonly scale: ScalePaths | undefined;
+  };
+  readonly columns: readonly Column<T>[];
+  /** Field selectors besides metadata.name and metadata.namespace. */
+  readonly selectableFields: Readonly<Record<string, (object: T) => string>>;
+  /** Informer indexes every client of the kind may rely on. */
+  readonly indexes: Readonly<Record<string, (object: T) => readonly string[]>>;
+  /** Fields under which a write is desired state: a change there raises metadata.generation. Usually `['spec']`; [] = no generation. */
+  readonly generationFields: readonly (keyof T & string)[];
+  /** A name must be this; the default is a DNS subdomain. */
+  readonly nameRule: (name: string, prefix: boolean) => readonly string[];
+  /** Fills in what the author left out. Runs on every decoded object, also on stored ones; must be idempotent. Mutates. */
+  readonly defaults: ((object: T) => void) | null;
+  /** After defaulting, before validation of a create: set or clear what authors may not choose. Mutates. Status is already cleared. */
+  readonly prepareCreate: ((object: T, context: HookContext) => void) | null;
+  /** The same for an update of the main resource. Status is already carried over from `old`. */
+  readonly prepareUpdate: ((object: T, old: T, context: HookContext) => void) | null;
+  /** Rules the schema cannot say. `old` is undefined on create. Pure. */
+  readonly validate: ((object: T, old: T | undefined, causes: Causes) => void) | null;
+  /** Rules for an update through the status subresource. Pure. */
+  readonly validateStatus: ((object: T, old: T, causes: Causes) => void) | null;
+  /** Warnings for the author (Warning headers). Pure. */
+  readonly warn: ((object: T, old: T | undefined) => readonly string[]) | null;
+  /**
+   * How long a delete waits for the object to end by itself, in seconds; 0 deletes at once. Null = kind has no graceful
+   * deletion. Only pods have one today. `requested` is what the caller asked for, undefined = nothing.
+   */
+  readonly gracePeriodSeconds: ((object: T, requested: number | undefined) => number) | null;
+}
+
+/** What a kind's file writes; everything else has the usual value. */
+export interface KindInput<T extends KubeObject> {
+  group: string;
+  version: string;
+  kind: string;
+  plural: string;
+  scope: Scope;
+  schema: ObjectSchema;
+  singular?: string;
+  shortNames?: readonly string[];
+  categories?: readonly string[];
+  verbs?: readonly Verb[];
+  /** Only when another kind owns the stored objects (events.k8s.io and core events are the same objects). */
+  storagePrefix?: string;
+  subresources?: { status?: boolean; scale?: ScalePaths };
+  columns?: readonly Column<T>[];
+  selectableFields?: Readonly<Record<string, (object: T) => string>>;
+  indexes?: Readonly<Record<string, (object: T) => readonly string[]>>;
+  generationFields?: readonly (keyof T & string)[];
+  nameRule?: (name: string, prefix: boolean) => readonly string[];
+  defaults?: (object: T) => void;
+  prepareCreate?: (object: T, context: HookContext) => void;
+  prepareUpdate?: (object: T, old: T, context: HookContext) => void;
+  validate?: (object: T, old: T | undefined, causes: Causes) => void;
+  validateStatus?: (object: T, old: T, causes: Causes) => void;
+  warn?: (object: T, old: T | undefined) => readonly string[];
+  gracePeriodSeconds?: (object: T, requested: number | undefined) => number;
+}
+
+export type ObjectOf<K> = K extends KindDef<infer T> ? T : never;
+
+const everyVerb: readonly Verb[] = [
+  'create',
+  'delete',
+  'deletecollection',
+  'get',
+  'list',
+  'patch',
+  'update',
+  'watch',
+];
+
+export function defineKind<T extends KubeObject>(
+  input: KindInput<T>,
+  subdomain: KindDef['nameRule'],
+): KindDef<T> {
+  return {
+    group: input.group,
+    version: input.version,
+    kind: input.kind,
+    plural: input.plural,
+    singular: input.singular ?? input.kind.toLowerCase(),
+    listKind: `${input.kind}List`,
+    shortNames: input.shortNames ?? [],
+    categories: input.categories ?? [],
+    scope: input.scope,
+    schema: input.schema,
+    apiVersion: input.group === '' ? input.version : `${input.group}/${input.version}`,
+    storagePrefix: input.storagePrefix ?? `/${input.group === '' ? 'core' : input.group}/${input.plural}/`,
+    verbs: input.verbs ?? everyVerb,
+    subresources: { status: input.subresources?.status ?? false, scale: input.subresources?.scale },
+    columns: input.columns ?? [],
+    selectableFields: input.selectableFields ?? {},
+    indexes: input.indexes ?? {},
+    generationFields: input.generationFields ?? [],
+    nameRule: input.nameRule ?? subdomain,
+    defaults: input.defaults ?? null,
+    prepareCreate: input.prepareCreate ?? null,
+    prepareUpdate: input.prepareUpdate ?? null,
+    validate: input.validate ?? null,
+    validateStatus: input.validateStatus ?? null,
+    warn: input.warn ?? null,
+    gracePeriodSeconds: input.gracePeriodSeconds ?? null,
+  };
+}
+
+/** The store's key of an object: prefix, then namespace if the kind has one, then name. */
+export function storageKey(kind: Pick<KindDef, 'storagePrefix' | 'scope'>, meta: DraftMeta): string {
+  return kind.scope === 'Namespaced'
+    ? `${kind.storagePrefix}${meta.namespace}/${meta.name}`
+    : `${kind.storagePrefix}${meta.name}`;
+}

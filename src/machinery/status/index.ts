@@ -1,0 +1,2 @@
+export { at, Causes } from './causes.ts';
+export * from './status-error.ts';

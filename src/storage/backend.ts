@@ -1,0 +1,77 @@
+// The one seam for storage. A backend keeps records and the order of their changes, nothing else: history, paging,
+// selectors and fan-out live above it, once (store.ts). contract.ts is the suite that every backend passes.
+
+/** A stored record. `revision` is that of its last change; revisions start at 1 and are never used twice. */
+export interface StoredRecord {
+  readonly key: string;
+  readonly value: Buffer;
+  readonly revision: number;
+}
+
+/** One committed change. */
+export interface Change {
+  readonly key: string;
+  /** undefined = deleted */
+  readonly value: Buffer | undefined;
+  readonly revision: number;
+}
+
+export interface Write {
+  readonly key: string;
+  /** undefined = delete */
+  readonly value: Buffer | undefined;
+  /** The revision the key must still have; 0 = it must not exist. */
+  readonly expect: number;
+  /** The record disappears, as a change of its own, this long after the write. 0 = never. */
+  readonly ttlSeconds: number;
+}
+
+export type WriteResult =
+  | { readonly ok: true; readonly revision: number }
+  /** Somebody else was first. `current` undefined = the key does not exist. */
+  | { readonly ok: false; readonly current: StoredRecord | undefined };
+
+/** The changes after the asked revision are gone: load again. */
+export class Compacted extends Error {
+  readonly compactedRevision: number;
+  constructor(compactedRevision: number) {
+    super(`revisions up to ${compactedRevision} are compacted`);
+    this.name = 'Compacted';
+    this.compactedRevision = compactedRevision;
+  }
+}
+
+/** The backend cannot take writes now (disk full, quorum lost). `retryable` = the same call may succeed later. */
+export class BackendUnavailable extends Error {
+  readonly retryable: boolean;
+  constructor(message: string, options: { retryable: boolean; cause?: unknown }) {
+    super(message, { cause: options.cause });
+    this.name = 'BackendUnavailable';
+    this.retryable = options.retryable;
+  }
+}
+
+export interface Backend {
+  /** Every live record, in key order, at one revision. Called before `follow`, and again after Compacted. */
+  load(onRecord: (record: StoredRecord) => void): Promise<{ revision: number }>;
+  /**
+   * Every change after `revision`, in order of revision, whole commits at a time. `onChanges` is synchronous and must not
+   * throw. Resolves when the signal aborts; rejects with Compacted when changes after `revision` are gone.
+   * A change reaches `onChanges` before the `write` that made it resolves, when both are on this process's backend.
+   */
+  follow(
+    revision: number,
+    onChanges: (changes: readonly Change[]) => void,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /**
+   * Compare and set. Resolves when durable (fsync, or quorum). A lost compare is a value, not an error. A rejection
+   * (BackendUnavailable) means the outcome is unknown: the caller must read again. Concurrent writes may share a commit.
+   */
+  write(write: Write): Promise<WriteResult>;
+  /** The newest committed revision; a read of state at or after it is linearizable. */
+  currentRevision(): Promise<number>;
+  /** Forgets changes up to `revision`, live records excepted. */
+  compact(revision: number): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,84 @@
+// What the API server sees of storage: every live record in memory as the bytes that go over the wire, the recent history,
+// and watches. One implementation (revision-store.ts) over any Backend.
+
+/**
+ * One version of one record. HOT: list, get and watch hand out `wire` as it is.
+ * `wire` is the stored value with the revision spliced in as the first member of metadata:
+ * `{"kind":"Pod","apiVersion":"v1","metadata":{"resourceVersion":"42",…`.
+ */
+export class Entry {
+  readonly key: string;
+  readonly wire: Buffer;
+  readonly revision: number;
+  /** The decoded, frozen object; null until somebody needs it. Filled in and read by the API server only. */
+  object: unknown;
+  /** Slots for what the API server derives once per version (a Table row, a watch frame); null until needed. */
+  derived: unknown;
+
+  constructor(key: string, wire: Buffer, revision: number) {
+    this.key = key;
+    this.wire = wire;
+    this.revision = revision;
+    this.object = null;
+    this.derived = null;
+  }
+}
+
+/** One change as watchers see it. For a deletion `entry` is the last state, carrying the revision of the deletion. */
+export interface StoreEvent {
+  readonly type: 'put' | 'delete';
+  readonly entry: Entry;
+  /** The state before; undefined = created. */
+  readonly previous: Entry | undefined;
+}
+
+export interface StoreWatcher {
+  /** Events in order of revision, as many as there are. Synchronous; must not throw. */
+  onEvents(events: readonly StoreEvent[]): void;
+  /** The watcher cannot be continued from where it is (history compacted after a reload). Called at most once, then nothing more. */
+  onLost(): void;
+}
+
+export type CommitResult =
+  | { readonly ok: true; readonly entry: Entry | undefined }
+  /** Somebody else was first; `current` is what is there now. */
+  | { readonly ok: false; readonly current: Entry | undefined };
+
+export interface Store {
+  /** The revision that reads see now. Never goes back. */
+  readonly revision: number;
+  /** The oldest revision from which a watch or a paged list can still continue. */
+  readonly oldestRevision: number;
+  get(key: string): Entry | undefined;
+  /** Every entry under `prefix`, in key order (byte order of UTF-8), as of now. The array is shared: do not change it. */
+  list(prefix: string): readonly Entry[];
+  /**
+   * The entries under `prefix` as they were at `revision` (for pages after the first). Throws Compacted when older than
+   * oldestRevision.
+   */
+  listAt(prefix: string, revision: number): readonly Entry[];
+  count(prefix: string): number;
+  /** Resolves once reads see at least `revision`. Rejects when the signal aborts. */
+  waitFor(revision: number, signal?: AbortSignal): Promise<void>;
+  /** Learns the newest revision of the backend and waits for it: after this, reads are linearizable. */
+  catchUp(): Promise<void>;
+  /**
+   * Compare and set; resolves when durable and visible to reads and watches here. `value` lacks the resourceVersion;
+   * undefined deletes. `expect` 0 = must not exist. `object`, if given, becomes `entry.object` of the new version.
+   */
+  commit(write: {
+    key: string;
+    value: Buffer | undefined;
+    expect: number;
+    ttlSeconds?: number;
+    /** Called with the revision once it is known, before anybody sees the entry. */
+    object?: (revision: number) => unknown;
+  }): Promise<CommitResult>;
+  /**
+   * Delivers every change under `prefix` with a revision above `after`, starting with those already in history (synchronously,
+   * before returning). Throws Compacted when they are gone. Returns the function that ends the watch.
+   */
+  watch(prefix: string, after: number, watcher: StoreWatcher): () => void;
+  compact(revision: number): Promise<void>;
+  close(): Promise<void>;
+}

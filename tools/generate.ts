@@ -1,0 +1,247 @@
+// Generates src/api/generated from two files of facts: the public OpenAPI description of Kubernetes (names, types, required,
+// list types, merge keys) and tools/facts/field-emission.json (which fields are pointers or always written in Kubernetes' own
+// types, as their JSON tags say). Only facts are taken, no prose. The output is committed; run `npm run generate -- OPENAPI.json`
+// after changing this file or the facts.
+import { readFileSync, writeFileSync } from 'node:fs';
+
+interface OpenApiField {
+  type?: string;
+  format?: string;
+  $ref?: string;
+  items?: OpenApiField;
+  additionalProperties?: OpenApiField;
+  'x-kubernetes-list-type'?: string;
+  'x-kubernetes-list-map-keys'?: string[];
+  'x-kubernetes-map-type'?: string;
+  'x-kubernetes-patch-strategy'?: string;
+  'x-kubernetes-patch-merge-key'?: string;
+}
+interface Definition extends OpenApiField {
+  properties?: Record<string, OpenApiField>;
+  required?: string[];
+  'x-kubernetes-group-version-kind'?: { group: string; version: string; kind: string }[];
+}
+
+const groupVersions = [
+  'meta.v1',
+  'core.v1',
+  'apps.v1',
+  'batch.v1',
+  'autoscaling.v1',
+  'autoscaling.v2',
+  'networking.v1',
+  'policy.v1',
+  'rbac.v1',
+  'storage.v1',
+  'scheduling.v1',
+  'coordination.v1',
+  'discovery.v1',
+  'events.v1',
+  'node.v1',
+  'certificates.v1',
+  'admissionregistration.v1',
+  'apiextensions.v1',
+  'apiregistration.v1',
+  'authentication.v1',
+  'authorization.v1',
+  'flowcontrol.v1',
+  'resource.v1',
+];
+
+/** Definitions that are one JSON value, whatever their Go type. */
+const scalars: Record<string, string> = {
+  'resource.Quantity': 'quantity',
+  'v1.Time': 'time',
+  'v1.MicroTime': 'microTime',
+  'intstr.IntOrString': 'intOrString',
+  'runtime.RawExtension': 'any',
+  'v1.FieldsV1': 'any',
+  'v1.JSON': 'any',
+  'v1.JSONSchemaPropsOrArray': 'any',
+  'v1.JSONSchemaPropsOrBool': 'any',
+  'v1.JSONSchemaPropsOrStringArray': 'any',
+};
+
+const source = process.argv[2];
+if (source === undefined) {
+  console.error('usage: npm run generate -- OPENAPI.json');
+  process.exit(2);
+}
+const { definitions } = JSON.parse(readFileSync(source, 'utf8')) as {
+  definitions: Record<string, Definition>;
+};
+const emission = JSON.parse(
+  readFileSync(new URL('./facts/field-emission.json', import.meta.url), 'utf8'),
+) as Record<string, Record<string, 'value' | 'always' | 'pointer'>>;
+
+const shortName = (full: string) => full.split('.').slice(-3).join('.');
+const refName = (ref: string) => ref.slice('#/definitions/'.length);
+const scalarOf = (full: string) => scalars[full.split('.').slice(-2).join('.')];
+
+/** `[]core.v1.Container`, `{}string`, `int32` … the type notation of shapes.ts. */
+function notation(f: OpenApiField): string {
+  if (f.$ref !== undefined) {
+    const name = refName(f.$ref);
+    return scalarOf(name) ?? shortName(name);
+  }
+  switch (f.type) {
+    case 'array':
+      return `[]${notation(f.items ?? {})}`;
+    case 'object':
+      return f.additionalProperties === undefined ? 'any' : `{}${notation(f.additionalProperties)}`;
+    case 'string':
+      return f.format === 'byte' ? 'bytes' : 'string';
+    case 'integer':
+      return f.format === 'int32' ? 'int32' : 'int64';
+    case 'number':
+      return 'double';
+    case 'boolean':
+      return 'bool';
+    default:
+      return 'any';
+  }
+}
+
+const scalarNames = new Set([
+  'string',
+  'int32',
+  'int64',
+  'double',
+  'bool',
+  'bytes',
+  'quantity',
+  'time',
+  'microTime',
+  'intOrString',
+  'any',
+]);
+
+function emitOf(
+  shape: string,
+  name: string,
+  f: OpenApiField,
+  type: string,
+  required: boolean,
+): 'nonzero' | 'present' | 'always' {
+  if (name === 'apiVersion' || name === 'kind') return 'nonzero';
+  // creationTimestamp is left out when zero since Kubernetes 1.34; the server always sets it on stored objects.
+  if (shape === 'meta.v1.ObjectMeta' && name === 'creationTimestamp') return 'nonzero';
+  const fact = emission[shape]?.[name];
+  const isStruct = f.$ref !== undefined && !scalarNames.has(type);
+  if (fact === 'pointer') return 'present';
+  if (fact === 'always') return 'always';
+  // A struct, or a time, held by value is written even when empty: omitempty does not apply to structs.
+  if (fact === 'value') return isStruct || type === 'time' || type === 'microTime' ? 'always' : 'nonzero';
+  if (name === 'metadata') return 'always';
+  if (required) return 'always';
+  // Newer fields follow today's API conventions: optional scalars and structs are pointers.
+  return type.startsWith('[]') || type.startsWith('{}') ? 'nonzero' : 'present';
+}
+
+const isKind = (d: Definition) =>
+  (d['x-kubernetes-group-version-kind']?.length ?? 0) > 0 && d.properties?.['metadata'] !== undefined;
+
+function tsType(type: string, from: string, imports: Set<string>): string {
+  if (type.startsWith('[]')) {
+    const inner = tsType(type.slice(2), from, imports);
+    return inner.includes('|') ? `(${inner})[]` : `${inner}[]`;
+  }
+  if (type.startsWith('{}')) return `Record<string, ${tsType(type.slice(2), from, imports)}>`;
+  switch (type) {
+    case 'string':
+    case 'bytes':
+    case 'quantity':
+    case 'time':
+    case 'microTime':
+      return 'string';
+    case 'int32':
+    case 'int64':
+    case 'double':
+      return 'number';
+    case 'bool':
+      return 'boolean';
+    case 'intOrString':
+      return 'number | string';
+    case 'any':
+      return 'unknown';
+  }
+  if (type === 'meta.v1.ObjectMeta') {
+    imports.add('DraftMeta');
+    return 'DraftMeta';
+  }
+  const [group, version, name] = type.split('.') as [string, string, string];
+  if (`${group}.${version}` === from) return name;
+  imports.add(`${group}.${version}`);
+  return `${group}${version.toUpperCase()}.${name}`;
+}
+
+const shapes: string[] = [];
+const out = new URL('../src/api/generated/', import.meta.url);
+const moduleOf = (gv: string) => `${gv.replace('.', '-')}.ts`;
+const header = '// Generated by tools/generate.ts from the facts of Kubernetes 1.35. Do not edit.\n';
+
+for (const gv of groupVersions) {
+  const imports = new Set<string>();
+  const interfaces: string[] = [];
+  for (const [full, d] of Object.entries(definitions).sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const short = shortName(full);
+    if (!short.startsWith(`${gv}.`) || full.includes('.v1beta') || full.includes('.v1alpha')) continue;
+    if (
+      scalarOf(full) !== undefined ||
+      (short.endsWith('List') && isKind(d) === false && d.properties?.['items'] !== undefined)
+    )
+      continue;
+    if (d.properties === undefined && d.type !== 'object') continue;
+    const fields: string[] = [];
+    const members: string[] = [];
+    const name = short.slice(gv.length + 1);
+    const kind = isKind(d) && !name.endsWith('List');
+    if (name.endsWith('List') && d.properties?.['items'] !== undefined) continue;
+    for (const [key, f] of Object.entries(d.properties ?? {})) {
+      const type = notation(f);
+      const required = d.required?.includes(key) ?? false;
+      const emit = emitOf(short, key, f, type, required);
+      const words = [type];
+      if (required) words.push('required');
+      if (emit !== 'nonzero') words.push(emit);
+      const listType = f['x-kubernetes-list-type'];
+      if (listType === 'map') words.push(`map=${f['x-kubernetes-list-map-keys']!.join(',')}`);
+      else if (listType === 'set') words.push('set');
+      const target = f.$ref === undefined ? undefined : definitions[refName(f.$ref)];
+      if (f['x-kubernetes-map-type'] === 'atomic' || target?.['x-kubernetes-map-type'] === 'atomic')
+        words.push('atomic');
+      if (f['x-kubernetes-patch-strategy'] !== undefined)
+        words.push(`strategy=${f['x-kubernetes-patch-strategy']}`);
+      if (f['x-kubernetes-patch-merge-key'] !== undefined)
+        words.push(`key=${f['x-kubernetes-patch-merge-key']}`);
+      fields.push(`${/^\w+$/.test(key) ? key : JSON.stringify(key)}: '${words.join(' ')}'`);
+      if (kind && (key === 'apiVersion' || key === 'kind' || key === 'metadata')) continue;
+      // Held by value and a struct: always there once decoded.
+      const certain = required || (kind && key === 'spec' && emit === 'always');
+      members.push(
+        `  ${/^\w+$/.test(key) ? key : JSON.stringify(key)}${certain ? '' : '?'}: ${tsType(type, gv, imports)}${certain ? '' : ' | undefined'};`,
+      );
+    }
+    shapes.push(`  '${short}': {${fields.length === 0 ? '' : ` ${fields.join(', ')} `}},`);
+    if (kind) imports.add('KubeObject');
+    if (short === 'meta.v1.ObjectMeta') continue;
+    interfaces.push(
+      `export interface ${name}${kind ? ' extends KubeObject' : ''} {\n${members.join('\n')}${members.length > 0 ? '\n' : ''}}\n`,
+    );
+  }
+  const machinery = ['DraftMeta', 'KubeObject'].filter((n) => imports.delete(n));
+  let text = header;
+  if (machinery.length > 0)
+    text += `import type { ${machinery.join(', ')} } from '../../machinery/index.ts';\n`;
+  for (const other of [...imports].sort()) {
+    const [group, version] = other.split('.') as [string, string];
+    text += `import type * as ${group}${version.toUpperCase()} from './${moduleOf(other)}';\n`;
+  }
+  writeFileSync(new URL(moduleOf(gv), out), `${text}\n${interfaces.join('\n')}`);
+}
+
+writeFileSync(
+  new URL('shapes.ts', out),
+  `${header}// One line a shape: field → type, then what holds for it. The notation is read by api/shape.ts.\n\nexport const shapes: Readonly<Record<string, Readonly<Record<string, string>>>> = {\n${shapes.join('\n')}\n};\n`,
+);
+console.log(`${shapes.length} shapes in ${groupVersions.length} group versions`);
