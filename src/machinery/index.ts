@@ -1,5 +1,6 @@
 export {
   type Column,
+  type Conversion,
   defineKind,
   type HookContext,
   type KindDef,

@@ -77,6 +77,24 @@ export interface KindDef<T extends KubeObject = KubeObject> {
    * deletion. Only pods have one today. `requested` is what the caller asked for, undefined = nothing.
    */
   readonly gracePeriodSeconds: ((object: T, requested: number | undefined) => number) | null;
+  /** Kept although it has no metadata.finalizers: namespaces wait for spec.finalizers. Null = finalizers alone decide. */
+  readonly deletionHeld: ((object: T) => boolean) | null;
+  /** Runs once, when deletionTimestamp is first set. Mutates (namespaces become Terminating). */
+  readonly beginDeletion: ((object: T) => void) | null;
+  /** A PUT to a name that does not exist creates it. */
+  readonly createOnUpdate: boolean;
+  /** DELETE answers with the object instead of a Status. */
+  readonly returnsDeleted: boolean;
+  /** How long an object lives after its last write, in seconds; 0 = for ever. */
+  readonly ttlSeconds: number;
+  /** Set on a served version that is not the stored one: how its objects become stored ones and back. Pure. */
+  readonly conversion: Conversion | null;
+}
+
+/** Both directions work on plain decoded objects and return new ones. */
+export interface Conversion {
+  toStored(object: KubeObject): KubeObject;
+  fromStored(object: KubeObject): KubeObject;
 }
 
 /** What a kind's file writes; everything else has the usual value. */
@@ -106,6 +124,12 @@ export interface KindInput<T extends KubeObject> {
   validateStatus?: (object: T, old: T, causes: Causes) => void;
   warn?: (object: T, old: T | undefined) => readonly string[];
   gracePeriodSeconds?: (object: T, requested: number | undefined) => number;
+  deletionHeld?: (object: T) => boolean;
+  beginDeletion?: (object: T) => void;
+  createOnUpdate?: boolean;
+  returnsDeleted?: boolean;
+  ttlSeconds?: number;
+  conversion?: Conversion;
 }
 
 export type ObjectOf<K> = K extends KindDef<infer T> ? T : never;
@@ -152,6 +176,12 @@ export function defineKind<T extends KubeObject>(
     validateStatus: input.validateStatus ?? null,
     warn: input.warn ?? null,
     gracePeriodSeconds: input.gracePeriodSeconds ?? null,
+    deletionHeld: input.deletionHeld ?? null,
+    beginDeletion: input.beginDeletion ?? null,
+    createOnUpdate: input.createOnUpdate ?? false,
+    returnsDeleted: input.returnsDeleted ?? false,
+    ttlSeconds: input.ttlSeconds ?? 0,
+    conversion: input.conversion ?? null,
   };
 }
 
