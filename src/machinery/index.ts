@@ -11,7 +11,9 @@ export {
   storageKey,
   type Verb,
 } from './kind/kind.ts';
+export { DecodeError, decodeObject, emptyObject } from './schema/decode.ts';
 export * from './meta/object-meta.ts';
+export type { DeleteOptions, Preconditions } from './meta/options.ts';
 export {
   type Emit,
   type Field,

@@ -49,6 +49,8 @@ export interface KindDef<T extends KubeObject = KubeObject> {
   readonly verbs: readonly Verb[];
   readonly subresources: {
     readonly status: boolean;
+    /** A create keeps the status it was given (nodes register with theirs); otherwise it starts empty. */
+    readonly keepsStatusOnCreate: boolean;
     readonly scale: ScalePaths | undefined;
   };
   readonly columns: readonly Column<T>[];
@@ -111,7 +113,7 @@ export interface KindInput<T extends KubeObject> {
   verbs?: readonly Verb[];
   /** Only when another kind owns the stored objects (events.k8s.io and core events are the same objects). */
   storagePrefix?: string;
-  subresources?: { status?: boolean; scale?: ScalePaths };
+  subresources?: { status?: boolean; keepsStatusOnCreate?: boolean; scale?: ScalePaths };
   columns?: readonly Column<T>[];
   selectableFields?: Readonly<Record<string, (object: T) => string>>;
   indexes?: Readonly<Record<string, (object: T) => readonly string[]>>;
@@ -163,7 +165,11 @@ export function defineKind<T extends KubeObject>(
     apiVersion: input.group === '' ? input.version : `${input.group}/${input.version}`,
     storagePrefix: input.storagePrefix ?? `/${input.group === '' ? 'core' : input.group}/${input.plural}/`,
     verbs: input.verbs ?? everyVerb,
-    subresources: { status: input.subresources?.status ?? false, scale: input.subresources?.scale },
+    subresources: {
+      status: input.subresources?.status ?? false,
+      keepsStatusOnCreate: input.subresources?.keepsStatusOnCreate ?? false,
+      scale: input.subresources?.scale,
+    },
     columns: input.columns ?? [],
     selectableFields: input.selectableFields ?? {},
     indexes: input.indexes ?? {},

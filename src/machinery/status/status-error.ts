@@ -63,7 +63,7 @@ export interface Status {
   message?: string | undefined;
   reason?: StatusReason | undefined;
   details?: StatusDetails | undefined;
-  code: number;
+  code?: number | undefined;
 }
 
 /** What a message calls a resource: `deployments.apps`, or `pods` in the core group. */
