@@ -11,9 +11,9 @@ export {
   storageKey,
   type Verb,
 } from './kind/kind.ts';
-export { DecodeError, decodeObject, emptyObject } from './schema/decode.ts';
 export * from './meta/object-meta.ts';
 export type { DeleteOptions, Preconditions } from './meta/options.ts';
+export { DecodeError, decodeObject, emptyObject } from './schema/decode.ts';
 export {
   type Emit,
   type Field,
@@ -27,3 +27,4 @@ export {
   scalar,
 } from './schema/schema.ts';
 export * from './status/index.ts';
+export * from './validation/index.ts';

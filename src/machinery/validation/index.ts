@@ -1,0 +1,4 @@
+export * from './addresses.ts';
+export * from './label-selector.ts';
+export * from './names.ts';
+export * from './object-meta.ts';
