@@ -25,8 +25,7 @@ export interface Connection {
 const bySocket = new WeakMap<TLSSocket, Connection>();
 const bySession = new WeakMap<Http2Session, Connection>();
 
-const one = (value: string | string[] | undefined): string =>
-  (Array.isArray(value) ? value[0] : value) ?? '';
+const one = (value: string | string[] | undefined): string => (Array.isArray(value) ? value[0] : value) ?? '';
 const many = (value: string | string[] | undefined): string[] =>
   value === undefined ? [] : Array.isArray(value) ? value : [value];
 

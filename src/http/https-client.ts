@@ -111,7 +111,13 @@ export function createHttpsClient(options: HttpsClientOptions): HttpsClient {
     rejectUnauthorized: options.insecureSkipTlsVerify !== true,
     minVersion: 'TLSv1.2' as const,
   };
-  const short = new https.Agent({ ...tls, keepAlive: true, maxSockets: 64, maxFreeSockets: 16, scheduling: 'lifo' });
+  const short = new https.Agent({
+    ...tls,
+    keepAlive: true,
+    maxSockets: 64,
+    maxFreeSockets: 16,
+    scheduling: 'lifo',
+  });
   const long = new https.Agent({ ...tls, keepAlive: true, maxFreeSockets: 4 });
   const common: OutgoingHttpHeaders = { 'user-agent': options.userAgent };
   if (options.token !== undefined) common['authorization'] = `Bearer ${options.token}`;
@@ -120,7 +126,11 @@ export function createHttpsClient(options: HttpsClientOptions): HttpsClient {
   function send<T>(
     agent: https.Agent,
     call: HttpsCall,
-    onAnswer: (answer: IncomingMessage, resolve: (value: T) => void, reject: (error: unknown) => void) => void,
+    onAnswer: (
+      answer: IncomingMessage,
+      resolve: (value: T) => void,
+      reject: (error: unknown) => void,
+    ) => void,
     onUpgrade?: (answer: IncomingMessage, socket: Duplex, head: Buffer) => T,
   ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
@@ -141,7 +151,9 @@ export function createHttpsClient(options: HttpsClientOptions): HttpsClient {
         timeoutMs === 0
           ? undefined
           : options.clock.after(timeoutMs, () =>
-              request.destroy(new ConnectionError('timeout', `${server}: no answer within ${timeoutMs / 1000} s`)),
+              request.destroy(
+                new ConnectionError('timeout', `${server}: no answer within ${timeoutMs / 1000} s`),
+              ),
             );
       const onAbort = () => request.destroy(signal?.reason);
       const done = () => {
@@ -172,7 +184,12 @@ export function createHttpsClient(options: HttpsClientOptions): HttpsClient {
           });
         request.on('error', (error: NodeJS.ErrnoException) => {
           // The server had closed an idle connection just as it was used again: nothing has happened yet.
-          if (request.reusedSocket && error.code === 'ECONNRESET' && !repeated && repeatable.has(call.method)) {
+          if (
+            request.reusedSocket &&
+            error.code === 'ECONNRESET' &&
+            !repeated &&
+            repeatable.has(call.method)
+          ) {
             repeated = true;
             attempt();
             return;
@@ -180,7 +197,8 @@ export function createHttpsClient(options: HttpsClientOptions): HttpsClient {
           done();
           if (signal?.aborted) reject(signal.reason);
           else if (error instanceof ConnectionError) reject(error);
-          else if (closed) reject(new ConnectionError('closed', `${server}: the client has been closed`, error));
+          else if (closed)
+            reject(new ConnectionError('closed', `${server}: the client has been closed`, error));
           else reject(connectionError(server, error));
         });
         request.end(body);

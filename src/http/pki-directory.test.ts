@@ -50,7 +50,12 @@ describe('a new directory', () => {
 
   test('is used again as it is', async () => {
     const first = await loadOrCreatePki(directory, options);
-    const node = { commonName: 'system:node:n1', organizations: ['system:nodes'], usage: 'client', days: 365 } as const;
+    const node = {
+      commonName: 'system:node:n1',
+      organizations: ['system:nodes'],
+      usage: 'client',
+      days: 365,
+    } as const;
     const issued = await first.ensure('node-n1', node);
     const second = await loadOrCreatePki(directory, options);
     expect({ ...second, ensure: 0 }).toEqual({ ...first, ensure: 0 });
@@ -96,7 +101,11 @@ describe('after a crash', () => {
 
 describe('is refused, with what to do about it, when', () => {
   const cases: [string, () => void, RegExp][] = [
-    ['the CA certificate was lost', () => fs.rmSync(at('ca.crt')), /ca\.crt is missing, but admin\.crt.*restore it/],
+    [
+      'the CA certificate was lost',
+      () => fs.rmSync(at('ca.crt')),
+      /ca\.crt is missing, but admin\.crt.*restore it/,
+    ],
     ['the CA key was lost', () => fs.rmSync(at('ca.key')), /ca\.key is missing: restore it/],
     ['the CA cannot be read', () => fs.writeFileSync(at('ca.crt'), 'x'), /certificate cannot be read/],
     ['the CA key is another', () => fs.copyFileSync(at('admin.key'), at('ca.key')), /key is not that of/],

@@ -129,8 +129,10 @@ async function loadOrCreateCa(directory: string, options: PkiOptions): Promise<K
   if (problem !== undefined)
     throw new PkiError(`${directory}/ca.crt and ca.key cannot be used: ${problem}: ${startOver}`);
   const left = Date.parse(new X509Certificate(cert).validTo) - nowMs;
-  if (left <= 0) throw new PkiError(`the certificate authority ${directory}/ca.crt has expired: ${startOver}`);
-  if (left < renewMs) log.warn('the certificate authority expires soon', { directory, days: Math.floor(left / 86_400_000) });
+  if (left <= 0)
+    throw new PkiError(`the certificate authority ${directory}/ca.crt has expired: ${startOver}`);
+  if (left < renewMs)
+    log.warn('the certificate authority expires soon', { directory, days: Math.floor(left / 86_400_000) });
   return { cert, key };
 }
 
@@ -167,7 +169,12 @@ const subjectOf = (certificate: X509Certificate): string => sorted(certificate.s
 const wantedSubject = (wanted: CertificateRequest): string =>
   sorted([`CN=${wanted.commonName}`, ...(wanted.organizations ?? []).map((o) => `O=${o}`)]);
 const namesOf = (certificate: X509Certificate): string =>
-  sorted((certificate.subjectAltName ?? '').split(', ').filter((n) => n !== '').map(normalName));
+  sorted(
+    (certificate.subjectAltName ?? '')
+      .split(', ')
+      .filter((n) => n !== '')
+      .map(normalName),
+  );
 const wantedNames = (wanted: CertificateRequest): string =>
   sorted([
     ...(wanted.dnsNames ?? []).map((n) => normalName(`DNS:${n}`)),
@@ -195,12 +202,16 @@ function loadOrCreateServiceAccountKey(directory: string): Pki['serviceAccount']
   }
   let publicKey: string;
   try {
-    publicKey = createPublicKey(createPrivateKey(privateKey)).export({ type: 'spki', format: 'pem' }) as string;
+    publicKey = createPublicKey(createPrivateKey(privateKey)).export({
+      type: 'spki',
+      format: 'pem',
+    }) as string;
   } catch (error) {
     throw new PkiError(`${directory}/sa.key cannot be read as a private key`, error);
   }
   // The public half follows from the private one, so it is put right whatever a crash left.
-  if (readIfThere(join(directory, 'sa.pub')) !== publicKey) writeAtomically(join(directory, 'sa.pub'), publicKey);
+  if (readIfThere(join(directory, 'sa.pub')) !== publicKey)
+    writeAtomically(join(directory, 'sa.pub'), publicKey);
   return { publicKey, privateKey };
 }
 

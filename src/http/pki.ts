@@ -1,6 +1,13 @@
 // Makes certificates: ECDSA P-256, PEM in and PEM out. The library that does it costs hundreds of milliseconds to load, so it is
 // loaded when one must be made and never when they exist already; reading them needs node alone.
-import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, webcrypto, X509Certificate } from 'node:crypto';
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  randomBytes,
+  webcrypto,
+  X509Certificate,
+} from 'node:crypto';
 import type { Extension as X509Extension } from '@peculiar/x509';
 
 export interface KeyPairPem {
@@ -49,7 +56,10 @@ async function verifyingKey(privatePem: string): Promise<webcrypto.CryptoKey> {
   return webcrypto.subtle.importKey('spki', der, algorithm, true, ['verify']);
 }
 
-/** 127 random bits, as the CA/Browser rules want them; the first is clear, so that the number is positive. */
+/** As it is: in a plain string the library reads quotes, `#` and escapes as notation. */
+const exactly = (utf8String: string) => ({ utf8String });
+
+/** 126 random bits, well above the 64 the CA/Browser rules ask for; positive, and never shorter than 16 bytes. */
 function serialNumber(): string {
   const bytes = randomBytes(16);
   bytes[0] = (bytes[0]! & 0x7f) | 0x40;
@@ -66,7 +76,7 @@ export async function createCa(options: {
   const publicKey = await verifyingKey(privateKey);
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: serialNumber(),
-    name: [{ CN: [options.commonName] }],
+    name: new x509.Name([{ CN: [exactly(options.commonName)] }]),
     notBefore: new Date(options.nowMs - backdateMs),
     notAfter: new Date(options.nowMs + options.days * dayMs),
     keys: { privateKey: await signingKey(privateKey), publicKey },
@@ -110,10 +120,10 @@ export async function issueCertificate(
   if (names.length > 0) extensions.push(new x509.SubjectAlternativeNameExtension(names));
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: serialNumber(),
-    subject: [
-      ...(request.organizations ?? []).map((o) => ({ O: [o] })),
-      { CN: [request.commonName] },
-    ],
+    subject: new x509.Name([
+      ...(request.organizations ?? []).map((o) => ({ O: [exactly(o)] })),
+      { CN: [exactly(request.commonName)] },
+    ]),
     issuer: issuer.subjectName,
     notBefore: new Date(Math.max(nowMs - backdateMs, issuer.notBefore.getTime())),
     notAfter: new Date(Math.min(nowMs + request.days * dayMs, issuer.notAfter.getTime())),

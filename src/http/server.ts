@@ -218,6 +218,10 @@ function createServer(options: HttpsServerOptions): http2.Http2SecureServer {
       maxSessionMemory: 1024,
     });
   } catch (error) {
-    throw new ListenError('badCertificate', `cannot use the serving certificate: ${(error as Error).message}`, error);
+    throw new ListenError(
+      'badCertificate',
+      `cannot use the serving certificate: ${(error as Error).message}`,
+      error,
+    );
   }
 }
