@@ -1,0 +1,24 @@
+// The order of admission. Adding a plugin = its file and one line here; its needs are constructor arguments.
+import type { KindDef } from '../../machinery/index.ts';
+import type { Store } from '../../storage/index.ts';
+import { type AdmissionChain, createChain } from './admission.ts';
+import { defaultTolerations } from './default-tolerations.ts';
+import { namespaceLifecycle } from './namespace-lifecycle.ts';
+import { priority } from './priority.ts';
+import { serviceAccount } from './service-account.ts';
+
+export interface AdmissionOptions {
+  readonly store: Store;
+  readonly namespaces: KindDef;
+  readonly priorityClasses: KindDef;
+  readonly defaultNotReadyTolerationSeconds: number;
+  readonly defaultUnreachableTolerationSeconds: number;
+}
+
+export const admissionChain = (options: AdmissionOptions): AdmissionChain =>
+  createChain([
+    namespaceLifecycle(options.store, options.namespaces),
+    serviceAccount,
+    priority(options.store, options.priorityClasses),
+    defaultTolerations({ notReady: options.defaultNotReadyTolerationSeconds, unreachable: options.defaultUnreachableTolerationSeconds }),
+  ]);

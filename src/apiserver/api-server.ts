@@ -1,0 +1,111 @@
+// The API server put together: registry over a store, admission, HTTP handler and in-process client. No process, no port, no
+// files here; `app` brings those.
+import type { Duplex } from 'node:stream';
+import { kinds as builtInKinds, Namespace, PriorityClass, Service } from '../api/index.ts';
+import type { Clock, Log, Random } from '../base/index.ts';
+import { type Client, createClient, type Transport } from '../client/index.ts';
+import type { HttpRequest, HttpResponse } from '../http/index.ts';
+import type { KindDef } from '../machinery/index.ts';
+import type { Store } from '../storage/index.ts';
+import { admissionChain } from './admission/chain.ts';
+import type { Authenticator } from './auth/authenticate.ts';
+import type { Authorizer } from './auth/authorize.ts';
+import { bootstrap } from './bootstrap.ts';
+import type { NodeCredentials } from './endpoints/connections.ts';
+import { createHandler, type VersionInfo } from './endpoints/handler.ts';
+import type { HealthCheck } from './endpoints/health.ts';
+import { inProcessTransport } from './in-process.ts';
+import { createOpenApi } from './openapi/openapi.ts';
+import type { RegistryCore } from './registry/core.ts';
+import { KindTable } from './registry/kind-table.ts';
+import { firstServiceIp, ServiceIps } from './service-ips.ts';
+
+export interface ApiServerOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly authenticate: Authenticator;
+  readonly authorize: Authorizer;
+  readonly nodeCredentials: NodeCredentials;
+  readonly version: VersionInfo;
+  readonly serviceCidr: string;
+  readonly nodePorts: readonly [number, number];
+  readonly defaultNotReadyTolerationSeconds: number;
+  readonly defaultUnreachableTolerationSeconds: number;
+  /** The address and port by which pods and nodes reach this server. */
+  readonly advertiseAddress: string;
+  readonly advertisePort: number;
+  /** undefined = the built-in kinds */
+  readonly kinds?: readonly KindDef[] | undefined;
+}
+
+export interface ApiServer {
+  readonly client: Client;
+  readonly transport: Transport;
+  onRequest(request: HttpRequest, response: HttpResponse): void;
+  onUpgrade(request: HttpRequest, socket: Duplex, head: Buffer): void;
+  /** Makes what every cluster starts with; /readyz fails until it is done. */
+  bootstrap(): Promise<void>;
+  /** /readyz fails from now on, so that nobody sends new work. */
+  drain(): void;
+}
+
+export function createApiServer(options: ApiServerOptions): ApiServer {
+  const kinds = new KindTable(options.kinds ?? builtInKinds);
+  const { store, clock, random, log } = options;
+  const serviceIps = new ServiceIps({ kind: Service as unknown as KindDef, store, random, serviceCidr: options.serviceCidr, nodePorts: options.nodePorts });
+  const core: RegistryCore = {
+    store,
+    kinds,
+    admission: admissionChain({
+      store,
+      namespaces: Namespace as unknown as KindDef,
+      priorityClasses: PriorityClass as unknown as KindDef,
+      defaultNotReadyTolerationSeconds: options.defaultNotReadyTolerationSeconds,
+      defaultUnreachableTolerationSeconds: options.defaultUnreachableTolerationSeconds,
+    }),
+    allocators: new Map([[serviceIps.kind, serviceIps]]),
+    clock,
+    random,
+    log,
+  };
+  const transport = inProcessTransport(core);
+  const client = createClient(transport);
+
+  let bootstrapped = false;
+  let draining = false;
+  const livez: HealthCheck[] = [{ name: 'ping', check: () => undefined }];
+  const readyz: HealthCheck[] = [
+    ...livez,
+    { name: 'poststarthook/bootstrap', check: () => (bootstrapped ? undefined : 'not finished') },
+    { name: 'shutdown', check: () => (draining ? 'process is shutting down' : undefined) },
+  ];
+  const handler = createHandler({
+    core,
+    clock,
+    jitter: () => random.next(),
+    log,
+    authenticate: options.authenticate,
+    authorize: options.authorize,
+    openApi: createOpenApi(kinds, options.version.gitVersion),
+    credentials: options.nodeCredentials,
+    version: options.version,
+    publicAddress: `${options.advertiseAddress}:${options.advertisePort}`,
+    livez,
+    readyz,
+  });
+  return {
+    client,
+    transport,
+    onRequest: handler.onRequest,
+    onUpgrade: handler.onUpgrade,
+    async bootstrap() {
+      await bootstrap(client, { kubernetesServiceIp: firstServiceIp(options.serviceCidr), address: options.advertiseAddress, port: options.advertisePort });
+      bootstrapped = true;
+    },
+    drain() {
+      draining = true;
+    },
+  };
+}

@@ -1,0 +1,6 @@
+export * from './attributes.ts';
+export * from './authenticate.ts';
+export * from './authorize.ts';
+export { impersonate } from './impersonate.ts';
+export { createNodeAuthorizer, type NodeAuthorizerOptions, nodeOfUser } from './node-authorizer.ts';
+export { parseTokenFile, TokenFileError } from './token-file.ts';

@@ -1,0 +1,105 @@
+// What a node may do: one table of resources and verbs, narrowed to itself where an object is one node's own. After Kubernetes'
+// node authorizer and its NodeRestriction admission plugin.
+//
+// Narrower than there: a node creates neither pods nor service account tokens, since it has no need of either yet. Wider in one
+// point: a secret or config map must be named one by one, but that a pod of this node refers to it is not checked.
+import { type RequestAttributes, wellKnown } from './attributes.ts';
+import { allowed, type Authorizer, noOpinion, noOpinionBecause, type Verdict } from './authorize.ts';
+
+export interface NodeAuthorizerOptions {
+  /** The node a pod is bound to, '' = none yet; undefined = no such pod, which is for the storage to say. From memory. */
+  readonly nodeOfPod: (namespace: string, name: string) => string | undefined;
+}
+
+type Check = (
+  attributes: RequestAttributes,
+  node: string,
+  nodeOfPod: NodeAuthorizerOptions['nodeOfPod'],
+) => Verdict;
+
+const any: Check = () => allowed;
+
+const oneByOne: Check = (a) => {
+  if (a.namespace === '') return noOpinionBecause('can only read namespaced object of this type');
+  return a.name === '' ? noOpinionBecause('No Object name found') : allowed;
+};
+
+/** On create the name is not known yet; admission compares it. */
+const sameName =
+  (what: string): Check =>
+  (a, node) =>
+    a.verb === 'create' || a.name === node
+      ? allowed
+      : noOpinionBecause(`can only access ${what} with the same name as the requesting node`);
+
+const ownLease: Check = (a, node, pods) =>
+  a.namespace === 'kube-node-lease'
+    ? sameName('node lease')(a, node, pods)
+    : noOpinionBecause('can only access leases in the "kube-node-lease" system namespace');
+
+const ownNode: Check = (a, node) =>
+  a.verb === 'create' || a.name === node
+    ? allowed
+    : noOpinionBecause(`node ${JSON.stringify(node)} is not allowed to modify node ${JSON.stringify(a.name)}`);
+
+const ownPod: Check = (a, node, nodeOfPod) => {
+  const bound = nodeOfPod(a.namespace, a.name);
+  return bound === undefined || bound === node
+    ? allowed
+    : noOpinionBecause(
+        `node ${JSON.stringify(node)} can only ${a.verb} pods with spec.nodeName set to itself`,
+      );
+};
+
+const read = 'get list watch';
+const write = 'create update patch';
+
+/** group/resource[/subresource], verbs, what else must hold. Core has an empty group. */
+const table: readonly (readonly [string, string, Check])[] = [
+  ['/nodes', read, any],
+  ['/nodes', write, ownNode],
+  ['/nodes/status', 'update patch', ownNode],
+  ['/pods', read, any],
+  ['/pods', 'delete', ownPod],
+  ['/pods/status', 'update patch', ownPod],
+  ['/pods/eviction', 'create', ownPod],
+  ['/services', read, any],
+  ['/endpoints', read, any],
+  ['discovery.k8s.io/endpointslices', read, any],
+  ['/secrets', read, oneByOne],
+  ['/configmaps', read, oneByOne],
+  ['/persistentvolumeclaims', 'get', oneByOne],
+  ['/persistentvolumes', 'get', any],
+  ['/events', write, any],
+  ['events.k8s.io/events', write, any],
+  ['coordination.k8s.io/leases', 'get create update patch delete', ownLease],
+  ['storage.k8s.io/csinodes', 'get create update patch delete', sameName('CSINode')],
+  ['storage.k8s.io/csidrivers', read, any],
+  ['storage.k8s.io/volumeattachments', 'get', any],
+  ['node.k8s.io/runtimeclasses', read, any],
+  ['certificates.k8s.io/certificatesigningrequests', 'create get list watch', any],
+  ['authentication.k8s.io/tokenreviews', 'create', any],
+  ['authorization.k8s.io/subjectaccessreviews', 'create', any],
+  ['authorization.k8s.io/localsubjectaccessreviews', 'create', any],
+];
+
+const checks = new Map<string, Check>();
+for (const [resource, verbs, check] of table)
+  for (const verb of verbs.split(' ')) checks.set(`${verb} ${resource}`, check);
+
+/** The node a user is, or undefined: a user `system:node:NAME` of the group system:nodes. */
+export function nodeOfUser(user: RequestAttributes['user']): string | undefined {
+  if (!user.name.startsWith(wellKnown.nodeUserPrefix) || !user.groups.includes(wellKnown.nodes)) return undefined;
+  const name = user.name.slice(wellKnown.nodeUserPrefix.length);
+  return name === '' ? undefined : name;
+}
+
+export function createNodeAuthorizer({ nodeOfPod }: NodeAuthorizerOptions): Authorizer {
+  return (a) => {
+    const node = nodeOfUser(a.user);
+    if (node === undefined || a.resource === '') return noOpinion;
+    const resource = a.subresource === '' ? a.resource : `${a.resource}/${a.subresource}`;
+    const check = checks.get(`${a.verb} ${a.group}/${resource}`);
+    return check === undefined ? noOpinion : check(a, node, nodeOfPod);
+  };
+}

@@ -1,0 +1,65 @@
+// What every cluster has from its first second: the system namespaces, the system priority classes and the service by which
+// pods reach the API. Each is made when missing and otherwise left as users changed it.
+import { EndpointSlice, Namespace, PriorityClass, Service } from '../api/index.ts';
+import type { Client } from '../client/index.ts';
+import { type Draft, isAlreadyExists, isNotFound, type KindDef, type KubeObject } from '../machinery/index.ts';
+
+export interface BootstrapOptions {
+  /** The first address of the service range: the kubernetes service's. */
+  readonly kubernetesServiceIp: string;
+  /** Where the API server really listens. */
+  readonly address: string;
+  readonly port: number;
+}
+
+const namespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
+
+const priorityClasses = [
+  ['system-node-critical', 2_000_001_000, 'Used for system critical pods that must not be moved from their current node.'],
+  ['system-cluster-critical', 2_000_000_000, 'Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.'],
+] as const;
+
+export async function bootstrap(client: Client, options: BootstrapOptions): Promise<void> {
+  for (const name of namespaces) await ensure(client, Namespace, { metadata: { name } } as Draft<Namespace>);
+  for (const [name, value, description] of priorityClasses) {
+    await ensure(client, PriorityClass, { metadata: { name }, value, description, globalDefault: false });
+  }
+  await ensure(client, Service, {
+    metadata: { name: 'kubernetes', namespace: 'default', labels: { component: 'apiserver', provider: 'kubernetes' } },
+    spec: {
+      type: 'ClusterIP',
+      clusterIP: options.kubernetesServiceIp,
+      clusterIPs: [options.kubernetesServiceIp],
+      ports: [{ name: 'https', protocol: 'TCP', port: 443, targetPort: options.port }],
+    },
+  });
+  await ensureEndpoints(client, options);
+}
+
+async function ensure<T extends KubeObject>(client: Client, kind: KindDef<T>, draft: Draft<T>): Promise<void> {
+  try {
+    await client(kind).create(draft);
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error;
+  }
+}
+
+/** The address may differ from the last start's, so this one object is kept up to date. */
+async function ensureEndpoints(client: Client, options: BootstrapOptions): Promise<void> {
+  const wanted = {
+    addressType: 'IPv4',
+    endpoints: [{ addresses: [options.address], conditions: { ready: true } }],
+    ports: [{ name: 'https', protocol: 'TCP', port: options.port }],
+  };
+  const metadata = { name: 'kubernetes', namespace: 'default', labels: { 'kubernetes.io/service-name': 'kubernetes' } };
+  let current: EndpointSlice;
+  try {
+    current = await client(EndpointSlice).get('kubernetes', 'default');
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+    await client(EndpointSlice).create({ metadata, ...wanted });
+    return;
+  }
+  const same = current.endpoints[0]?.addresses[0] === options.address && current.ports?.[0]?.port === options.port;
+  if (!same) await client(EndpointSlice).update({ ...current, ...wanted });
+}

@@ -1,0 +1,54 @@
+// Tables: what `kubectl get` prints. Columns come from the kind; kinds without any get Name and Age.
+import { formatAge, type Column, type KindDef, type KubeObject } from '../../machinery/index.ts';
+import type { Entry } from '../../storage/index.ts';
+import { objectOf } from '../registry/objects.ts';
+
+export type IncludeObject = 'None' | 'Metadata' | 'Object';
+
+const plainColumns: readonly Column<KubeObject>[] = [
+  { name: 'Name', type: 'string', format: 'name', cell: (o) => o.metadata.name },
+  { name: 'Created At', type: 'date', cell: (o) => o.metadata.creationTimestamp },
+];
+
+export const ageOf = (timestamp: string | undefined, nowMs: number): string => formatAge(timestamp, nowMs);
+
+function columnsOf(kind: KindDef): readonly Column<KubeObject>[] {
+  return kind.columns.length === 0 ? plainColumns : kind.columns;
+}
+
+const outward = (kind: KindDef, object: KubeObject): KubeObject => (kind.conversion === null ? object : kind.conversion.fromStored(object));
+
+/** The JSON of one row. */
+export function rowJson(kind: KindDef, object: KubeObject, include: IncludeObject, nowMs: number): string {
+  const shown = outward(kind, object);
+  const cells = columnsOf(kind).map((column) => column.cell(shown, { nowMs }));
+  const body =
+    include === 'None'
+      ? ''
+      : `,"object":${JSON.stringify(include === 'Object' ? shown : { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: shown.metadata })}`;
+  return `{"cells":${JSON.stringify(cells)}${body}}`;
+}
+
+/** The JSON of a whole table. Without `withColumns` the definitions are left out, as in later events of a watch. */
+export function tableJson(
+  kind: KindDef,
+  rows: readonly string[],
+  options: { version: string; listMeta: string; withColumns: boolean },
+): string {
+  const columns = options.withColumns
+    ? JSON.stringify(
+        columnsOf(kind).map((c) => ({
+          name: c.name,
+          type: c.type === 'date' ? 'string' : c.type,
+          format: c.format ?? (c.type === 'date' ? 'date' : ''),
+          description: c.description ?? '',
+          priority: c.priority ?? 0,
+        })),
+      )
+    : '[]';
+  return `{"kind":"Table","apiVersion":"meta.k8s.io/${options.version}","metadata":${options.listMeta},"columnDefinitions":${columns},"rows":[${rows.join(',')}]}\n`;
+}
+
+export function rowsOf(kind: KindDef, entries: readonly Entry[], include: IncludeObject, nowMs: number): string[] {
+  return entries.map((entry) => rowJson(kind, objectOf(entry), include, nowMs));
+}

@@ -1,0 +1,160 @@
+// A watch over HTTP: one JSON event a line. HOT: bench/watch.ts. A frame is encoded once per version of an object and shared by
+// all watchers (Entry.derived). A watcher that does not read is cut off instead of being buffered for without end.
+import type { Clock, Timer } from '../../base/index.ts';
+import type { HttpResponse } from '../../http/index.ts';
+import { expired, type KindDef } from '../../machinery/index.ts';
+import type { Entry } from '../../storage/index.ts';
+import { objectOf } from '../registry/objects.ts';
+import type { SeenEvent, WatchReceiver } from '../registry/watch.ts';
+import type { Wanted } from './media.ts';
+import { partial } from './respond.ts';
+import { type IncludeObject, rowJson, tableJson } from './table.ts';
+
+type EventType = SeenEvent['type'];
+
+/** The frames of one version of an object, each made when first needed. */
+class Frames {
+  ADDED: Buffer | null = null;
+  MODIFIED: Buffer | null = null;
+  DELETED: Buffer | null = null;
+}
+
+const tail = Buffer.from('}\n');
+
+function frameOf(type: EventType, entry: Entry): Buffer {
+  const frames = (entry.derived ??= new Frames()) as Frames;
+  return (frames[type] ??= Buffer.concat([Buffer.from(`{"type":"${type}","object":`), entry.wire, tail]));
+}
+
+export interface WatchStreamOptions {
+  readonly kind: KindDef;
+  readonly wanted: Wanted;
+  readonly include: IncludeObject;
+  readonly bookmarks: boolean;
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+  /** The newest revision that has been delivered to every watcher: what a bookmark may promise. */
+  readonly revision: () => number;
+}
+
+const bookmarkEveryMs = 60_000;
+
+/** How much may wait for a slow reader before it is cut off. */
+const maxBufferedBytes = 16 * 1024 * 1024;
+
+export class WatchStream implements WatchReceiver {
+  readonly #response: HttpResponse;
+  readonly #options: WatchStreamOptions;
+  #timers: Timer[] = [];
+  #ended = false;
+  #columnsSent = false;
+  #unsubscribe: (() => void) | null = null;
+
+  constructor(response: HttpResponse, options: WatchStreamOptions) {
+    this.#response = response;
+    this.#options = options;
+    response.on('close', () => this.end());
+  }
+
+  /** Sends the headers; called once the watch is known to be possible. */
+  begin(unsubscribe: () => void): void {
+    this.#unsubscribe = unsubscribe;
+    if (this.#ended) {
+      unsubscribe();
+      return;
+    }
+    this.#openOnce();
+    this.#timers.push(this.#options.clock.after(this.#options.timeoutMs, () => this.end()));
+    if (this.#options.bookmarks) this.#scheduleBookmark();
+  }
+
+  onEvents(events: readonly SeenEvent[]): void {
+    if (this.#ended) return;
+    this.#openOnce();
+    if (events.length === 1) this.#write(this.#frame(events[0]!));
+    else this.#write(Buffer.concat(events.map((event) => this.#frame(event))));
+  }
+
+  onInitialEnd(revision: number): void {
+    this.#openOnce();
+    this.#write(this.#bookmark(revision, { 'k8s.io/initial-events-end': 'true' }));
+  }
+
+  onLost(): void {
+    if (this.#ended) return;
+    this.#openOnce();
+    const status = expired(`The resourceVersion for the provided watch is too old.`).toStatus();
+    this.#write(Buffer.from(`{"type":"ERROR","object":${JSON.stringify(status)}}\n`));
+    this.end();
+  }
+
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#unsubscribe?.();
+    for (const timer of this.#timers) timer.cancel();
+    this.#timers = [];
+    this.#response.end();
+  }
+
+  #openOnce(): void {
+    if (this.#response.headersSent) return;
+    this.#response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-cache, private' });
+    this.#response.flushHeaders();
+  }
+
+  #write(bytes: Buffer): void {
+    if (this.#ended) return;
+    this.#response.write(bytes);
+    if (this.#response.writableLength > maxBufferedBytes) {
+      this.#ended = true;
+      this.#unsubscribe?.();
+      for (const timer of this.#timers) timer.cancel();
+      this.#response.destroy();
+    }
+  }
+
+  #frame({ type, entry }: SeenEvent): Buffer {
+    const { kind, wanted, include, clock } = this.#options;
+    if (wanted.form === 'object' && kind.conversion === null) return frameOf(type, entry);
+    const object = kind.conversion === null ? objectOf(entry) : kind.conversion.fromStored(objectOf(entry));
+    let body: string;
+    if (wanted.form === 'object') body = JSON.stringify(object);
+    else if (wanted.form === 'metadata') body = JSON.stringify(partial(object, wanted.version));
+    else {
+      body = tableJson(kind, [rowJson(kind, objectOf(entry), include, clock.nowMs())], {
+        version: wanted.version,
+        listMeta: JSON.stringify({ resourceVersion: object.metadata.resourceVersion }),
+        withColumns: !this.#columnsSent,
+      }).trimEnd();
+      this.#columnsSent = true;
+    }
+    return Buffer.from(`{"type":"${type}","object":${body}}\n`);
+  }
+
+  #bookmark(revision: number, annotations?: Record<string, string>): Buffer {
+    const { kind, wanted } = this.#options;
+    const metadata = { resourceVersion: String(revision), ...(annotations !== undefined && { annotations }) };
+    let object: unknown = { kind: kind.kind, apiVersion: kind.apiVersion, metadata };
+    if (wanted.form === 'metadata') object = { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${wanted.version}`, metadata };
+    if (wanted.form === 'table') {
+      // The revision of a bookmark is read from the row's object.
+      object = {
+        kind: 'Table',
+        apiVersion: `meta.k8s.io/${wanted.version}`,
+        metadata: { resourceVersion: String(revision) },
+        columnDefinitions: null,
+        rows: [{ cells: null, object: { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${wanted.version}`, metadata } }],
+      };
+    }
+    return Buffer.from(`{"type":"BOOKMARK","object":${JSON.stringify(object)}}\n`);
+  }
+
+  #scheduleBookmark(): void {
+    this.#timers[1] = this.#options.clock.after(bookmarkEveryMs, () => {
+      if (this.#ended) return;
+      this.#write(this.#bookmark(this.#options.revision()));
+      this.#scheduleBookmark();
+    });
+  }
+}

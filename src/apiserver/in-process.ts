@@ -1,0 +1,115 @@
+// The in-process Transport: the same registry, without HTTP and without encoding. Objects handed out are the cache's own.
+import type { Transport, WatchEvent, Target, PatchType as ClientPatchType } from '../client/index.ts';
+import { badRequest, type KubeObject, methodNotSupported } from '../machinery/index.ts';
+import { internalContext } from './registry/context.ts';
+import { answer, type Place, type RegistryCore, refOf, requireEntry } from './registry/core.ts';
+import { create } from './registry/create.ts';
+import { remove } from './registry/delete.ts';
+import { removeCollection } from './registry/delete-collection.ts';
+import { list } from './registry/list.ts';
+import { type Answer, objectOf } from './registry/objects.ts';
+import { type PatchType, patch } from './registry/patch.ts';
+import { update } from './registry/update.ts';
+import { watch } from './registry/watch.ts';
+import { findSubresource } from './subresources/all.ts';
+import type { Subresource } from './subresources/subresource.ts';
+
+const objectFrom = (result: Answer): KubeObject => result.object ?? objectOf(result.entry!);
+
+const placeOf = (target: Target): Place => ({ kind: target.kind, namespace: target.namespace, name: target.name });
+
+function subresourceOf(target: Target): Subresource {
+  const found = findSubresource(target.kind, target.subresource);
+  if (found === undefined) throw methodNotSupported(refOf(target.kind), target.subresource);
+  return found;
+}
+
+const noBody = { value: undefined, duplicates: [] };
+
+function patchTypeOf(type: ClientPatchType): PatchType {
+  if (type === 'apply') throw badRequest('server-side apply is not served yet');
+  return type;
+}
+
+export function inProcessTransport(core: RegistryCore): Transport {
+  return {
+    async get(target) {
+      if (target.subresource === '') return objectFrom(answer(target.kind, requireEntry(core, placeOf(target))));
+      return objectFrom(
+        await subresourceOf(target).handle(core, { verb: 'get', at: placeOf(target), body: noBody, patchType: 'merge', context: internalContext() }),
+      );
+    },
+
+    async list(target, query) {
+      const result = await list(core, target, query);
+      const items = result.entries.map((entry) => objectFrom(answer(target.kind, entry)));
+      return { items, resourceVersion: String(result.revision), continue: result.continue };
+    },
+
+    watch(target, query, sink, signal) {
+      if (signal.aborted) return;
+      let lost = false;
+      let unsubscribe: (() => void) | undefined;
+      const end = (error: unknown) => {
+        if (lost || signal.aborted) return;
+        lost = true;
+        unsubscribe?.();
+        sink.onEnd(error);
+      };
+      watch(core, target, query, {
+        onEvents(events) {
+          if (lost || signal.aborted) return;
+          const seen: WatchEvent[] = events.map(({ type, entry }) => ({ type, object: objectFrom(answer(target.kind, entry)) }));
+          sink.onEvents(seen);
+        },
+        onInitialEnd() {},
+        onLost: () => end(new Error('the watched history is gone')),
+      }).then(
+        (stop) => {
+          unsubscribe = stop;
+          if (lost || signal.aborted) stop();
+          else signal.addEventListener('abort', stop, { once: true });
+        },
+        (error: unknown) => end(error),
+      );
+    },
+
+    async create(target, object, options) {
+      const context = internalContext(options);
+      const body = { value: object, duplicates: [] };
+      if (target.subresource !== '') {
+        return objectFrom(await subresourceOf(target).handle(core, { verb: 'create', at: placeOf(target), body, patchType: 'merge', context }));
+      }
+      return objectFrom(await create(core, placeOf(target), body, context));
+    },
+
+    async update(target, object, options) {
+      const context = internalContext(options);
+      const body = { value: object, duplicates: [] };
+      if (target.subresource !== '') {
+        return objectFrom(await subresourceOf(target).handle(core, { verb: 'update', at: placeOf(target), body, patchType: 'merge', context }));
+      }
+      return objectFrom(await update(core, placeOf(target), body, context));
+    },
+
+    async patch(target, type, value, options) {
+      const context = internalContext(options);
+      const body = { value, duplicates: [] };
+      const patchType = patchTypeOf(type);
+      if (target.subresource !== '') {
+        return objectFrom(await subresourceOf(target).handle(core, { verb: 'patch', at: placeOf(target), body, patchType, context }));
+      }
+      return objectFrom(await patch(core, placeOf(target), patchType, body, context));
+    },
+
+    async delete(target, options) {
+      return objectFrom(await remove(core, placeOf(target), options, internalContext(options)));
+    },
+
+    async deleteCollection(target, query, options) {
+      await removeCollection(core, target, query, options, internalContext(options));
+    },
+
+    async close() {},
+  };
+}

@@ -1,0 +1,126 @@
+// What every verb of the registry works with, and the small steps that several verbs share.
+import type { Clock, Log, Random } from '../../base/index.ts';
+import {
+  badRequest,
+  type Causes,
+  type KindDef,
+  type KubeObject,
+  type Preconditions,
+  type ResourceRef,
+  StatusError,
+  conflict,
+  formatTime,
+  notFound,
+} from '../../machinery/index.ts';
+import { BackendUnavailable, type CommitResult, type Entry, type Store } from '../../storage/index.ts';
+import type { AdmissionChain } from '../admission/admission.ts';
+import type { CallContext } from './context.ts';
+import type { KindTable } from './kind-table.ts';
+import { type Answer, encodeForStore, freeze, keyFor, objectOf } from './objects.ts';
+
+/** Hands out things that only one object may hold: cluster IPs, node ports. */
+export interface Allocator {
+  readonly kind: KindDef;
+  /**
+   * Fills in what `object` still needs and takes what it names. Problems go to `causes`. Returns the undo, called when the
+   * write does not happen.
+   */
+  allocate(object: KubeObject, old: KubeObject | undefined, causes: Causes): () => void;
+  /** The object is gone, or `next` replaced it: give back what is no longer held. */
+  release(object: KubeObject, next: KubeObject | undefined): void;
+}
+
+export interface RegistryCore {
+  readonly store: Store;
+  readonly kinds: KindTable;
+  readonly admission: AdmissionChain;
+  readonly allocators: ReadonlyMap<KindDef, Allocator>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** Where a call goes: a kind, a namespace (undefined for cluster scope or all), and a name. */
+export interface Place {
+  readonly kind: KindDef;
+  readonly namespace: string | undefined;
+  readonly name: string;
+}
+
+export const refOf = (kind: KindDef): ResourceRef => ({ group: kind.group, resource: kind.plural });
+
+/** The entry at a place, or 404. */
+export function requireEntry(core: RegistryCore, at: Place): Entry {
+  const entry = core.store.get(keyFor(at.kind, at.namespace, at.name));
+  if (entry === undefined) throw notFound(refOf(at.kind), at.name);
+  return entry;
+}
+
+/** An answer for a stored version, in the version that was asked for. */
+export function answer(kind: KindDef, entry: Entry, code = 200): Answer {
+  if (kind.conversion !== null) return { code, entry: null, object: kind.conversion.fromStored(objectOf(entry)) };
+  return { code, entry, object: null };
+}
+
+/** An answer for an object that was not stored (dry run). */
+export function dryAnswer(kind: KindDef, object: KubeObject, code = 200): Answer {
+  return { code, entry: null, object: kind.conversion === null ? object : kind.conversion.fromStored(object) };
+}
+
+/** A resourceVersion as the number it stands for. 0 for ''. Throws 400 for anything else than digits. */
+export function parseRevision(text: string): number {
+  if (text === '') return 0;
+  if (!/^\d{1,15}$/.test(text)) throw badRequest(`invalid resource version ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`);
+  return Number(text);
+}
+
+export function checkPreconditions(at: Place, object: KubeObject, wanted: Preconditions | undefined): void {
+  if (wanted === undefined) return;
+  const { uid, resourceVersion } = object.metadata;
+  const because = (what: string, want: string, have: string) =>
+    conflict(refOf(at.kind), at.name, `Precondition failed: ${what} in precondition: ${want}, ${what} in object meta: ${have}`);
+  if (wanted.uid !== undefined && wanted.uid !== '' && wanted.uid !== uid) throw because('UID', wanted.uid, uid);
+  if (wanted.resourceVersion !== undefined && wanted.resourceVersion !== '' && wanted.resourceVersion !== resourceVersion) {
+    throw because('ResourceVersion', wanted.resourceVersion, resourceVersion);
+  }
+}
+
+/** Writes an object (or, with null, deletes). Translates storage's failures into Status errors: the only place that does. */
+export async function commit(core: RegistryCore, write: { key: string; object: KubeObject | null; expect: number; ttlSeconds?: number }): Promise<CommitResult> {
+  const { object } = write;
+  try {
+    if (object === null) return await core.store.commit({ key: write.key, value: undefined, expect: write.expect });
+    return await core.store.commit({
+      key: write.key,
+      value: encodeForStore(object),
+      expect: write.expect,
+      ttlSeconds: write.ttlSeconds ?? 0,
+      object: (revision) => {
+        object.metadata.resourceVersion = String(revision);
+        return freeze(object);
+      },
+    });
+  } catch (error) {
+    throw storageFailure(error);
+  }
+}
+
+/** Disk full is 507, a store that is away 503; both say what happened. */
+export function storageFailure(error: unknown): unknown {
+  if (!(error instanceof BackendUnavailable)) return error;
+  return error.retryable
+    ? new StatusError(503, 'ServiceUnavailable', `etcdserver: the store cannot take the write now: ${error.message}`, { retryAfterSeconds: 1 }, error)
+    : new StatusError(507, 'InternalError', `Internal error occurred: ${error.message}`, undefined, error);
+}
+
+/** Validates with the object's own rules; throws 422 with every cause. */
+export function throwIfInvalid(kind: KindDef, object: KubeObject, causes: Causes): void {
+  const error = causes.toError(kind.group, kind.kind, object.metadata.name ?? '');
+  if (error !== undefined) throw error;
+}
+
+export function collectWarnings(kind: KindDef, object: KubeObject, old: KubeObject | undefined, context: CallContext): void {
+  if (kind.warn !== null) context.warnings.push(...kind.warn(object, old));
+}
+
+export const nowText = (core: RegistryCore): string => formatTime(core.clock.nowMs());

@@ -1,0 +1,99 @@
+// Create: decode → default → mutate-admit → prepare → validate → validate-admit → commit.
+import { nameSuffix } from '../../base/index.ts';
+import {
+  alreadyExists,
+  badRequest,
+  Causes,
+  emptyObject,
+  type KindDef,
+  type KubeObject,
+  StatusError,
+  validateObjectMeta,
+} from '../../machinery/index.ts';
+import type { CallContext } from './context.ts';
+import { answer, collectWarnings, commit, dryAnswer, nowText, type Place, type RegistryCore, refOf, throwIfInvalid } from './core.ts';
+import { type Body, decodeBody } from './decode.ts';
+import { type Answer, keyFor } from './objects.ts';
+
+/** Longest base that leaves room for the five letters of a generated name. */
+const maxGeneratedBase = 58;
+const generateAttempts = 8;
+
+/** Stores a new object. `at.name` is '' for a POST to the collection; a name there (PUT that creates) must match the body's. */
+export async function create(core: RegistryCore, at: Place, body: Body, context: CallContext): Promise<Answer> {
+  const object = decodeBody(at.kind, body, context);
+  return createDecoded(core, at, object, context);
+}
+
+export async function createDecoded(core: RegistryCore, at: Place, object: KubeObject, context: CallContext): Promise<Answer> {
+  const { kind } = at;
+  settleNamespace(kind, object, at.namespace);
+  if (object.metadata.resourceVersion !== undefined && object.metadata.resourceVersion !== '') {
+    throw new StatusError(500, 'Unknown', 'resourceVersion should not be set on objects to be created');
+  }
+  const generated = !object.metadata.name && object.metadata.generateName !== undefined;
+  const request = { operation: 'create', kind, namespace: at.namespace, name: object.metadata.name ?? '', subresource: '', object, old: null, context } as const;
+  core.admission.mutate(request);
+  prepare(core, kind, object);
+  for (let attempt = 1; ; attempt++) {
+    if (generated) object.metadata.name = object.metadata.generateName!.slice(0, maxGeneratedBase) + nameSuffix(core.random);
+    const causes = new Causes();
+    const undo = core.allocators.get(kind)?.allocate(object, undefined, causes);
+    try {
+      validateObjectMeta(object.metadata, { namespaced: kind.scope === 'Namespaced', nameRule: kind.nameRule }, causes);
+      if (kind.validate !== null) kind.validate(object, undefined, causes);
+      throwIfInvalid(kind, object, causes);
+      collectWarnings(kind, object, undefined, context);
+      core.admission.validate({ ...request, name: object.metadata.name });
+      const key = keyFor(kind, at.namespace, object.metadata.name);
+      if (context.dryRun) {
+        if (core.store.get(key) !== undefined) throw alreadyExists(refOf(kind), object.metadata.name);
+        undo?.();
+        return dryAnswer(kind, object, 201);
+      }
+      const result = await commit(core, { key, object, expect: 0, ttlSeconds: kind.ttlSeconds });
+      if (result.ok) return answer(kind, result.entry!, 201);
+      if (!generated || attempt === generateAttempts) throw alreadyExists(refOf(kind), object.metadata.name);
+      undo?.();
+    } catch (error) {
+      undo?.();
+      throw error;
+    }
+  }
+}
+
+/** The namespace of the request rules; a body that names another is a mistake. */
+export function settleNamespace(kind: KindDef, object: KubeObject, namespace: string | undefined): void {
+  const { metadata } = object;
+  if (kind.scope === 'Cluster') {
+    if (metadata.namespace !== undefined && metadata.namespace !== '') delete metadata.namespace;
+    return;
+  }
+  if (namespace === undefined) throw badRequest('an empty namespace may not be set during creation');
+  if (metadata.namespace !== undefined && metadata.namespace !== '' && metadata.namespace !== namespace) {
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+  }
+  metadata.namespace = namespace;
+}
+
+/** Sets what only the server may set. */
+function prepare(core: RegistryCore, kind: KindDef, object: KubeObject): void {
+  const { metadata } = object;
+  metadata.uid = core.random.uuid();
+  metadata.creationTimestamp = nowText(core);
+  delete metadata.deletionTimestamp;
+  delete metadata.deletionGracePeriodSeconds;
+  delete metadata.selfLink;
+  if (kind.generationFields.length > 0) metadata.generation = 1;
+  else delete metadata.generation;
+  if (kind.subresources.status && !kind.subresources.keepsStatusOnCreate) clearStatus(kind, object);
+  if (kind.prepareCreate !== null) kind.prepareCreate(object, { nowMs: core.clock.nowMs() });
+}
+
+/** Status is written by controllers through its own subresource, never by authors. */
+function clearStatus(kind: KindDef, object: KubeObject): void {
+  const loose = object as KubeObject & { status?: unknown };
+  const field = kind.schema.fields.get('status');
+  if (field?.emit === 'always' && field.schema.type === 'object') loose.status = emptyObject(field.schema);
+  else delete loose.status;
+}

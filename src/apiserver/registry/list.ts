@@ -1,0 +1,160 @@
+// List: a snapshot of a collection, in pages when asked, with Kubernetes' meanings of resourceVersion. HOT: bench/api.ts.
+import { badRequest, expired, tooLargeResourceVersion } from '../../machinery/index.ts';
+import { Compacted, type Entry } from '../../storage/index.ts';
+import { parseRevision, type Place, type RegistryCore, storageFailure } from './core.ts';
+import { select, selected } from './selection.ts';
+
+export interface ListOptions {
+  readonly labelSelector?: string | undefined;
+  readonly fieldSelector?: string | undefined;
+  readonly resourceVersion?: string | undefined;
+  readonly resourceVersionMatch?: string | undefined;
+  readonly limit?: number | undefined;
+  readonly continue?: string | undefined;
+}
+
+export interface ListAnswer {
+  /** In key order. Shared: do not change. */
+  readonly entries: readonly Entry[];
+  readonly revision: number;
+  readonly continue: string | undefined;
+  readonly remaining: number | undefined;
+}
+
+/** How long a read waits for a revision that this server has not seen yet. */
+const freshnessTimeoutMs = 3000;
+
+/** Waits until the cache can answer for `resourceVersion`; unset means: at least as new as any answered write anywhere. */
+export async function waitForFreshness(core: RegistryCore, resourceVersion: string | undefined): Promise<void> {
+  if (resourceVersion === undefined || resourceVersion === '') {
+    try {
+      await core.store.catchUp();
+    } catch (error) {
+      throw storageFailure(error);
+    }
+    return;
+  }
+  const wanted = parseRevision(resourceVersion);
+  if (wanted <= core.store.revision) return;
+  const abort = new AbortController();
+  const timer = core.clock.after(freshnessTimeoutMs, () => abort.abort());
+  try {
+    await core.store.waitFor(wanted, abort.signal);
+  } catch {
+    throw tooLargeResourceVersion(wanted, core.store.revision);
+  } finally {
+    timer.cancel();
+  }
+}
+
+export async function list(core: RegistryCore, at: Pick<Place, 'kind' | 'namespace'>, options: ListOptions): Promise<ListAnswer> {
+  checkOptions(options);
+  const selection = select(at.kind, at.namespace, options);
+  const limit = options.limit ?? 0;
+  let revision: number;
+  let entries: readonly Entry[];
+  let start = 0;
+  if (options.continue !== undefined && options.continue !== '') {
+    const token = readToken(options.continue);
+    // A token without a revision continues on the newest state: the "inconsistent continue" of a 410.
+    if (token.revision === 0) await waitForFreshness(core, undefined);
+    revision = token.revision === 0 ? core.store.revision : token.revision;
+    entries = token.revision === 0 ? core.store.list(selection.prefix) : snapshot(core, selection.prefix, revision, token.after);
+    start = firstAfter(entries, token.after);
+  } else {
+    const exact = options.resourceVersionMatch === 'Exact' ? parseRevision(options.resourceVersion ?? '') : 0;
+    await waitForFreshness(core, options.resourceVersion);
+    revision = exact === 0 ? core.store.revision : exact;
+    entries = exact === 0 ? core.store.list(selection.prefix) : snapshot(core, selection.prefix, exact, undefined);
+  }
+  if (limit <= 0 && start === 0 && selection.test === null) return { entries, revision, continue: undefined, remaining: undefined };
+  return page(entries, start, limit, revision, (entry) => selected(selection, entry), selection.test === null);
+}
+
+function page(
+  entries: readonly Entry[],
+  start: number,
+  limit: number,
+  revision: number,
+  wanted: (entry: Entry) => boolean,
+  countable: boolean,
+): ListAnswer {
+  const out: Entry[] = [];
+  let i = start;
+  for (; i < entries.length; i++) {
+    const entry = entries[i]!;
+    if (!wanted(entry)) continue;
+    if (limit > 0 && out.length === limit) {
+      const last = out[out.length - 1]!;
+      return { entries: out, revision, continue: writeToken(revision, last.key), remaining: countable ? entries.length - i : undefined };
+    }
+    out.push(entry);
+  }
+  return { entries: out, revision, continue: undefined, remaining: undefined };
+}
+
+function checkOptions(options: ListOptions): void {
+  const match = options.resourceVersionMatch;
+  const version = options.resourceVersion;
+  const fail = (text: string) => badRequest(`ListOptions.meta.k8s.io "" is invalid: ${text}`);
+  if (match !== undefined && match !== '') {
+    if (match !== 'Exact' && match !== 'NotOlderThan') {
+      throw fail(`resourceVersionMatch: Unsupported value: ${JSON.stringify(match)}: supported values: "Exact", "NotOlderThan"`);
+    }
+    if (version === undefined || version === '') throw fail('resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided');
+    if (options.continue) throw fail('resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden when continue is provided');
+    if (match === 'Exact' && version === '0') {
+      throw fail('resourceVersionMatch: Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
+    }
+  }
+  if (options.continue && version !== undefined && version !== '' && version !== '0') {
+    throw badRequest('specifying resource version is not allowed when using continue');
+  }
+}
+
+function snapshot(core: RegistryCore, prefix: string, revision: number, after: string | undefined): readonly Entry[] {
+  try {
+    return core.store.listAt(prefix, revision);
+  } catch (error) {
+    if (!(error instanceof Compacted)) throw error;
+    if (after === undefined) throw expired(`The resourceVersion for the provided list is too old.`);
+    const goOn = expired(
+      'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.',
+    );
+    throw new InconsistentContinue(goOn.message, writeToken(0, after));
+  }
+}
+
+/** 410 that carries, in its list metadata, a token with which the caller may go on over the newest state. */
+export class InconsistentContinue extends Error {
+  readonly token: string;
+  constructor(message: string, token: string) {
+    super(message);
+    this.token = token;
+  }
+}
+
+const writeToken = (revision: number, after: string): string =>
+  Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: revision, start: after })).toString('base64url');
+
+function readToken(token: string): { revision: number; after: string } {
+  try {
+    const { v, rv, start } = JSON.parse(Buffer.from(token, 'base64url').toString('utf8')) as { v?: unknown; rv?: unknown; start?: unknown };
+    if (v === 'meta.k8s.io/v1' && typeof rv === 'number' && typeof start === 'string') return { revision: rv, after: start };
+  } catch {
+    // falls through to the refusal
+  }
+  throw badRequest('continue key is not valid');
+}
+
+/** The index of the first entry whose key sorts after `key`. Keys are ASCII, so string order is byte order. */
+function firstAfter(entries: readonly Entry[], key: string): number {
+  let low = 0;
+  let high = entries.length;
+  while (low < high) {
+    const mid = (low + high) >> 1;
+    if (entries[mid]!.key <= key) low = mid + 1;
+    else high = mid;
+  }
+  return low;
+}

@@ -1,0 +1,13 @@
+// Every subresource that reads or writes objects. Adding one = its file and one line here.
+import type { KindDef } from '../../machinery/index.ts';
+import { binding } from './binding.ts';
+import { eviction } from './eviction.ts';
+import { finalize } from './finalize.ts';
+import { scale } from './scale.ts';
+import { status } from './status.ts';
+import type { Subresource } from './subresource.ts';
+
+export const subresources: readonly Subresource[] = [status, scale, binding, eviction, finalize];
+
+export const findSubresource = (kind: KindDef, name: string): Subresource | undefined =>
+  subresources.find((s) => s.name === name && s.appliesTo(kind));
