@@ -54,14 +54,14 @@ export interface ApiServer {
 export function createApiServer(options: ApiServerOptions): ApiServer {
   const kinds = new KindTable(options.kinds ?? builtInKinds);
   const { store, clock, random, log } = options;
-  const serviceIps = new ServiceIps({ kind: Service as unknown as KindDef, store, random, serviceCidr: options.serviceCidr, nodePorts: options.nodePorts });
+  const serviceIps = new ServiceIps({ kind: Service, store, random, serviceCidr: options.serviceCidr, nodePorts: options.nodePorts });
   const core: RegistryCore = {
     store,
     kinds,
     admission: admissionChain({
       store,
-      namespaces: Namespace as unknown as KindDef,
-      priorityClasses: PriorityClass as unknown as KindDef,
+      namespaces: Namespace,
+      priorityClasses: PriorityClass,
       defaultNotReadyTolerationSeconds: options.defaultNotReadyTolerationSeconds,
       defaultUnreachableTolerationSeconds: options.defaultUnreachableTolerationSeconds,
     }),

@@ -80,7 +80,12 @@ export function forbiddenError(a: RequestAttributes, reason: string): StatusErro
   const suffix = reason === '' ? '' : `: ${reason}`;
   const cannot = `User ${quote(a.user.name)} cannot ${a.verb}`;
   if (a.resource === '')
-    return new StatusError(403, 'Forbidden', plain(`forbidden: ${cannot} path ${quote(a.path)}`) + suffix, {});
+    return new StatusError(
+      403,
+      'Forbidden',
+      plain(`forbidden: ${cannot} path ${quote(a.path)}`) + suffix,
+      {},
+    );
   const resource = a.subresource === '' ? a.resource : `${a.resource}/${a.subresource}`;
   const where = a.namespace === '' ? 'at the cluster scope' : `in the namespace ${quote(a.namespace)}`;
   const what = a.group === '' ? a.resource : `${a.resource}.${a.group}`;

@@ -39,7 +39,8 @@ export function impersonate(
     } else return badRequest(`unknown header ${header}`);
   }
   if (!asked) return user;
-  if (name === '') return badRequest('a group, uid or extra value was impersonated without impersonating a user');
+  if (name === '')
+    return badRequest('a group, uid or extra value was impersonated without impersonating a user');
 
   const ask = (part: Partial<RequestAttributes>) => authorize({ ...blank, user, ...part });
   const account = serviceAccount.exec(name);

@@ -4,7 +4,7 @@
 // Narrower than there: a node creates neither pods nor service account tokens, since it has no need of either yet. Wider in one
 // point: a secret or config map must be named one by one, but that a pod of this node refers to it is not checked.
 import { type RequestAttributes, wellKnown } from './attributes.ts';
-import { allowed, type Authorizer, noOpinion, noOpinionBecause, type Verdict } from './authorize.ts';
+import { type Authorizer, allowed, noOpinion, noOpinionBecause, type Verdict } from './authorize.ts';
 
 export interface NodeAuthorizerOptions {
   /** The node a pod is bound to, '' = none yet; undefined = no such pod, which is for the storage to say. From memory. */
@@ -40,7 +40,9 @@ const ownLease: Check = (a, node, pods) =>
 const ownNode: Check = (a, node) =>
   a.verb === 'create' || a.name === node
     ? allowed
-    : noOpinionBecause(`node ${JSON.stringify(node)} is not allowed to modify node ${JSON.stringify(a.name)}`);
+    : noOpinionBecause(
+        `node ${JSON.stringify(node)} is not allowed to modify node ${JSON.stringify(a.name)}`,
+      );
 
 const ownPod: Check = (a, node, nodeOfPod) => {
   const bound = nodeOfPod(a.namespace, a.name);
@@ -89,7 +91,8 @@ for (const [resource, verbs, check] of table)
 
 /** The node a user is, or undefined: a user `system:node:NAME` of the group system:nodes. */
 export function nodeOfUser(user: RequestAttributes['user']): string | undefined {
-  if (!user.name.startsWith(wellKnown.nodeUserPrefix) || !user.groups.includes(wellKnown.nodes)) return undefined;
+  if (!user.name.startsWith(wellKnown.nodeUserPrefix) || !user.groups.includes(wellKnown.nodes))
+    return undefined;
   const name = user.name.slice(wellKnown.nodeUserPrefix.length);
   return name === '' ? undefined : name;
 }

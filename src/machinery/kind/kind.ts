@@ -31,6 +31,12 @@ export interface HookContext {
   readonly nowMs: number;
 }
 
+/**
+ * A function of a kind. Declared through a method, so that a `KindDef<Pod>` is a `KindDef`: lists of kinds and the registry
+ * hand each kind only objects of its own.
+ */
+type Hook<Args extends unknown[], Result> = { call(...args: Args): Result }['call'];
+
 export interface KindDef<T extends KubeObject = KubeObject> {
   readonly group: string;
   readonly version: string;
@@ -55,34 +61,34 @@ export interface KindDef<T extends KubeObject = KubeObject> {
   };
   readonly columns: readonly Column<T>[];
   /** Field selectors besides metadata.name and metadata.namespace. */
-  readonly selectableFields: Readonly<Record<string, (object: T) => string>>;
+  readonly selectableFields: Readonly<Record<string, Hook<[object: T], string>>>;
   /** Informer indexes every client of the kind may rely on. */
-  readonly indexes: Readonly<Record<string, (object: T) => readonly string[]>>;
+  readonly indexes: Readonly<Record<string, Hook<[object: T], readonly string[]>>>;
   /** Fields under which a write is desired state: a change there raises metadata.generation. Usually `['spec']`; [] = no generation. */
-  readonly generationFields: readonly (keyof T & string)[];
+  readonly generationFields: readonly string[];
   /** A name must be this; the default is a DNS subdomain. */
   readonly nameRule: (name: string, prefix: boolean) => readonly string[];
   /** Fills in what the author left out. Runs on every decoded object, also on stored ones; must be idempotent. Mutates. */
-  readonly defaults: ((object: T) => void) | null;
+  readonly defaults: Hook<[object: T], void> | null;
   /** After defaulting, before validation of a create: set or clear what authors may not choose. Mutates. Status is already cleared. */
-  readonly prepareCreate: ((object: T, context: HookContext) => void) | null;
+  readonly prepareCreate: Hook<[object: T, context: HookContext], void> | null;
   /** The same for an update of the main resource. Status is already carried over from `old`. */
-  readonly prepareUpdate: ((object: T, old: T, context: HookContext) => void) | null;
+  readonly prepareUpdate: Hook<[object: T, old: T, context: HookContext], void> | null;
   /** Rules the schema cannot say. `old` is undefined on create. Pure. */
-  readonly validate: ((object: T, old: T | undefined, causes: Causes) => void) | null;
+  readonly validate: Hook<[object: T, old: T | undefined, causes: Causes], void> | null;
   /** Rules for an update through the status subresource. Pure. */
-  readonly validateStatus: ((object: T, old: T, causes: Causes) => void) | null;
+  readonly validateStatus: Hook<[object: T, old: T, causes: Causes], void> | null;
   /** Warnings for the author (Warning headers). Pure. */
-  readonly warn: ((object: T, old: T | undefined) => readonly string[]) | null;
+  readonly warn: Hook<[object: T, old: T | undefined], readonly string[]> | null;
   /**
    * How long a delete waits for the object to end by itself, in seconds; 0 deletes at once. Null = kind has no graceful
    * deletion. Only pods have one today. `requested` is what the caller asked for, undefined = nothing.
    */
-  readonly gracePeriodSeconds: ((object: T, requested: number | undefined) => number) | null;
+  readonly gracePeriodSeconds: Hook<[object: T, requested: number | undefined], number> | null;
   /** Kept although it has no metadata.finalizers: namespaces wait for spec.finalizers. Null = finalizers alone decide. */
-  readonly deletionHeld: ((object: T) => boolean) | null;
+  readonly deletionHeld: Hook<[object: T], boolean> | null;
   /** Runs once, when deletionTimestamp is first set. Mutates (namespaces become Terminating). */
-  readonly beginDeletion: ((object: T) => void) | null;
+  readonly beginDeletion: Hook<[object: T], void> | null;
   /** A PUT to a name that does not exist creates it. */
   readonly createOnUpdate: boolean;
   /** DELETE answers with the object instead of a Status. */
