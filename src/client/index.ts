@@ -1,2 +1,11 @@
 export { type Client, createClient, type ResourceClient } from './client.ts';
+export {
+  type ChangeHandlers,
+  createInformers,
+  type Informer,
+  type Informers,
+  type InformersOptions,
+  type Selection,
+} from './informer.ts';
+export { type IndexFunction, type Lister, ObjectCache } from './object-cache.ts';
 export * from './transport.ts';
