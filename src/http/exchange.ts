@@ -8,6 +8,8 @@ export interface HttpRequest extends Readable {
   /** Path and query, never an absolute URL from our own clients. */
   readonly url?: string | undefined;
   readonly headers: IncomingHttpHeaders;
+  /** Name, value, name, value …: where a repeated header matters. */
+  readonly rawHeaders: readonly string[];
   /** 1 or 2 */
   readonly httpVersionMajor: number;
   /** The client went away before its request had been read. */
