@@ -17,10 +17,11 @@ export interface Change {
 }
 
 export interface Write {
+  /** Opaque; 1 to 1024 bytes of UTF-8. Keys are ordered by those bytes. */
   readonly key: string;
-  /** undefined = delete */
+  /** undefined = delete. The backend keeps the buffer: never change it afterwards. */
   readonly value: Buffer | undefined;
-  /** The revision the key must still have; 0 = it must not exist. */
+  /** The revision the key must still have; 0 = it must not exist (so a delete needs one above 0). */
   readonly expect: number;
   /** The record disappears, as a change of its own, this long after the write. 0 = never. */
   readonly ttlSeconds: number;
@@ -52,26 +53,34 @@ export class BackendUnavailable extends Error {
 }
 
 export interface Backend {
-  /** Every live record, in key order, at one revision. Called before `follow`, and again after Compacted. */
+  /**
+   * Every live record, in key order, at one revision, which is never below that of a write answered before the call.
+   * Called before `follow`, and again after Compacted.
+   */
   load(onRecord: (record: StoredRecord) => void): Promise<{ revision: number }>;
   /**
    * Every change after `revision`, in order of revision, whole commits at a time. `onChanges` is synchronous and must not
-   * throw. Resolves when the signal aborts; rejects with Compacted when changes after `revision` are gone.
-   * A change reaches `onChanges` before the `write` that made it resolves, when both are on this process's backend.
+   * throw. Its second argument is the revision up to which everything has now been delivered; `changes` may be empty when
+   * only that has moved. Resolves when the signal aborts; rejects with Compacted when changes after `revision` are gone,
+   * and with anything else when the stream broke and may be followed again from the last delivered revision.
+   * With an embedded backend a change reaches `onChanges` before the `write` that made it resolves, and carries the very
+   * buffer that was written.
    */
   follow(
     revision: number,
-    onChanges: (changes: readonly Change[]) => void,
+    onChanges: (changes: readonly Change[], revision: number) => void,
     signal: AbortSignal,
   ): Promise<void>;
   /**
    * Compare and set. Resolves when durable (fsync, or quorum). A lost compare is a value, not an error. A rejection
    * (BackendUnavailable) means the outcome is unknown: the caller must read again. Concurrent writes may share a commit.
+   * A key that is too long, or a delete with `expect` 0, rejects with RangeError: a mistake of the caller.
    */
   write(write: Write): Promise<WriteResult>;
   /** The newest committed revision; a read of state at or after it is linearizable. */
   currentRevision(): Promise<number>;
   /** Forgets changes up to `revision`, live records excepted. */
   compact(revision: number): Promise<void>;
+  /** Waits for the commit under way; what is queued behind it is rejected. Idempotent. */
   close(): Promise<void>;
 }

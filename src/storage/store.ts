@@ -10,9 +10,12 @@ export class Entry {
   readonly key: string;
   readonly wire: Buffer;
   readonly revision: number;
-  /** The decoded, frozen object; null until somebody needs it. Filled in and read by the API server only. */
+  /**
+   * The decoded, frozen object; null until somebody needs it. Filled in and read by the API server only. Set back to null
+   * once the version is superseded and a few thousand changes old, so decode again when it is null.
+   */
   object: unknown;
-  /** Slots for what the API server derives once per version (a Table row, a watch frame); null until needed. */
+  /** A slot for what the API server derives once per version (a Table row, a watch frame); null until needed; as `object`. */
   derived: unknown;
 
   constructor(key: string, wire: Buffer, revision: number) {
@@ -35,11 +38,12 @@ export interface StoreEvent {
 export interface StoreWatcher {
   /** Events in order of revision, as many as there are. Synchronous; must not throw. */
   onEvents(events: readonly StoreEvent[]): void;
-  /** The watcher cannot be continued from where it is (history compacted after a reload). Called at most once, then nothing more. */
+  /** The watch cannot be continued (its onEvents threw, or revisions went back under us). Called at most once, then nothing more. */
   onLost(): void;
 }
 
 export type CommitResult =
+  /** The new version; for a deletion the last state, carrying the revision of the deletion. */
   | { readonly ok: true; readonly entry: Entry | undefined }
   /** Somebody else was first; `current` is what is there now. */
   | { readonly ok: false; readonly current: Entry | undefined };
@@ -71,7 +75,10 @@ export interface Store {
     value: Buffer | undefined;
     expect: number;
     ttlSeconds?: number;
-    /** Called with the revision once it is known, before anybody sees the entry. */
+    /**
+     * Called with the revision once it is known, before anybody sees the entry. With a remote backend it may also be called
+     * for another process's write of the very same bytes, so it must be pure.
+     */
     object?: (revision: number) => unknown;
   }): Promise<CommitResult>;
   /**
@@ -79,6 +86,8 @@ export interface Store {
    * before returning). Throws Compacted when they are gone. Returns the function that ends the watch.
    */
   watch(prefix: string, after: number, watcher: StoreWatcher): () => void;
+  /** Forgets history up to `revision` here and in the backend; running watches go on. */
   compact(revision: number): Promise<void>;
+  /** Ends watches silently, rejects what waits, and closes the backend. Idempotent. */
   close(): Promise<void>;
 }

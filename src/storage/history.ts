@@ -1,0 +1,78 @@
+// The recent past, bounded by number and by bytes. One queue over all kinds says what goes first; each kind has a queue of its own
+// (in its shelf), so replaying one kind reads nothing of the others. Only bytes that nobody but history holds are counted: the
+// superseded versions and the last states of deleted records.
+import { EventQueue } from './event-queue.ts';
+import type { KindShelf } from './kind-shelf.ts';
+import type { StoreEvent } from './store.ts';
+
+export interface HistoryLimits {
+  readonly revisions: number;
+  readonly bytes: number;
+}
+
+/** So many changes back, superseded versions lose what was decoded from them: objects weigh several times their bytes. */
+const decodedChanges = 4096;
+
+export class History {
+  readonly #limits: HistoryLimits;
+  readonly #shelfOf: (key: string) => KindShelf;
+  readonly #events = new EventQueue();
+  #bytes = 0;
+  #oldestRevision: number;
+
+  constructor(revision: number, limits: HistoryLimits, shelfOf: (key: string) => KindShelf) {
+    this.#oldestRevision = revision;
+    this.#limits = limits;
+    this.#shelfOf = shelfOf;
+  }
+
+  /** Every change above this revision is here. */
+  get oldestRevision(): number {
+    return this.#oldestRevision;
+  }
+
+  add(event: StoreEvent, shelf: KindShelf): void {
+    this.#events.push(event);
+    shelf.history.push(event);
+    this.#bytes += heldBytes(event);
+    const aged = this.#events.at(this.#events.length - decodedChanges);
+    if (aged !== undefined) forgetDecoded(aged);
+    while (this.#events.length > this.#limits.revisions || this.#bytes > this.#limits.bytes) {
+      if (this.#events.length === 1) break;
+      this.#dropOldest();
+    }
+  }
+
+  /** Forgets changes up to `revision`. */
+  dropThrough(revision: number): void {
+    for (;;) {
+      const first = this.#events.at(0);
+      if (first === undefined || first.entry.revision > revision) break;
+      this.#dropOldest();
+    }
+    this.#oldestRevision = Math.max(this.#oldestRevision, revision);
+  }
+
+  #dropOldest(): void {
+    const event = this.#events.shift()!;
+    this.#shelfOf(event.entry.key).history.shift();
+    this.#bytes -= heldBytes(event);
+    this.#oldestRevision = event.entry.revision;
+  }
+}
+
+function heldBytes(event: StoreEvent): number {
+  return (event.previous?.wire.length ?? 0) + (event.type === 'delete' ? event.entry.wire.length : 0);
+}
+
+function forgetDecoded(event: StoreEvent): void {
+  const { previous } = event;
+  if (previous !== undefined) {
+    previous.object = null;
+    previous.derived = null;
+  }
+  if (event.type === 'delete') {
+    event.entry.object = null;
+    event.entry.derived = null;
+  }
+}

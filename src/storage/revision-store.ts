@@ -1,0 +1,362 @@
+// HOT (bench/storage.ts). The one Store, over any Backend: every live record in memory as its wire bytes, indexed by kind, with the
+// recent history. It changes in one place only, `#apply`, which is fed by the backend's order of changes; its own writes come back
+// that way too, so readers, watchers and writers all see the same order.
+import { type Clock, type Log, Scope, sleep } from '../base/index.ts';
+import { type Backend, type Change, Compacted, type StoredRecord } from './backend.ts';
+import { History } from './history.ts';
+import { compareKeys, kindPrefixOf } from './key-order.ts';
+import { KindShelf } from './kind-shelf.ts';
+import { type CommitResult, Entry, type Store, type StoreEvent, type StoreWatcher } from './store.ts';
+import { WatchTable } from './watch-table.ts';
+import { hasMetadata, respliceRevision, spliceRevision } from './wire.ts';
+
+export interface StoreOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** How many changes history keeps at most. Default 100,000. */
+  readonly historyRevisions?: number;
+  /** How many bytes of superseded versions history keeps at most. Default 64 MiB. */
+  readonly historyBytes?: number;
+}
+
+/** A write of this process that is on its way: what `#apply` gives the new version when it sees it. */
+interface PendingCommit {
+  readonly value: Buffer | undefined;
+  readonly expect: number;
+  readonly object: ((revision: number) => unknown) | undefined;
+  entry: Entry | null;
+}
+
+interface Waiter {
+  readonly revision: number;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+const retryDelayMs = 500;
+const noEntries: readonly Entry[] = Object.freeze([]);
+
+/** Loads everything from `backend` and follows it. The store owns the backend from here on. */
+export async function createStore(backend: Backend, options: StoreOptions): Promise<Store> {
+  const entries: Entry[] = [];
+  const { revision } = await backend.load((record) => entries.push(entryOf(record)));
+  return new RevisionStore(backend, options, { revision, entries });
+}
+
+function entryOf(record: StoredRecord): Entry {
+  try {
+    return new Entry(record.key, spliceRevision(record.value, record.revision), record.revision);
+  } catch (cause) {
+    throw new Error(`the stored record ${record.key} cannot be read`, { cause });
+  }
+}
+
+class RevisionStore implements Store {
+  readonly #backend: Backend;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #scope: Scope;
+  readonly #byKey = new Map<string, Entry>();
+  readonly #shelves = new Map<string, KindShelf>();
+  readonly #history: History;
+  readonly #watches: WatchTable;
+  readonly #pending = new Map<string, PendingCommit[]>();
+  readonly #waiters = new Set<Waiter>();
+  #revision: number;
+  #closing: Promise<void> | null = null;
+
+  constructor(
+    backend: Backend,
+    options: StoreOptions,
+    loaded: { readonly revision: number; readonly entries: readonly Entry[] },
+  ) {
+    this.#backend = backend;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#scope = new Scope(options.log);
+    this.#revision = loaded.revision;
+    this.#watches = new WatchTable(options.log);
+    this.#history = new History(
+      loaded.revision,
+      { revisions: options.historyRevisions ?? 100_000, bytes: options.historyBytes ?? 64 * 1024 * 1024 },
+      (key) => this.#shelf(kindPrefixOf(key)),
+    );
+    for (const entry of loaded.entries) {
+      this.#byKey.set(entry.key, entry);
+      this.#shelf(kindPrefixOf(entry.key)).set(entry);
+    }
+    this.#scope.run('follow the backend', (signal) => this.#follow(signal));
+  }
+
+  get revision(): number {
+    return this.#revision;
+  }
+
+  get oldestRevision(): number {
+    return this.#history.oldestRevision;
+  }
+
+  get(key: string): Entry | undefined {
+    return this.#byKey.get(key);
+  }
+
+  list(prefix: string): readonly Entry[] {
+    return this.#gather(prefix, (shelf) =>
+      shelf.list(prefix.length > shelf.prefix.length ? prefix : shelf.prefix),
+    );
+  }
+
+  listAt(prefix: string, revision: number): readonly Entry[] {
+    const oldest = this.#history.oldestRevision;
+    if (revision < oldest) throw new Compacted(oldest);
+    if (revision > this.#revision)
+      throw new RangeError(`revision ${revision} has not been reached: wait for it first`);
+    return this.#gather(prefix, (shelf) => {
+      shelf.forgetPast(oldest);
+      return shelf.listAt(prefix.length > shelf.prefix.length ? prefix : shelf.prefix, revision);
+    });
+  }
+
+  count(prefix: string): number {
+    const shelf = this.#shelves.get(prefix);
+    return shelf !== undefined && isKindPrefix(prefix) ? shelf.size : this.list(prefix).length;
+  }
+
+  waitFor(revision: number, signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (this.#revision >= revision) return Promise.resolve();
+    if (this.#closing !== null) return Promise.reject(new Error('the store is closed'));
+    return new Promise((resolve, reject) => {
+      const end = () => {
+        this.#waiters.delete(waiter);
+        signal?.removeEventListener('abort', onAbort);
+      };
+      const onAbort = () => waiter.reject(signal?.reason);
+      const waiter: Waiter = {
+        revision,
+        resolve: () => {
+          end();
+          resolve();
+        },
+        reject: (error) => {
+          end();
+          reject(error);
+        },
+      };
+      this.#waiters.add(waiter);
+      signal?.addEventListener('abort', onAbort);
+    });
+  }
+
+  async catchUp(): Promise<void> {
+    const revision = await this.#backend.currentRevision();
+    if (this.#revision < revision) await this.waitFor(revision);
+  }
+
+  async commit(write: {
+    key: string;
+    value: Buffer | undefined;
+    expect: number;
+    ttlSeconds?: number;
+    object?: (revision: number) => unknown;
+  }): Promise<CommitResult> {
+    const { key, value, expect } = write;
+    if (value !== undefined && !hasMetadata(value)) throw new TypeError('the value has no metadata object');
+    // Revisions only grow, so a newer one here means the compare is lost already. (A record that is here although it must not
+    // exist may have been deleted where we do not see it yet: only the backend knows.)
+    const known = this.#byKey.get(key);
+    if (known !== undefined && expect > 0 && known.revision > expect) return { ok: false, current: known };
+
+    const pending: PendingCommit = { value, expect, object: write.object, entry: null };
+    const queue = this.#pending.get(key);
+    if (queue === undefined) this.#pending.set(key, [pending]);
+    else queue.push(pending);
+    try {
+      const result = await this.#backend.write({ key, value, expect, ttlSeconds: write.ttlSeconds ?? 0 });
+      if (!result.ok) return { ok: false, current: await this.#currentOf(result.current) };
+      if (this.#revision < result.revision) await this.waitFor(result.revision);
+      return { ok: true, entry: this.#entryAt(key, result.revision, pending) };
+    } finally {
+      const queued = this.#pending.get(key)!;
+      if (queued.length === 1) this.#pending.delete(key);
+      else queued.splice(queued.indexOf(pending), 1);
+    }
+  }
+
+  watch(prefix: string, after: number, watcher: StoreWatcher): () => void {
+    if (after < this.#history.oldestRevision) throw new Compacted(this.#history.oldestRevision);
+    const replay: StoreEvent[] = [];
+    if (after < this.#revision) {
+      let shelves = 0;
+      for (const shelf of this.#shelvesOf(prefix)) {
+        const { history } = shelf;
+        const before = replay.length;
+        for (let i = history.indexAfter(after); i < history.length; i++) {
+          const event = history.at(i)!;
+          if (event.entry.key.startsWith(prefix)) replay.push(event);
+        }
+        if (replay.length > before) shelves++;
+      }
+      if (shelves > 1) replay.sort((a, b) => a.entry.revision - b.entry.revision);
+    }
+    return this.#watches.add(prefix, after, { watcher, replay });
+  }
+
+  async compact(revision: number): Promise<void> {
+    await this.#backend.compact(revision);
+    this.#history.dropThrough(Math.min(revision, this.#revision));
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#watches.endAll('silently');
+    await this.#scope.stop();
+    await this.#backend.close();
+    for (const waiter of [...this.#waiters]) waiter.reject(new Error('the store is closed'));
+  }
+
+  #shelf(prefix: string): KindShelf {
+    let shelf = this.#shelves.get(prefix);
+    if (shelf === undefined) this.#shelves.set(prefix, (shelf = new KindShelf(prefix)));
+    return shelf;
+  }
+
+  /** The shelves that may hold keys under `prefix`: one, unless the prefix is shorter than that of a kind. */
+  #shelvesOf(prefix: string): KindShelf[] {
+    const kind = kindPrefixOf(prefix);
+    if (isKindPrefix(kind)) {
+      const shelf = this.#shelves.get(kind);
+      return shelf === undefined ? [] : [shelf];
+    }
+    return [...this.#shelves.values()].filter(
+      (shelf) => shelf.prefix.startsWith(prefix) || prefix.startsWith(shelf.prefix),
+    );
+  }
+
+  #gather(prefix: string, listOf: (shelf: KindShelf) => readonly Entry[]): readonly Entry[] {
+    const shelves = this.#shelvesOf(prefix);
+    if (shelves.length === 0) return noEntries;
+    if (shelves.length === 1) return listOf(shelves[0]!);
+    return shelves.flatMap(listOf).sort((a, b) => compareKeys(a.key, b.key));
+  }
+
+  async #currentOf(record: StoredRecord | undefined): Promise<Entry | undefined> {
+    if (record === undefined) return undefined;
+    if (this.#revision < record.revision) await this.waitFor(record.revision);
+    const known = this.#byKey.get(record.key);
+    return known?.revision === record.revision ? known : entryOf(record);
+  }
+
+  /** The version that our own write made, also when it is superseded by now. */
+  #entryAt(key: string, revision: number, pending: PendingCommit): Entry {
+    if (pending.entry?.revision === revision) return pending.entry;
+    const { history } = this.#shelf(kindPrefixOf(key));
+    for (let i = history.indexAfter(revision - 1); i < history.length; i++) {
+      const { entry } = history.at(i)!;
+      if (entry.revision > revision) break;
+      if (entry.key === key) return entry;
+    }
+    // Skipped by a reload: made again from what was written.
+    if (pending.value !== undefined) return entryOf({ key, value: pending.value, revision });
+    return pending.entry ?? new Entry(key, Buffer.alloc(0), revision);
+  }
+
+  async #follow(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.#backend.follow(
+          this.#revision,
+          (changes, revision) => this.#advance(changes, revision),
+          signal,
+        );
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!(error instanceof Compacted)) {
+          this.#log.warn('the stream of changes broke', { error });
+          await sleep(this.#clock, retryDelayMs, signal).catch(() => {});
+          continue;
+        }
+        this.#log.warn('changes were compacted before they were seen; loading again', { error });
+        await this.#reload().catch(async (cause: unknown) => {
+          this.#log.error('loading failed', { error: cause });
+          await sleep(this.#clock, retryDelayMs, signal).catch(() => {});
+        });
+      }
+    }
+  }
+
+  /** Makes memory like the backend again. Watchers see the differences; the states between are unknown, so history begins anew. */
+  async #reload(): Promise<void> {
+    const changes: Change[] = [];
+    const seen = new Set<string>();
+    const { revision } = await this.#backend.load((record) => {
+      seen.add(record.key);
+      if (this.#byKey.get(record.key)?.revision !== record.revision) changes.push(record);
+    });
+    if (revision < this.#revision) {
+      // A restored backup: the numbers our watchers hold mean something else now.
+      this.#watches.endAll('lost');
+      throw new Error(`the backend went back from revision ${this.#revision} to ${revision}`);
+    }
+    changes.sort((a, b) => a.revision - b.revision);
+    for (const key of this.#byKey.keys())
+      if (!seen.has(key)) changes.push({ key, value: undefined, revision });
+    this.#history.dropThrough(this.#revision);
+    this.#advance(changes, revision);
+    this.#history.dropThrough(revision);
+  }
+
+  #advance(changes: readonly Change[], revision: number): void {
+    for (const change of changes) this.#apply(change);
+    this.#revision = Math.max(this.#revision, revision);
+    this.#watches.deliver();
+    if (this.#waiters.size === 0) return;
+    for (const waiter of this.#waiters) if (waiter.revision <= this.#revision) waiter.resolve();
+  }
+
+  #apply(change: Change): void {
+    const { key, revision } = change;
+    const previous = this.#byKey.get(key);
+    if (change.value === undefined && previous === undefined) return;
+    const entry =
+      change.value === undefined
+        ? new Entry(key, respliceRevision(previous!.wire, revision), revision)
+        : new Entry(key, spliceRevision(change.value, revision), revision);
+    this.#claim(entry, change.value, previous?.revision ?? 0);
+    const shelf = this.#shelf(kindPrefixOf(key));
+    if (change.value === undefined) {
+      this.#byKey.delete(key);
+      shelf.delete(key);
+    } else {
+      this.#byKey.set(key, entry);
+      shelf.set(entry);
+    }
+    const event: StoreEvent = { type: change.value === undefined ? 'delete' : 'put', entry, previous };
+    this.#history.add(event, shelf);
+    this.#watches.collect(event, shelf.prefix);
+  }
+
+  /** Finds the write of ours that made this version, if one did, and lets it provide the object. */
+  #claim(entry: Entry, value: Buffer | undefined, before: number): void {
+    const queue = this.#pending.get(entry.key);
+    if (queue === undefined) return;
+    const pending = queue.find(
+      (p) =>
+        p.entry === null &&
+        p.expect === before &&
+        (p.value === value || (p.value !== undefined && value !== undefined && p.value.equals(value))),
+    );
+    if (pending === undefined) return;
+    pending.entry = entry;
+    if (pending.object !== undefined) entry.object = pending.object(entry.revision);
+  }
+}
+
+/** `/a/b/`: what a shelf of a kind is called. */
+function isKindPrefix(prefix: string): boolean {
+  return prefix.length > 3 && prefix.endsWith('/') && prefix.split('/').length === 4;
+}
