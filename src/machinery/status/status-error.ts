@@ -208,7 +208,7 @@ export function invalid(
   name: string,
   causes: readonly StatusCause[],
 ): StatusError {
-  const texts = causes.map((c) => (c.field ? `${c.field}: ${c.message}` : c.message));
+  const texts = [...new Set(causes.map((c) => (c.field ? `${c.field}: ${c.message}` : c.message)))];
   const joined = texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`;
   const ref = { group, resource: kind };
   return new StatusError(422, 'Invalid', `${qualified(ref)} "${name}" is invalid: ${joined}`, {

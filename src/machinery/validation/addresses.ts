@@ -85,7 +85,7 @@ export const checkCidr = (value: string): readonly string[] =>
 /** Addresses that never lead to an endpoint or an external host. */
 export function checkNonSpecialIp(value: string): readonly string[] {
   const ip = parseIp(value);
-  if (ip === undefined) return checkIp(value);
+  if (ip === undefined) return ['must be a valid IP address'];
   const out: string[] = [];
   const [first = 0, second = 0] = ip.bytes;
   const v6 = ip.family === 'IPv6';

@@ -1,4 +1,5 @@
 export * from './addresses.ts';
+export * from './equal.ts';
 export * from './label-selector.ts';
 export * from './names.ts';
 export * from './object-meta.ts';
