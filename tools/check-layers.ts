@@ -1,6 +1,6 @@
 // The rules of the house that no compiler knows: who imports whom (tools/layers.ts), what a source file may not do
 // (lint/rules.ts, with lint/exceptions.ts), and that ARCHITECTURE.md shows the table as it is. Part of `npm run lint`.
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { architectureFile, withLayers } from './architecture.ts';
@@ -10,7 +10,7 @@ import { checkImports } from './lint/imports.ts';
 import { checkSource, type Finding } from './lint/rules.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const roots = ['src', 'test', 'tools', 'bench'];
+const roots = ['src', 'test', 'tools', 'bench'].filter((folder) => existsSync(join(root, folder)));
 const errors: string[] = [];
 const warnings: string[] = [];
 

@@ -32,7 +32,9 @@ for (const [path, entry] of Object.entries(packages)) {
     const os = systems.find((s) => words.includes(s));
     const cpu = Object.keys(processors).find((p) => words.includes(p));
     if (os === undefined || cpu === undefined || !/^\d/.test(version)) {
-      console.error(`package-lock.json lacks ${name}@${version}, and its name does not say which platform it is for`);
+      console.error(
+        `package-lock.json lacks ${name}@${version}, and its name does not say which platform it is for`,
+      );
       process.exit(1);
     }
     packages[`node_modules/${name}`] = {
