@@ -1,0 +1,177 @@
+// `jotasu server`: storage, API server, controllers and scheduler wired into one process. The only place that knows them all.
+import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import {
+  createAuthenticator,
+  createAuthorizer,
+  createApiServer,
+  everyoneAuthorizer,
+  firstServiceIp,
+  mastersAuthorizer,
+  nodeAuthorizer,
+  readTokenFile,
+  tokenTable,
+} from '../apiserver/index.ts';
+import { type Clock, type Log, type Random, Scope } from '../base/index.ts';
+import { type Client, createEventRecorder, createInformers, writeKubeconfig } from '../client/index.ts';
+import { allControllers, startControllers } from '../controllers/index.ts';
+import { loadOrCreatePki, type Pki, startHttpsServer } from '../http/index.ts';
+import { startScheduler } from '../scheduler/index.ts';
+import { type Backend, createMemoryBackend, createStore, openLmdbBackend } from '../storage/index.ts';
+import { versionInfo } from './version.ts';
+
+/** The parts that can be left out and run elsewhere. */
+export type ServerPart = 'controllers' | 'scheduler';
+
+export interface ServerOptions {
+  readonly dataDir: string;
+  readonly datastore: 'lmdb' | 'memory';
+  readonly bindAddress: string;
+  /** 0 = any free port */
+  readonly httpsListenPort: number;
+  /** The address by which nodes and pods reach this server; '' = chosen from what it listens on. */
+  readonly advertiseAddress: string;
+  /** Further names and addresses for the serving certificate. */
+  readonly tlsSans: readonly string[];
+  readonly tokenAuthFile: string | undefined;
+  /** A file to write an administrator's kubeconfig to. */
+  readonly writeKubeconfig: string | undefined;
+  readonly serviceCidr: string;
+  readonly clusterCidr: string;
+  readonly nodeCidrMaskSize: number;
+  readonly clusterDomain: string;
+  readonly without: readonly ServerPart[];
+  readonly nodeMonitorGracePeriodMs: number;
+  /** 0 = never */
+  readonly nodeOutOfServiceAfterMs: number;
+  readonly defaultNotReadyTolerationSeconds: number;
+  readonly defaultUnreachableTolerationSeconds: number;
+}
+
+export const serverDefaults: ServerOptions = {
+  dataDir: '/var/lib/jotasu/server',
+  datastore: 'lmdb',
+  bindAddress: '0.0.0.0',
+  httpsListenPort: 6443,
+  advertiseAddress: '',
+  tlsSans: [],
+  tokenAuthFile: undefined,
+  writeKubeconfig: undefined,
+  serviceCidr: '10.96.0.0/16',
+  clusterCidr: '10.244.0.0/16',
+  nodeCidrMaskSize: 24,
+  clusterDomain: 'cluster.local',
+  without: [],
+  nodeMonitorGracePeriodMs: 2500,
+  nodeOutOfServiceAfterMs: 300,
+  defaultNotReadyTolerationSeconds: 300,
+  defaultUnreachableTolerationSeconds: 300,
+};
+
+export interface Surroundings {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface RunningServer {
+  /** e.g. `https://127.0.0.1:6443` */
+  readonly url: string;
+  readonly port: number;
+  readonly client: Client;
+  readonly pki: Pki;
+  /** Stops taking requests, lets running ones end, closes the store. */
+  stop(): Promise<void>;
+}
+
+/** How long requests may still run after a stop was asked for. */
+const drainMs = 2000;
+
+/** Starts everything; resolves when /readyz says ok. What was started before a failure is stopped again. */
+export async function startServer(options: ServerOptions, { clock, random, log }: Surroundings): Promise<RunningServer> {
+  const scope = new Scope(log);
+  try {
+    const tokens = options.tokenAuthFile === undefined ? undefined : readTokenFile(options.tokenAuthFile);
+    const backend = await openBackend(options, { clock, log });
+    scope.onStop(() => backend.close());
+    const advertiseAddress = options.advertiseAddress === '' ? ownAddress(options.bindAddress) : options.advertiseAddress;
+    const pki = await loadOrCreatePki(join(options.dataDir, 'pki'), {
+      clusterDomain: options.clusterDomain,
+      firstServiceIp: firstServiceIp(options.serviceCidr),
+      hosts: [...new Set([advertiseAddress, ...options.tlsSans])],
+      nowMs: clock.nowMs(),
+      log,
+    });
+    const store = await createStore(backend, { clock, log });
+    scope.onStop(() => store.close());
+
+    let port = options.httpsListenPort;
+    const api = createApiServer({
+      store,
+      clock,
+      random,
+      log: log.with({ part: 'apiserver' }),
+      authenticate: createAuthenticator({ tokens: tokens === undefined ? [] : [tokenTable(tokens)], anonymous: 'refuse', clock }),
+      authorize: createAuthorizer([mastersAuthorizer, nodeAuthorizer, everyoneAuthorizer]),
+      nodeCredentials: { cert: pki.kubeletClient.cert, key: pki.kubeletClient.key, ca: pki.ca.cert },
+      version: versionInfo,
+      serviceCidr: options.serviceCidr,
+      nodePorts: [30000, 32767],
+      defaultNotReadyTolerationSeconds: options.defaultNotReadyTolerationSeconds,
+      defaultUnreachableTolerationSeconds: options.defaultUnreachableTolerationSeconds,
+      advertiseAddress,
+      advertisePort: () => port,
+    });
+    const https = await startHttpsServer({
+      host: options.bindAddress,
+      port: options.httpsListenPort,
+      cert: pki.serving.cert,
+      key: pki.serving.key,
+      clientCa: pki.ca.cert,
+      onRequest: api.onRequest,
+      onUpgrade: api.onUpgrade,
+      clock,
+      log: log.with({ part: 'https' }),
+    });
+    port = https.port;
+    scope.onStop(async () => {
+      api.drain();
+      await https.close(drainMs);
+    });
+    await api.bootstrap();
+
+    const informers = createInformers(api.client, { scope, log, clock, random });
+    if (!options.without.includes('controllers')) {
+      const controllers = allControllers(options);
+      const events = createEventRecorder(api.client, { scope, clock, random, log, component: 'controllers' });
+      await startControllers(controllers, { client: api.client, informers, clock, random, log: log.with({ part: 'controllers' }), scope, events });
+    }
+    if (!options.without.includes('scheduler')) {
+      await startScheduler({ client: api.client, informers, clock, random, log: log.with({ part: 'scheduler' }), scope });
+    }
+
+    const host = options.bindAddress === '0.0.0.0' || options.bindAddress === '::' ? '127.0.0.1' : options.bindAddress;
+    const url = `https://${host.includes(':') ? `[${host}]` : host}:${port}`;
+    if (options.writeKubeconfig !== undefined) {
+      await writeKubeconfig(options.writeKubeconfig, { name: 'jotasu', server: url, ca: pki.ca.cert, cert: pki.admin.cert, key: pki.admin.key });
+    }
+    return { url, port, client: api.client, pki, stop: () => scope.stop() };
+  } catch (error) {
+    await scope.stop();
+    throw error;
+  }
+}
+
+async function openBackend(options: ServerOptions, surroundings: { clock: Clock; log: Log }): Promise<Backend> {
+  if (options.datastore === 'memory') return createMemoryBackend(surroundings);
+  return openLmdbBackend(join(options.dataDir, 'db'), surroundings);
+}
+
+/** The address of this machine that others most likely reach: what it is bound to, else the first outside one. */
+function ownAddress(bindAddress: string): string {
+  if (bindAddress !== '0.0.0.0' && bindAddress !== '::') return bindAddress;
+  for (const list of Object.values(networkInterfaces())) {
+    for (const address of list ?? []) if (address.family === 'IPv4' && !address.internal) return address.address;
+  }
+  return '127.0.0.1';
+}

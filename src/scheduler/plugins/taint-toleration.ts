@@ -1,0 +1,46 @@
+// TaintToleration: nodes keep off pods that do not bear their taints; taints that only prefer lower the score.
+import type { Taint, Toleration } from '../../api/index.ts';
+import { definePlugin, fits, type NodeInfo } from '../plugin.ts';
+import { tolerates } from '../tolerations.ts';
+
+interface State {
+  readonly tolerations: readonly Toleration[];
+}
+
+const untolerated = 1;
+
+function firstUntolerated({ tolerations }: State, { taints }: NodeInfo): Taint | undefined {
+  for (const taint of taints) {
+    if (taint.effect === 'PreferNoSchedule') continue;
+    if (!bears(tolerations, taint)) return taint;
+  }
+  return undefined;
+}
+
+function bears(tolerations: readonly Toleration[], taint: Taint): boolean {
+  for (const toleration of tolerations) if (tolerates(toleration, taint)) return true;
+  return false;
+}
+
+export const taintToleration = definePlugin<State>({
+  name: 'TaintToleration',
+  reasons: ['', 'node(s) had untolerated taints'],
+  weight: 3,
+  wakeOn: [
+    { kind: 'Node', on: 'add' },
+    { kind: 'Node', on: 'update' },
+  ],
+  preFilter: ({ pod }) => ({ tolerations: pod.spec.tolerations ?? [] }),
+  filter: (state, node) => (node.taints.length > 0 && firstUntolerated(state, node) !== undefined ? untolerated : fits),
+  explain(state, node) {
+    const taint = firstUntolerated(state, node);
+    return `node(s) had untolerated taint {${taint?.key}: ${taint?.value ?? ''}}`;
+  },
+  /** How many preferences against it the pod does not bear. */
+  score({ tolerations }, { taints }) {
+    let count = 0;
+    for (const taint of taints) if (taint.effect === 'PreferNoSchedule' && !bears(tolerations, taint)) count++;
+    return count;
+  },
+  normalize: 'lowest',
+});

@@ -1,0 +1,196 @@
+// The loop: takes waiting pods, decides (cycle.ts), notes the decision in the cache at once and binds through the API in the
+// background. What the API knows comes back through informers and corrects the cache.
+import { Node, Pod, podRequests } from '../api/index.ts';
+import { type Clock, type Log, Pause, type Random, type Scope } from '../base/index.ts';
+import { type Client, createEventRecorder, type EventRecorder, type Informers } from '../client/index.ts';
+import { controllerOf, formatTime, isNotFound, isConflict, quantityToMilli, quantityToNumber } from '../machinery/index.ts';
+import { ClusterCache } from './cache.ts';
+import { Cycle } from './cycle.ts';
+import { type Plugin, PodInfo } from './plugin.ts';
+import { defaultProfile } from './profile.ts';
+import { SchedulingQueue } from './queue.ts';
+import { resourcesFrom } from './resources.ts';
+
+export interface SchedulerOptions {
+  readonly client: Client;
+  readonly informers: Informers;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly scope: Scope;
+  /** Pods that ask for this scheduler are ours. */
+  readonly schedulerName?: string | undefined;
+  readonly profile?: readonly Plugin[] | undefined;
+}
+
+const defaultSchedulerName = 'default-scheduler';
+
+/** Bindings under way at once; more would only queue in the API server. */
+const maxBinding = 64;
+
+/** Starts scheduling; resolves when nodes and pods are known. Ends with the scope. */
+export async function startScheduler(options: SchedulerOptions): Promise<void> {
+  const scheduler = new Scheduler(options);
+  await scheduler.start();
+}
+
+class Scheduler {
+  readonly #options: SchedulerOptions;
+  readonly #name: string;
+  readonly #queue: SchedulingQueue;
+  readonly #cache: ClusterCache;
+  readonly #cycle: Cycle;
+  readonly #events: EventRecorder;
+  #wakeLoop: (() => void) | null = null;
+  #binding = 0;
+
+  constructor(options: SchedulerOptions) {
+    const { clock, random, client, scope, log } = options;
+    this.#options = options;
+    this.#name = options.schedulerName ?? defaultSchedulerName;
+    this.#queue = new SchedulingQueue(clock, () => this.#wakeLoop?.());
+    this.#cache = new ClusterCache((node) =>
+      resourcesFrom(node.status?.allocatable ?? node.status?.capacity, { milli: quantityToMilli, value: quantityToNumber }),
+    );
+    this.#cycle = new Cycle(options.profile ?? defaultProfile, random);
+    this.#events = createEventRecorder(client, { scope, clock, random, log, component: this.#name });
+  }
+
+  async start(): Promise<void> {
+    const { informers, scope } = this.#options;
+    const nodes = informers(Node);
+    const pods = informers(Pod);
+    const ends = [
+      nodes.onChange({
+        added: (node) => {
+          this.#cache.setNode(node);
+          this.#queue.changed({ kind: 'Node', on: 'add' });
+        },
+        updated: (old, node) => {
+          this.#cache.setNode(node);
+          if (mattersToPods(old, node)) this.#queue.changed({ kind: 'Node', on: 'update' });
+        },
+        deleted: (node) => this.#cache.removeNode(node.metadata.name),
+      }),
+      pods.onChange({
+        added: (pod) => this.#see(pod),
+        updated: (_, pod) => this.#see(pod),
+        deleted: (pod) => this.#forget(pod),
+      }),
+    ];
+    scope.onStop(() => {
+      for (const end of ends) end();
+      this.#queue.stop();
+    });
+    await Promise.all([nodes.synced, pods.synced]);
+    scope.run('scheduler', (signal) => this.#run(signal));
+  }
+
+  #see(pod: Pod): void {
+    const { phase } = pod.status ?? {};
+    if (phase === 'Succeeded' || phase === 'Failed') {
+      this.#forget(pod);
+      return;
+    }
+    if (pod.spec.nodeName !== undefined && pod.spec.nodeName !== '') {
+      this.#queue.remove(pod.metadata.uid);
+      this.#cache.place(infoOf(pod), pod.spec.nodeName);
+      return;
+    }
+    // Decided already; the binding is on its way.
+    if (this.#cache.nodeOf(pod) !== undefined) return;
+    if (pod.spec.schedulerName !== this.#name || pod.metadata.deletionTimestamp !== undefined || (pod.spec.schedulingGates?.length ?? 0) > 0) {
+      this.#queue.remove(pod.metadata.uid);
+      return;
+    }
+    this.#queue.update(infoOf(pod));
+  }
+
+  #forget(pod: Pod): void {
+    this.#queue.remove(pod.metadata.uid);
+    if (this.#cache.nodeOf(pod) === undefined) return;
+    this.#cache.remove(pod.metadata.uid);
+    this.#queue.changed({ kind: 'Pod', on: 'delete' });
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const pause = new Pause(this.#options.clock);
+    signal.addEventListener('abort', () => this.#wakeLoop?.(), { once: true });
+    while (!signal.aborted) {
+      const pod = this.#binding < maxBinding ? this.#queue.pop() : undefined;
+      if (pod === undefined) {
+        await new Promise<void>((resolve) => {
+          this.#wakeLoop = resolve;
+        });
+        this.#wakeLoop = null;
+        continue;
+      }
+      this.#schedule(pod);
+      if (pause.due) await pause.now();
+    }
+  }
+
+  #schedule(pod: PodInfo): void {
+    const decision = this.#cycle.decide(pod, this.#cache.nodes);
+    if (decision.node === undefined) {
+      this.#queue.failed(pod.uid, decision.refusedBy);
+      this.#options.scope.run('report unschedulable pod', () => this.#reportFailure(pod, decision.message));
+      return;
+    }
+    const { name } = decision.node;
+    this.#cache.place(pod, name);
+    this.#binding++;
+    this.#options.scope.run('bind', () => this.#bind(pod, name));
+  }
+
+  async #bind(pod: PodInfo, nodeName: string): Promise<void> {
+    const { client, log } = this.#options;
+    const { name, namespace, uid } = pod.pod.metadata;
+    try {
+      await client(Pod).createSub({ name, namespace, subresource: 'binding' }, { metadata: { name, namespace, uid }, target: { kind: 'Node', name: nodeName } });
+      this.#queue.remove(uid);
+      this.#events.event(pod.pod, 'Normal', 'Scheduled', `Successfully assigned ${pod.key} to ${nodeName}`);
+    } catch (error) {
+      this.#cache.remove(uid);
+      if (isNotFound(error)) this.#queue.remove(uid);
+      else {
+        log.warn('binding failed', { pod: pod.key, node: nodeName, error });
+        // After a conflict the informer is about to say what is true; trying again is harmless then.
+        if (!isConflict(error)) this.#events.event(pod.pod, 'Warning', 'FailedScheduling', `binding rejected: ${(error as Error).message}`);
+        this.#queue.retry(uid);
+      }
+    } finally {
+      if (this.#binding-- === maxBinding) this.#wakeLoop?.();
+    }
+  }
+
+  async #reportFailure(pod: PodInfo, message: string): Promise<void> {
+    const { client, clock, log } = this.#options;
+    this.#events.event(pod.pod, 'Warning', 'FailedScheduling', message);
+    const known = pod.pod.status?.conditions?.find((c) => c.type === 'PodScheduled');
+    if (known?.status === 'False' && known.reason === 'Unschedulable' && known.message === message) return;
+    const { name, namespace } = pod.pod.metadata;
+    const condition = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message, lastProbeTime: null, lastTransitionTime: formatTime(clock.nowMs()) };
+    try {
+      await client(Pod).patch({ name, namespace, subresource: 'status' }, 'strategic', { status: { conditions: [condition] } });
+    } catch (error) {
+      if (!isNotFound(error)) log.warn('could not write a pod condition', { pod: pod.key, error });
+    }
+  }
+}
+
+function infoOf(pod: Pod): PodInfo {
+  const requests = resourcesFrom(podRequests(pod), { milli: quantityToMilli, value: quantityToNumber });
+  requests.podSlots = 1;
+  return new PodInfo(pod, requests, controllerOf(pod)?.uid ?? '');
+}
+
+/** Heartbeats change nodes all the time; only these fields can make room for a pod. */
+function mattersToPods(old: Node, node: Node): boolean {
+  return (
+    old.spec.unschedulable !== node.spec.unschedulable ||
+    JSON.stringify(old.spec.taints) !== JSON.stringify(node.spec.taints) ||
+    JSON.stringify(old.metadata.labels) !== JSON.stringify(node.metadata.labels) ||
+    JSON.stringify(old.status?.allocatable) !== JSON.stringify(node.status?.allocatable)
+  );
+}
