@@ -54,7 +54,7 @@ export function spliceRevision(value: Buffer, revision: number): Buffer {
 /** The range of `"resourceVersion":"N",` (with the comma, if there is one) in a wire form. */
 function revisionRange(wire: Buffer): { from: number; to: number } {
   const from = insideMetadata(wire);
-  if (wire.compare(member, 0, member.length, from, from + member.length) !== 0)
+  if (!wire.subarray(from, from + member.length).equals(member))
     throw new TypeError('the wire form has no resourceVersion as the first member of metadata');
   let to = wire.indexOf(quote, from + member.length) + 1;
   if (wire[to] === comma) to++;
