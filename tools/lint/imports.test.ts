@@ -20,6 +20,8 @@ const files: Record<string, string> = {
   'src/machinery/kit.ts': "import { deep } from '../testkit/index.ts'; export const k = deep;",
   'src/machinery/kit.test.ts': "import { deep } from '../testkit/index.ts'; export const k = deep;",
   'src/machinery/up.test.ts': "import { x } from '../client/index.ts'; export const k = x;",
+  'src/machinery/kit-contract.ts': "import { deep } from '../testkit/index.ts'; export const c = deep;",
+  'src/machinery/shipped.ts': "export { c } from './kit-contract.ts';",
   'src/client/index.ts': 'export const x = 1;',
   'src/client/gone.ts': "import { g } from './nowhere.ts'; export const y = g;",
   'src/client/tool.ts': "export const t = () => import('../../tools/t.ts');",
@@ -50,6 +52,7 @@ test('what is wrong is found, and nothing else', () => {
     'src/machinery/inside.ts → src/base/deep.ts: another folder of src is entered by its index.ts',
     'src/machinery/kit.ts → src/testkit/index.ts: machinery imports only machinery, base',
     'src/machinery/kit.ts → src/testkit/index.ts: only tests and app use testkit',
+    'src/machinery/shipped.ts → src/machinery/kit-contract.ts: only tests import tests',
     'src/machinery/up.test.ts → src/client/index.ts: tests of machinery import only machinery, base, testkit',
     'tools/t.ts → src/base/deep.ts: a folder of src is entered by its index.ts',
   ]);

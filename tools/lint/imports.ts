@@ -9,7 +9,8 @@ export interface ImportReport {
   readonly violations: readonly string[];
 }
 
-const test = '\\.test\\.ts$|^test/';
+/** Tests, the contract suites that tests run on several implementations, and what is there for them alone. */
+const test = '(\\.test|[/-]contract)\\.ts$|/testdata/|^test/';
 /** Everything of `from` that is not itself, not allowed to it, and inside src. */
 function rulesOf(folder: string, allowed: readonly string[]): IForbiddenRuleType[] {
   if (allowed.includes('*')) return [];
@@ -25,7 +26,7 @@ function rulesOf(folder: string, allowed: readonly string[]): IForbiddenRuleType
     {
       name: `tests of ${folder} import only ${[...own, 'testkit'].join(', ')}`,
       severity: 'error',
-      from: { path: `^src/${folder}/.*\\.test\\.ts$` },
+      from: { path: [`^src/${folder}/.*(${test})`] },
       to: { path: '^src/', pathNot: reach([...own, 'testkit']) },
     },
   ];
@@ -67,6 +68,12 @@ const everywhere: IForbiddenRuleType[] = [
     severity: 'error',
     from: {},
     to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'unknown', 'undetermined'] },
+  },
+  {
+    name: 'only tests import tests',
+    severity: 'error',
+    from: { path: '^src/', pathNot: test },
+    to: { path: test },
   },
   {
     name: 'src imports nothing of tests and tools',

@@ -39,9 +39,9 @@ const wrapper = 'base';
 export const lengthWarns = 400;
 export const lengthFails = 800;
 
-/** `path` relative to the root, with slashes. */
+/** Tests, the contract suites they share, and what is there for them alone. `path` is relative to the root, with slashes. */
 export function isTest(path: string): boolean {
-  return path.endsWith('.test.ts') || path.startsWith('test/');
+  return /(\.test|[/-]contract)\.ts$|\/testdata\/|^test\//.test(path);
 }
 
 function ruleApplies(path: string, rule: Rule): boolean {
