@@ -1,3 +1,9 @@
+export { humanDuration, translateTimestampSince } from './codec/age.ts';
+export { durationError, formatDuration, parseDuration } from './codec/duration.ts';
+export { findDuplicateFields, parseJson } from './codec/json.ts';
+export type { Parsed } from './codec/parsed.ts';
+export * from './codec/quantity.ts';
+export { canonicalMicroTime, canonicalTime, formatMicroTime, formatTime, parseTime } from './codec/time.ts';
 export {
   type Column,
   type Conversion,
@@ -13,6 +19,12 @@ export {
 } from './kind/kind.ts';
 export * from './meta/object-meta.ts';
 export type { DeleteOptions, Preconditions } from './meta/options.ts';
+export * from './meta/selectors.ts';
+export * from './meta/selectors-of-fields.ts';
+export { applyJsonPatch } from './patch/json-patch.ts';
+export { applyMergePatch } from './patch/merge-patch.ts';
+export type { PatchProblem, PatchResult } from './patch/result.ts';
+export { applyStrategicMergePatch } from './patch/strategic.ts';
 export { DecodeError, decodeObject, emptyObject } from './schema/decode.ts';
 export {
   type Emit,
