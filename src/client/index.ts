@@ -1,5 +1,14 @@
 export { type Client, createClient, type ResourceClient } from './client.ts';
 export {
+  createEventRecorder,
+  type EventRecorder,
+  type EventRecorderOptions,
+  type EventType,
+  noEvents,
+  type RecordEvent,
+  referenceTo,
+} from './events.ts';
+export {
   type ChangeHandlers,
   createInformers,
   type Informer,
@@ -9,3 +18,4 @@ export {
 } from './informer.ts';
 export { type IndexFunction, type Lister, ObjectCache } from './object-cache.ts';
 export * from './transport.ts';
+export { WorkQueue, type WorkQueueOptions } from './work-queue.ts';
