@@ -1,4 +1,46 @@
 // Every built-in kind, in the order in which discovery lists them. Adding a kind = its file and one line here.
 import type { KindDef } from '../machinery/index.ts';
+import { Deployment } from './apps/v1/deployment.ts';
+import { ReplicaSet } from './apps/v1/replica-set.ts';
+import { Lease } from './coordination/v1/lease.ts';
+import { ConfigMap } from './core/v1/config-map.ts';
+import { Endpoints } from './core/v1/endpoints.ts';
+import { Event } from './core/v1/event.ts';
+import { Namespace } from './core/v1/namespace.ts';
+import { Node } from './core/v1/node.ts';
+import { Pod } from './core/v1/pod.ts';
+import { Secret } from './core/v1/secret.ts';
+import { Service } from './core/v1/service.ts';
+import { ServiceAccount } from './core/v1/service-account.ts';
+import { EndpointSlice } from './discovery/v1/endpoint-slice.ts';
+import { EventsEvent } from './events/v1/event.ts';
+import { PriorityClass } from './scheduling/v1/priority-class.ts';
 
-export const kinds: readonly KindDef[] = [];
+export const kinds: readonly KindDef[] = [
+  ConfigMap,
+  Endpoints,
+  Event,
+  Namespace,
+  Node,
+  Pod,
+  Secret,
+  Service,
+  ServiceAccount,
+  Deployment,
+  ReplicaSet,
+  EventsEvent,
+  Lease,
+  EndpointSlice,
+  PriorityClass,
+];
+
+const byKind = new Map(kinds.map((kind) => [`${kind.apiVersion}/${kind.kind}`, kind]));
+const byPlural = new Map(kinds.map((kind) => [`${kind.apiVersion}/${kind.plural}`, kind]));
+
+/** The built-in kind of an object by its apiVersion (`apps/v1`, `v1`) and kind. */
+export const kindFor = (apiVersion: string, kind: string): KindDef | undefined =>
+  byKind.get(`${apiVersion}/${kind}`);
+
+/** The built-in kind that a URL names: `apps/v1` and `deployments`. */
+export const kindForPlural = (apiVersion: string, plural: string): KindDef | undefined =>
+  byPlural.get(`${apiVersion}/${plural}`);

@@ -1,0 +1,40 @@
+// The built-in kinds and the types of their objects. A kind's name is both: `Deployment` the declaration and the type.
+export { Deployment } from './apps/v1/deployment.ts';
+export { ReplicaSet } from './apps/v1/replica-set.ts';
+export { Lease } from './coordination/v1/lease.ts';
+export { ConfigMap } from './core/v1/config-map.ts';
+export { Endpoints } from './core/v1/endpoints.ts';
+export { Event } from './core/v1/event.ts';
+export {
+  kubernetesFinalizer,
+  Namespace,
+  namespaceNameLabel,
+  validateNamespaceFinalizers,
+} from './core/v1/namespace.ts';
+export { Node } from './core/v1/node.ts';
+export * from './core/v1/pod.ts';
+export { Secret } from './core/v1/secret.ts';
+export { Service } from './core/v1/service.ts';
+export { ServiceAccount } from './core/v1/service-account.ts';
+export * from './core/v1/service-allocation.ts';
+export * from './core/v1/service-needs.ts';
+export {
+  EndpointSlice,
+  managedByLabel,
+  maxEndpoints,
+  serviceNameLabel,
+} from './discovery/v1/endpoint-slice.ts';
+export { EventsEvent } from './events/v1/event.ts';
+export type * as appsV1 from './generated/apps-v1.ts';
+export type * as autoscalingV1 from './generated/autoscaling-v1.ts';
+export type * as coordinationV1 from './generated/coordination-v1.ts';
+export type * as coreV1 from './generated/core-v1.ts';
+export type * as discoveryV1 from './generated/discovery-v1.ts';
+export type * as eventsV1 from './generated/events-v1.ts';
+export type * as metaV1 from './generated/meta-v1.ts';
+export type * as policyV1 from './generated/policy-v1.ts';
+export type * as schedulingV1 from './generated/scheduling-v1.ts';
+export { kindFor, kindForPlural, kinds } from './kinds.ts';
+export * from './request-bodies.ts';
+export { highestUserPriority, PriorityClass, systemPriorityClasses } from './scheduling/v1/priority-class.ts';
+export { shape } from './shape.ts';
