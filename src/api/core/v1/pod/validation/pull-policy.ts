@@ -1,0 +1,6 @@
+// The rule of pull policies, which containers and image volumes share.
+import type { FieldAt } from './field.ts';
+
+export function validatePullPolicy(policy: string | undefined, field: FieldAt): void {
+  field.requiredOneOf(policy, ['Always', 'IfNotPresent', 'Never']);
+}
