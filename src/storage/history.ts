@@ -11,7 +11,7 @@ export interface HistoryLimits {
 }
 
 /** So many changes back, superseded versions lose what was decoded from them: objects weigh several times their bytes. */
-const decodedChanges = 4096;
+const decodedChanges = 1024;
 
 export class History {
   readonly #limits: HistoryLimits;

@@ -12,7 +12,7 @@ export class Entry {
   readonly revision: number;
   /**
    * The decoded, frozen object; null until somebody needs it. Filled in and read by the API server only. Set back to null
-   * once the version is superseded and a few thousand changes old, so decode again when it is null.
+   * once the version is superseded and about a thousand changes old, so decode again when it is null.
    */
   object: unknown;
   /** A slot for what the API server derives once per version (a Table row, a watch frame); null until needed; as `object`. */
