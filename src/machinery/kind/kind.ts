@@ -3,6 +3,7 @@
 import type { DraftMeta, KubeObject } from '../meta/object-meta.ts';
 import type { ObjectSchema } from '../schema/schema.ts';
 import type { Causes } from '../status/causes.ts';
+import { nameIsDnsSubdomain } from '../validation/names.ts';
 
 export type Scope = 'Namespaced' | 'Cluster';
 export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection';
@@ -153,10 +154,7 @@ const everyVerb: readonly Verb[] = [
   'watch',
 ];
 
-export function defineKind<T extends KubeObject>(
-  input: KindInput<T>,
-  subdomain: KindDef['nameRule'],
-): KindDef<T> {
+export function defineKind<T extends KubeObject>(input: KindInput<T>): KindDef<T> {
   return {
     group: input.group,
     version: input.version,
@@ -180,7 +178,7 @@ export function defineKind<T extends KubeObject>(
     selectableFields: input.selectableFields ?? {},
     indexes: input.indexes ?? {},
     generationFields: input.generationFields ?? [],
-    nameRule: input.nameRule ?? subdomain,
+    nameRule: input.nameRule ?? nameIsDnsSubdomain,
     defaults: input.defaults ?? null,
     prepareCreate: input.prepareCreate ?? null,
     prepareUpdate: input.prepareUpdate ?? null,

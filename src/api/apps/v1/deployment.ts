@@ -1,5 +1,5 @@
 // Deployment: a ReplicaSet per version of a template, and the way from one version to the next.
-import { type Causes, defineKind, nameIsDnsSubdomain, semanticEqual } from '../../../machinery/index.ts';
+import { type Causes, defineKind, semanticEqual } from '../../../machinery/index.ts';
 import { ageColumn, nameColumn, workloadColumns } from '../../columns.ts';
 import { defaultPodTemplate } from '../../core/v1/pod/defaults.ts';
 import type { Deployment as DeploymentObject, DeploymentStrategy } from '../../generated/apps-v1.ts';
@@ -15,98 +15,95 @@ import {
 
 export type Deployment = DeploymentObject;
 
-export const Deployment = defineKind<DeploymentObject>(
-  {
-    group: 'apps',
-    version: 'v1',
-    kind: 'Deployment',
-    plural: 'deployments',
-    shortNames: ['deploy'],
-    categories: ['all'],
-    scope: 'Namespaced',
-    schema: shape('apps.v1.Deployment'),
-    subresources: {
-      status: true,
-      scale: { replicas: 'spec.replicas', statusReplicas: 'status.replicas', selector: 'spec.selector' },
-    },
-    generationFields: ['spec'],
-    columns: [
-      nameColumn,
-      {
-        name: 'Ready',
-        type: 'string',
-        description: 'How many pods are ready, of how many wanted.',
-        cell: (d) => `${d.status?.readyReplicas ?? 0}/${d.spec?.replicas ?? 0}`,
-      },
-      {
-        name: 'Up-to-date',
-        type: 'string',
-        description: 'How many pods have the newest template.',
-        cell: (d) => d.status?.updatedReplicas ?? 0,
-      },
-      {
-        name: 'Available',
-        type: 'string',
-        description: 'How many pods have been ready for long enough.',
-        cell: (d) => d.status?.availableReplicas ?? 0,
-      },
-      ageColumn,
-      ...workloadColumns,
-    ],
-
-    defaults({ spec }) {
-      spec.replicas ??= 1;
-      spec.strategy ??= {};
-      spec.strategy.type ||= 'RollingUpdate';
-      if (spec.strategy.type === 'RollingUpdate') {
-        spec.strategy.rollingUpdate ??= {};
-        spec.strategy.rollingUpdate.maxUnavailable ??= '25%';
-        spec.strategy.rollingUpdate.maxSurge ??= '25%';
-      }
-      spec.revisionHistoryLimit ??= 10;
-      spec.progressDeadlineSeconds ??= 600;
-      defaultPodTemplate(spec.template);
-    },
-
-    // its annotations are copied to its ReplicaSets, so they count as desired state
-    prepareUpdate(deployment, old) {
-      if (!semanticEqual(deployment.metadata.annotations, old.metadata.annotations))
-        deployment.metadata.generation = (old.metadata.generation ?? 0) + 1;
-    },
-
-    validate({ spec }, old, causes) {
-      validateNonNegative(spec.replicas, 'spec.replicas', causes);
-      validateWorkload(spec, old?.spec, causes);
-      validateStrategy(spec.strategy ?? {}, causes);
-      validateNonNegative(spec.minReadySeconds, 'spec.minReadySeconds', causes);
-      validateNonNegative(spec.revisionHistoryLimit, 'spec.revisionHistoryLimit', causes);
-      const deadline = spec.progressDeadlineSeconds;
-      if (deadline === undefined) return;
-      validateNonNegative(deadline, 'spec.progressDeadlineSeconds', causes);
-      if (deadline <= (spec.minReadySeconds ?? 0))
-        causes.invalid('spec.progressDeadlineSeconds', deadline, 'must be greater than minReadySeconds');
-    },
-
-    validateStatus({ status }, old, causes) {
-      if (status === undefined) return;
-      validateCounters(
-        status,
-        {
-          whole: 'replicas',
-          parts: ['updatedReplicas', 'readyReplicas', 'availableReplicas'],
-          others: ['unavailableReplicas', 'terminatingReplicas', 'observedGeneration', 'collisionCount'],
-        },
-        causes,
-      );
-      const { availableReplicas = 0, readyReplicas = 0, collisionCount = 0 } = status;
-      if (availableReplicas > readyReplicas)
-        causes.invalid('status.availableReplicas', availableReplicas, 'cannot be greater than readyReplicas');
-      if (collisionCount < (old.status?.collisionCount ?? 0))
-        causes.invalid('status.collisionCount', collisionCount, 'cannot be decremented');
-    },
+export const Deployment = defineKind<DeploymentObject>({
+  group: 'apps',
+  version: 'v1',
+  kind: 'Deployment',
+  plural: 'deployments',
+  shortNames: ['deploy'],
+  categories: ['all'],
+  scope: 'Namespaced',
+  schema: shape('apps.v1.Deployment'),
+  subresources: {
+    status: true,
+    scale: { replicas: 'spec.replicas', statusReplicas: 'status.replicas', selector: 'spec.selector' },
   },
-  nameIsDnsSubdomain,
-);
+  generationFields: ['spec'],
+  columns: [
+    nameColumn,
+    {
+      name: 'Ready',
+      type: 'string',
+      description: 'How many pods are ready, of how many wanted.',
+      cell: (d) => `${d.status?.readyReplicas ?? 0}/${d.spec?.replicas ?? 0}`,
+    },
+    {
+      name: 'Up-to-date',
+      type: 'string',
+      description: 'How many pods have the newest template.',
+      cell: (d) => d.status?.updatedReplicas ?? 0,
+    },
+    {
+      name: 'Available',
+      type: 'string',
+      description: 'How many pods have been ready for long enough.',
+      cell: (d) => d.status?.availableReplicas ?? 0,
+    },
+    ageColumn,
+    ...workloadColumns,
+  ],
+
+  defaults({ spec }) {
+    spec.replicas ??= 1;
+    spec.strategy ??= {};
+    spec.strategy.type ||= 'RollingUpdate';
+    if (spec.strategy.type === 'RollingUpdate') {
+      spec.strategy.rollingUpdate ??= {};
+      spec.strategy.rollingUpdate.maxUnavailable ??= '25%';
+      spec.strategy.rollingUpdate.maxSurge ??= '25%';
+    }
+    spec.revisionHistoryLimit ??= 10;
+    spec.progressDeadlineSeconds ??= 600;
+    defaultPodTemplate(spec.template);
+  },
+
+  // its annotations are copied to its ReplicaSets, so they count as desired state
+  prepareUpdate(deployment, old) {
+    if (!semanticEqual(deployment.metadata.annotations, old.metadata.annotations))
+      deployment.metadata.generation = (old.metadata.generation ?? 0) + 1;
+  },
+
+  validate({ spec }, old, causes) {
+    validateNonNegative(spec.replicas, 'spec.replicas', causes);
+    validateWorkload(spec, old?.spec, causes);
+    validateStrategy(spec.strategy ?? {}, causes);
+    validateNonNegative(spec.minReadySeconds, 'spec.minReadySeconds', causes);
+    validateNonNegative(spec.revisionHistoryLimit, 'spec.revisionHistoryLimit', causes);
+    const deadline = spec.progressDeadlineSeconds;
+    if (deadline === undefined) return;
+    validateNonNegative(deadline, 'spec.progressDeadlineSeconds', causes);
+    if (deadline <= (spec.minReadySeconds ?? 0))
+      causes.invalid('spec.progressDeadlineSeconds', deadline, 'must be greater than minReadySeconds');
+  },
+
+  validateStatus({ status }, old, causes) {
+    if (status === undefined) return;
+    validateCounters(
+      status,
+      {
+        whole: 'replicas',
+        parts: ['updatedReplicas', 'readyReplicas', 'availableReplicas'],
+        others: ['unavailableReplicas', 'terminatingReplicas', 'observedGeneration', 'collisionCount'],
+      },
+      causes,
+    );
+    const { availableReplicas = 0, readyReplicas = 0, collisionCount = 0 } = status;
+    if (availableReplicas > readyReplicas)
+      causes.invalid('status.availableReplicas', availableReplicas, 'cannot be greater than readyReplicas');
+    if (collisionCount < (old.status?.collisionCount ?? 0))
+      causes.invalid('status.collisionCount', collisionCount, 'cannot be decremented');
+  },
+});
 
 function validateStrategy(strategy: DeploymentStrategy, causes: Causes): void {
   const path = 'spec.strategy.rollingUpdate';

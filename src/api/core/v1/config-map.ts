@@ -1,12 +1,5 @@
 // ConfigMap: settings for pods, as text or bytes.
-import {
-  at,
-  type Causes,
-  checkConfigMapKey,
-  defineKind,
-  nameIsDnsSubdomain,
-  semanticEqual,
-} from '../../../machinery/index.ts';
+import { at, type Causes, checkConfigMapKey, defineKind, semanticEqual } from '../../../machinery/index.ts';
 import { ageColumn, nameColumn } from '../../columns.ts';
 import type { ConfigMap as ConfigMapObject } from '../../generated/core-v1.ts';
 import { shape } from '../../shape.ts';
@@ -22,47 +15,43 @@ export const decodedBytes = (base64: string): number =>
 
 const countOf = (map: Record<string, string> | undefined): number => Object.keys(map ?? {}).length;
 
-export const ConfigMap = defineKind<ConfigMapObject>(
-  {
-    group: '',
-    version: 'v1',
-    kind: 'ConfigMap',
-    plural: 'configmaps',
-    shortNames: ['cm'],
-    scope: 'Namespaced',
-    schema: shape('core.v1.ConfigMap'),
-    columns: [
-      nameColumn,
-      {
-        name: 'Data',
-        type: 'string',
-        description: 'How many keys it has.',
-        cell: (map) => countOf(map.data) + countOf(map.binaryData),
-      },
-      ageColumn,
-    ],
-
-    validate(map, old, causes) {
-      if (old !== undefined) validateImmutable(map, old, ['data', 'binaryData'], causes);
-      const { data = {}, binaryData = {} } = map;
-      let bytes = 0;
-      for (const key of Object.keys(data).sort()) {
-        const path = at.key('data', key);
-        for (const message of checkConfigMapKey(key)) causes.invalid(path, key, message);
-        if (Object.hasOwn(binaryData, key))
-          causes.invalid(path, key, 'duplicate of key present in binaryData');
-        bytes += Buffer.byteLength(data[key]!);
-      }
-      for (const key of Object.keys(binaryData).sort()) {
-        for (const message of checkConfigMapKey(key)) causes.invalid(at.key('binaryData', key), key, message);
-        bytes += decodedBytes(binaryData[key]!);
-      }
-      // the empty path of the whole object, as Kubernetes writes it
-      if (bytes > dataLimitBytes) causes.tooLong('[]', dataLimitBytes);
+export const ConfigMap = defineKind<ConfigMapObject>({
+  group: '',
+  version: 'v1',
+  kind: 'ConfigMap',
+  plural: 'configmaps',
+  shortNames: ['cm'],
+  scope: 'Namespaced',
+  schema: shape('core.v1.ConfigMap'),
+  columns: [
+    nameColumn,
+    {
+      name: 'Data',
+      type: 'string',
+      description: 'How many keys it has.',
+      cell: (map) => countOf(map.data) + countOf(map.binaryData),
     },
+    ageColumn,
+  ],
+
+  validate(map, old, causes) {
+    if (old !== undefined) validateImmutable(map, old, ['data', 'binaryData'], causes);
+    const { data = {}, binaryData = {} } = map;
+    let bytes = 0;
+    for (const key of Object.keys(data).sort()) {
+      const path = at.key('data', key);
+      for (const message of checkConfigMapKey(key)) causes.invalid(path, key, message);
+      if (Object.hasOwn(binaryData, key)) causes.invalid(path, key, 'duplicate of key present in binaryData');
+      bytes += Buffer.byteLength(data[key]!);
+    }
+    for (const key of Object.keys(binaryData).sort()) {
+      for (const message of checkConfigMapKey(key)) causes.invalid(at.key('binaryData', key), key, message);
+      bytes += decodedBytes(binaryData[key]!);
+    }
+    // the empty path of the whole object, as Kubernetes writes it
+    if (bytes > dataLimitBytes) causes.tooLong('[]', dataLimitBytes);
   },
-  nameIsDnsSubdomain,
-);
+});
 
 /** Once `immutable` is set, neither it nor the data changes. */
 export function validateImmutable<T extends { immutable?: boolean | undefined }>(

@@ -9,7 +9,6 @@ import {
   checkPortNumber,
   checkQualifiedName,
   defineKind,
-  nameIsDnsSubdomain,
   warnIp,
 } from '../../../machinery/index.ts';
 import { ageColumn, nameColumn, shortList } from '../../columns.ts';
@@ -32,56 +31,53 @@ function listed(endpoints: EndpointsObject): string {
   return shortList(items);
 }
 
-export const Endpoints = defineKind<EndpointsObject>(
-  {
-    group: '',
-    version: 'v1',
-    kind: 'Endpoints',
-    plural: 'endpoints',
-    shortNames: ['ep'],
-    scope: 'Namespaced',
-    schema: shape('core.v1.Endpoints'),
-    createOnUpdate: true,
-    columns: [
-      nameColumn,
-      { name: 'Endpoints', type: 'string', description: 'The addresses and ports behind it.', cell: listed },
-      ageColumn,
-    ],
+export const Endpoints = defineKind<EndpointsObject>({
+  group: '',
+  version: 'v1',
+  kind: 'Endpoints',
+  plural: 'endpoints',
+  shortNames: ['ep'],
+  scope: 'Namespaced',
+  schema: shape('core.v1.Endpoints'),
+  createOnUpdate: true,
+  columns: [
+    nameColumn,
+    { name: 'Endpoints', type: 'string', description: 'The addresses and ports behind it.', cell: listed },
+    ageColumn,
+  ],
 
-    defaults(endpoints) {
-      for (const subset of endpoints.subsets ?? [])
-        for (const port of subset.ports ?? []) port.protocol ||= 'TCP';
-    },
-
-    validate(endpoints, _old, causes) {
-      endpoints.subsets?.forEach((subset, i) => {
-        const here = at.index('subsets', i);
-        const { addresses = [], notReadyAddresses = [], ports = [] } = subset;
-        if (addresses.length + notReadyAddresses.length === 0)
-          causes.required(here, 'must specify `addresses` or `notReadyAddresses`');
-        addresses.forEach((address, j) => {
-          validateAddress(address, at.index(`${here}.addresses`, j), causes);
-        });
-        notReadyAddresses.forEach((address, j) => {
-          validateAddress(address, at.index(`${here}.notReadyAddresses`, j), causes);
-        });
-        ports.forEach((port, j) => {
-          validatePort(port, at.index(`${here}.ports`, j), { named: ports.length > 1 }, causes);
-        });
-      });
-    },
-
-    warn: (endpoints) => [
-      'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
-      ...(endpoints.subsets ?? []).flatMap((subset, i) =>
-        (['addresses', 'notReadyAddresses'] as const).flatMap((list) =>
-          (subset[list] ?? []).flatMap((a, j) => warnIp(`subsets[${i}].${list}[${j}].ip`, a.ip)),
-        ),
-      ),
-    ],
+  defaults(endpoints) {
+    for (const subset of endpoints.subsets ?? [])
+      for (const port of subset.ports ?? []) port.protocol ||= 'TCP';
   },
-  nameIsDnsSubdomain,
-);
+
+  validate(endpoints, _old, causes) {
+    endpoints.subsets?.forEach((subset, i) => {
+      const here = at.index('subsets', i);
+      const { addresses = [], notReadyAddresses = [], ports = [] } = subset;
+      if (addresses.length + notReadyAddresses.length === 0)
+        causes.required(here, 'must specify `addresses` or `notReadyAddresses`');
+      addresses.forEach((address, j) => {
+        validateAddress(address, at.index(`${here}.addresses`, j), causes);
+      });
+      notReadyAddresses.forEach((address, j) => {
+        validateAddress(address, at.index(`${here}.notReadyAddresses`, j), causes);
+      });
+      ports.forEach((port, j) => {
+        validatePort(port, at.index(`${here}.ports`, j), { named: ports.length > 1 }, causes);
+      });
+    });
+  },
+
+  warn: (endpoints) => [
+    'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
+    ...(endpoints.subsets ?? []).flatMap((subset, i) =>
+      (['addresses', 'notReadyAddresses'] as const).flatMap((list) =>
+        (subset[list] ?? []).flatMap((a, j) => warnIp(`subsets[${i}].${list}[${j}].ip`, a.ip)),
+      ),
+    ),
+  ],
+});
 
 function validateAddress(address: EndpointAddress, path: string, causes: Causes): void {
   const ip = at.child(path, 'ip');

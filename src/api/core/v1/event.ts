@@ -3,7 +3,6 @@
 import {
   type Column,
   defineKind,
-  nameIsDnsSubdomain,
   nameIsPathSegment,
   translateTimestampSince,
 } from '../../../machinery/index.ts';
@@ -75,35 +74,32 @@ export const eventColumns: readonly Column<EventObject>[] = [
   { ...nameColumn, priority: 1 },
 ];
 
-export const Event = defineKind<EventObject>(
-  {
-    group: '',
-    version: 'v1',
-    kind: 'Event',
-    plural: 'events',
-    shortNames: ['ev'],
-    scope: 'Namespaced',
-    schema: shape('core.v1.Event'),
-    storagePrefix: eventPrefix,
-    // clients build these names from names of any kind
-    nameRule: nameIsPathSegment,
-    createOnUpdate: true,
-    ttlSeconds: eventLifeSeconds,
-    columns: eventColumns,
-    selectableFields: {
-      'involvedObject.kind': (event) => event.involvedObject?.kind ?? '',
-      'involvedObject.namespace': (event) => event.involvedObject?.namespace ?? '',
-      'involvedObject.name': (event) => event.involvedObject?.name ?? '',
-      'involvedObject.uid': (event) => event.involvedObject?.uid ?? '',
-      'involvedObject.apiVersion': (event) => event.involvedObject?.apiVersion ?? '',
-      'involvedObject.resourceVersion': (event) => event.involvedObject?.resourceVersion ?? '',
-      'involvedObject.fieldPath': (event) => event.involvedObject?.fieldPath ?? '',
-      reason: (event) => event.reason ?? '',
-      reportingComponent: (event) => event.reportingComponent ?? '',
-      source: (event) => event.source?.component || event.reportingComponent || '',
-      type: (event) => event.type ?? '',
-    },
-    validate: (event, _old, causes) => validateEvent(event, causes),
+export const Event = defineKind<EventObject>({
+  group: '',
+  version: 'v1',
+  kind: 'Event',
+  plural: 'events',
+  shortNames: ['ev'],
+  scope: 'Namespaced',
+  schema: shape('core.v1.Event'),
+  storagePrefix: eventPrefix,
+  // clients build these names from names of any kind
+  nameRule: nameIsPathSegment,
+  createOnUpdate: true,
+  ttlSeconds: eventLifeSeconds,
+  columns: eventColumns,
+  selectableFields: {
+    'involvedObject.kind': (event) => event.involvedObject?.kind ?? '',
+    'involvedObject.namespace': (event) => event.involvedObject?.namespace ?? '',
+    'involvedObject.name': (event) => event.involvedObject?.name ?? '',
+    'involvedObject.uid': (event) => event.involvedObject?.uid ?? '',
+    'involvedObject.apiVersion': (event) => event.involvedObject?.apiVersion ?? '',
+    'involvedObject.resourceVersion': (event) => event.involvedObject?.resourceVersion ?? '',
+    'involvedObject.fieldPath': (event) => event.involvedObject?.fieldPath ?? '',
+    reason: (event) => event.reason ?? '',
+    reportingComponent: (event) => event.reportingComponent ?? '',
+    source: (event) => event.source?.component || event.reportingComponent || '',
+    type: (event) => event.type ?? '',
   },
-  nameIsDnsSubdomain,
-);
+  validate: (event, _old, causes) => validateEvent(event, causes),
+});

@@ -6,7 +6,6 @@ import {
   checkLabelKey,
   checkLabelValue,
   defineKind,
-  nameIsDnsSubdomain,
   nonNegativeMessage,
   parseCidr,
   semanticEqual,
@@ -40,94 +39,91 @@ function roles(node: NodeObject): string {
 const addressOf = (node: NodeObject, type: string): string =>
   node.status?.addresses?.find((a) => a.type === type)?.address ?? '<none>';
 
-export const Node = defineKind<NodeObject>(
-  {
-    group: '',
-    version: 'v1',
-    kind: 'Node',
-    plural: 'nodes',
-    shortNames: ['no'],
-    scope: 'Cluster',
-    schema: shape('core.v1.Node'),
-    subresources: { status: true, keepsStatusOnCreate: true },
-    columns: [
-      nameColumn,
-      { name: 'Status', type: 'string', description: 'The status of the node.', cell: statusText },
-      { name: 'Roles', type: 'string', description: 'The roles of the node, from its labels.', cell: roles },
-      ageColumn,
-      {
-        name: 'Version',
-        type: 'string',
-        description: 'The version its agent reports.',
-        cell: (node) => node.status?.nodeInfo?.kubeletVersion ?? '',
-      },
-      {
-        name: 'Internal-IP',
-        type: 'string',
-        priority: 1,
-        description: 'Its address inside the cluster.',
-        cell: (node) => addressOf(node, 'InternalIP'),
-      },
-      {
-        name: 'External-IP',
-        type: 'string',
-        priority: 1,
-        description: 'Its address for the outside.',
-        cell: (node) => addressOf(node, 'ExternalIP'),
-      },
-      {
-        name: 'OS-Image',
-        type: 'string',
-        priority: 1,
-        description: 'Its operating system.',
-        cell: (node) => node.status?.nodeInfo?.osImage || '<unknown>',
-      },
-      {
-        name: 'Kernel-Version',
-        type: 'string',
-        priority: 1,
-        description: 'Its kernel.',
-        cell: (node) => node.status?.nodeInfo?.kernelVersion || '<unknown>',
-      },
-      {
-        name: 'Container-Runtime',
-        type: 'string',
-        priority: 1,
-        description: 'What runs its containers.',
-        cell: (node) => node.status?.nodeInfo?.containerRuntimeVersion || '<unknown>',
-      },
-    ],
-    selectableFields: { 'spec.unschedulable': (node) => String(node.spec?.unschedulable ?? false) },
-
-    defaults(node) {
-      const { spec, status } = node;
-      // podCIDR is the old, single form of podCIDRs; it wins when a client changed only it
-      if (spec.podCIDR) {
-        if (spec.podCIDRs?.[0] !== spec.podCIDR) spec.podCIDRs = [spec.podCIDR];
-      } else if (spec.podCIDRs?.[0]) spec.podCIDR = spec.podCIDRs[0];
-      if (status?.capacity !== undefined && status.allocatable === undefined)
-        status.allocatable = { ...status.capacity };
+export const Node = defineKind<NodeObject>({
+  group: '',
+  version: 'v1',
+  kind: 'Node',
+  plural: 'nodes',
+  shortNames: ['no'],
+  scope: 'Cluster',
+  schema: shape('core.v1.Node'),
+  subresources: { status: true, keepsStatusOnCreate: true },
+  columns: [
+    nameColumn,
+    { name: 'Status', type: 'string', description: 'The status of the node.', cell: statusText },
+    { name: 'Roles', type: 'string', description: 'The roles of the node, from its labels.', cell: roles },
+    ageColumn,
+    {
+      name: 'Version',
+      type: 'string',
+      description: 'The version its agent reports.',
+      cell: (node) => node.status?.nodeInfo?.kubeletVersion ?? '',
     },
-
-    validate(node, old, causes) {
-      validateTaints(node.spec?.taints, 'metadata.taints', causes);
-      validateResources(node, causes);
-      validatePodCidrs(node.spec?.podCIDRs, causes);
-      if (old !== undefined) validateSpecUpdate(node, old, causes);
+    {
+      name: 'Internal-IP',
+      type: 'string',
+      priority: 1,
+      description: 'Its address inside the cluster.',
+      cell: (node) => addressOf(node, 'InternalIP'),
     },
-
-    validateStatus(node, _old, causes) {
-      validateResources(node, causes);
-      const seen = new Set<string>();
-      node.status?.addresses?.forEach((address, i) => {
-        const key = `${address.type} ${address.address}`;
-        if (seen.has(key)) causes.duplicate(at.index('status.addresses', i), address);
-        seen.add(key);
-      });
+    {
+      name: 'External-IP',
+      type: 'string',
+      priority: 1,
+      description: 'Its address for the outside.',
+      cell: (node) => addressOf(node, 'ExternalIP'),
     },
+    {
+      name: 'OS-Image',
+      type: 'string',
+      priority: 1,
+      description: 'Its operating system.',
+      cell: (node) => node.status?.nodeInfo?.osImage || '<unknown>',
+    },
+    {
+      name: 'Kernel-Version',
+      type: 'string',
+      priority: 1,
+      description: 'Its kernel.',
+      cell: (node) => node.status?.nodeInfo?.kernelVersion || '<unknown>',
+    },
+    {
+      name: 'Container-Runtime',
+      type: 'string',
+      priority: 1,
+      description: 'What runs its containers.',
+      cell: (node) => node.status?.nodeInfo?.containerRuntimeVersion || '<unknown>',
+    },
+  ],
+  selectableFields: { 'spec.unschedulable': (node) => String(node.spec?.unschedulable ?? false) },
+
+  defaults(node) {
+    const { spec, status } = node;
+    // podCIDR is the old, single form of podCIDRs; it wins when a client changed only it
+    if (spec.podCIDR) {
+      if (spec.podCIDRs?.[0] !== spec.podCIDR) spec.podCIDRs = [spec.podCIDR];
+    } else if (spec.podCIDRs?.[0]) spec.podCIDR = spec.podCIDRs[0];
+    if (status?.capacity !== undefined && status.allocatable === undefined)
+      status.allocatable = { ...status.capacity };
   },
-  nameIsDnsSubdomain,
-);
+
+  validate(node, old, causes) {
+    validateTaints(node.spec?.taints, 'metadata.taints', causes);
+    validateResources(node, causes);
+    validatePodCidrs(node.spec?.podCIDRs, causes);
+    if (old !== undefined) validateSpecUpdate(node, old, causes);
+  },
+
+  validateStatus(node, _old, causes) {
+    validateResources(node, causes);
+    const seen = new Set<string>();
+    node.status?.addresses?.forEach((address, i) => {
+      const key = `${address.type} ${address.address}`;
+      if (seen.has(key)) causes.duplicate(at.index('status.addresses', i), address);
+      seen.add(key);
+    });
+  },
+});
 
 const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
 

@@ -1,6 +1,6 @@
 // Pod: containers that run together on one node. Everything the server knows about the kind is here and in pod/; other kinds make
 // pods from templates and take defaultPodTemplate, validatePodTemplate and warnPodTemplate from here.
-import { controllerUid, defineKind, nameIsDnsSubdomain } from '../../../machinery/index.ts';
+import { controllerUid, defineKind } from '../../../machinery/index.ts';
 import type { Pod as PodObject } from '../../generated/core-v1.ts';
 import { shape } from '../../shape.ts';
 import { podColumns } from './pod/columns.ts';
@@ -32,45 +32,42 @@ function gracePeriodSeconds(pod: PodObject, requested: number | undefined): numb
   return seconds < 0 ? 1 : seconds;
 }
 
-export const Pod = defineKind<PodObject>(
-  {
-    group: '',
-    version: 'v1',
-    kind: 'Pod',
-    plural: 'pods',
-    shortNames: ['po'],
-    categories: ['all'],
-    scope: 'Namespaced',
-    schema: shape('core.v1.Pod'),
-    subresources: { status: true },
-    generationFields: ['spec'],
-    returnsDeleted: true,
-    columns: podColumns,
-    selectableFields: {
-      'spec.nodeName': (pod) => pod.spec.nodeName ?? '',
-      'spec.restartPolicy': (pod) => pod.spec.restartPolicy ?? '',
-      'spec.schedulerName': (pod) => pod.spec.schedulerName ?? '',
-      'spec.serviceAccountName': (pod) => pod.spec.serviceAccountName ?? '',
-      'spec.hostNetwork': (pod) => String(pod.spec.hostNetwork ?? false),
-      'status.phase': (pod) => pod.status?.phase ?? '',
-      'status.podIP': (pod) => pod.status?.podIPs?.[0]?.ip ?? '',
-      'status.nominatedNodeName': (pod) => pod.status?.nominatedNodeName ?? '',
-    },
-    indexes: {
-      byNode: (pod) => (pod.spec.nodeName ? [pod.spec.nodeName] : []),
-      byController: controllerUid,
-    },
-    defaults: defaultPod,
-    prepareCreate: (pod, { nowMs }) => preparePodCreate(pod, nowMs),
-    prepareUpdate: (pod, old) => preparePodUpdate(pod, old),
-    validate(pod, old, causes) {
-      if (old === undefined) validatePodCreate(pod, causes);
-      else validatePodUpdate(pod, old, causes);
-    },
-    validateStatus: validatePodStatus,
-    warn: (pod, old) => (old === undefined ? warnPod(pod) : []),
-    gracePeriodSeconds,
+export const Pod = defineKind<PodObject>({
+  group: '',
+  version: 'v1',
+  kind: 'Pod',
+  plural: 'pods',
+  shortNames: ['po'],
+  categories: ['all'],
+  scope: 'Namespaced',
+  schema: shape('core.v1.Pod'),
+  subresources: { status: true },
+  generationFields: ['spec'],
+  returnsDeleted: true,
+  columns: podColumns,
+  selectableFields: {
+    'spec.nodeName': (pod) => pod.spec.nodeName ?? '',
+    'spec.restartPolicy': (pod) => pod.spec.restartPolicy ?? '',
+    'spec.schedulerName': (pod) => pod.spec.schedulerName ?? '',
+    'spec.serviceAccountName': (pod) => pod.spec.serviceAccountName ?? '',
+    'spec.hostNetwork': (pod) => String(pod.spec.hostNetwork ?? false),
+    'status.phase': (pod) => pod.status?.phase ?? '',
+    'status.podIP': (pod) => pod.status?.podIPs?.[0]?.ip ?? '',
+    'status.nominatedNodeName': (pod) => pod.status?.nominatedNodeName ?? '',
   },
-  nameIsDnsSubdomain,
-);
+  indexes: {
+    byNode: (pod) => (pod.spec.nodeName ? [pod.spec.nodeName] : []),
+    byController: controllerUid,
+  },
+  defaults: defaultPod,
+  prepareCreate: (pod, { nowMs }) => preparePodCreate(pod, nowMs),
+  prepareUpdate: (pod, old) => preparePodUpdate(pod, old),
+  validate(pod, old, causes) {
+    if (old === undefined) validatePodCreate(pod, causes);
+    else validatePodUpdate(pod, old, causes);
+  },
+  validateStatus: validatePodStatus,
+  warn: (pod, old) => (old === undefined ? warnPod(pod) : []),
+  gracePeriodSeconds,
+});
 export type Pod = PodObject;

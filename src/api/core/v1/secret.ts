@@ -6,7 +6,6 @@ import {
   checkConfigMapKey,
   defineKind,
   immutableMessage,
-  nameIsDnsSubdomain,
 } from '../../../machinery/index.ts';
 import { ageColumn, nameColumn } from '../../columns.ts';
 import type { Secret as SecretObject } from '../../generated/core-v1.ts';
@@ -17,61 +16,58 @@ export type Secret = SecretObject;
 
 const serviceAccountAnnotation = 'kubernetes.io/service-account.name';
 
-export const Secret = defineKind<SecretObject>(
-  {
-    group: '',
-    version: 'v1',
-    kind: 'Secret',
-    plural: 'secrets',
-    scope: 'Namespaced',
-    schema: shape('core.v1.Secret'),
-    columns: [
-      nameColumn,
-      {
-        name: 'Type',
-        type: 'string',
-        description: 'What the data is for.',
-        cell: (secret) => secret.type ?? '',
-      },
-      {
-        name: 'Data',
-        type: 'string',
-        description: 'How many keys it has.',
-        cell: (secret) => Object.keys(secret.data ?? {}).length,
-      },
-      ageColumn,
-    ],
-    selectableFields: { type: (secret) => secret.type ?? '' },
-
-    defaults(secret) {
-      secret.type ||= 'Opaque';
-      if (secret.stringData === undefined) return;
-      // write-only: it overrides data and is never stored
-      secret.data = { ...secret.data };
-      for (const [key, text] of Object.entries(secret.stringData))
-        secret.data[key] = Buffer.from(text).toString('base64');
-      delete secret.stringData;
+export const Secret = defineKind<SecretObject>({
+  group: '',
+  version: 'v1',
+  kind: 'Secret',
+  plural: 'secrets',
+  scope: 'Namespaced',
+  schema: shape('core.v1.Secret'),
+  columns: [
+    nameColumn,
+    {
+      name: 'Type',
+      type: 'string',
+      description: 'What the data is for.',
+      cell: (secret) => secret.type ?? '',
     },
-
-    validate(secret, old, causes) {
-      if (old !== undefined) {
-        if (secret.type !== old.type) causes.invalid('type', secret.type ?? '', immutableMessage);
-        validateImmutable(secret, old, ['data'], causes);
-      }
-      const data = secret.data ?? {};
-      let bytes = 0;
-      for (const key of Object.keys(data).sort()) {
-        for (const message of checkConfigMapKey(key)) causes.invalid(at.key('data', key), key, message);
-        bytes += decodedBytes(data[key]!);
-      }
-      if (bytes > dataLimitBytes) causes.tooLong('data', dataLimitBytes);
-      validateType(secret, data, causes);
+    {
+      name: 'Data',
+      type: 'string',
+      description: 'How many keys it has.',
+      cell: (secret) => Object.keys(secret.data ?? {}).length,
     },
+    ageColumn,
+  ],
+  selectableFields: { type: (secret) => secret.type ?? '' },
 
-    warn: (secret) => (secret.type === 'kubernetes.io/tls' ? warnKeyPair(secret.data ?? {}) : []),
+  defaults(secret) {
+    secret.type ||= 'Opaque';
+    if (secret.stringData === undefined) return;
+    // write-only: it overrides data and is never stored
+    secret.data = { ...secret.data };
+    for (const [key, text] of Object.entries(secret.stringData))
+      secret.data[key] = Buffer.from(text).toString('base64');
+    delete secret.stringData;
   },
-  nameIsDnsSubdomain,
-);
+
+  validate(secret, old, causes) {
+    if (old !== undefined) {
+      if (secret.type !== old.type) causes.invalid('type', secret.type ?? '', immutableMessage);
+      validateImmutable(secret, old, ['data'], causes);
+    }
+    const data = secret.data ?? {};
+    let bytes = 0;
+    for (const key of Object.keys(data).sort()) {
+      for (const message of checkConfigMapKey(key)) causes.invalid(at.key('data', key), key, message);
+      bytes += decodedBytes(data[key]!);
+    }
+    if (bytes > dataLimitBytes) causes.tooLong('data', dataLimitBytes);
+    validateType(secret, data, causes);
+  },
+
+  warn: (secret) => (secret.type === 'kubernetes.io/tls' ? warnKeyPair(secret.data ?? {}) : []),
+});
 
 function validateType(secret: SecretObject, data: Readonly<Record<string, string>>, causes: Causes): void {
   const requireKey = (key: string): boolean => {

@@ -1,6 +1,6 @@
 // Service: a stable address for a set of pods. Addresses and node ports come from the API server's allocators before
 // validation (see service-allocation.ts); an update that leaves them out keeps them.
-import { defineKind, nameIsDns1035Label, nameIsDnsSubdomain } from '../../../machinery/index.ts';
+import { defineKind, nameIsDns1035Label } from '../../../machinery/index.ts';
 import { ageColumn, nameColumn } from '../../columns.ts';
 import type { Service as ServiceObject } from '../../generated/core-v1.ts';
 import { shape } from '../../shape.ts';
@@ -46,68 +46,65 @@ const selector = (service: ServiceObject): string =>
     .sort()
     .join(',') || '<none>';
 
-export const Service = defineKind<ServiceObject>(
-  {
-    group: '',
-    version: 'v1',
-    kind: 'Service',
-    plural: 'services',
-    shortNames: ['svc'],
-    categories: ['all'],
-    scope: 'Namespaced',
-    schema: shape('core.v1.Service'),
-    subresources: { status: true },
-    nameRule: nameIsDns1035Label,
-    createOnUpdate: true,
-    columns: [
-      nameColumn,
-      {
-        name: 'Type',
-        type: 'string',
-        description: 'How it is exposed.',
-        cell: (service) => service.spec?.type ?? '',
-      },
-      {
-        name: 'Cluster-IP',
-        type: 'string',
-        description: 'Its address inside the cluster.',
-        cell: (service) => service.spec?.clusterIPs?.[0] ?? '<none>',
-      },
-      {
-        name: 'External-IP',
-        type: 'string',
-        description: 'Its addresses for the outside.',
-        cell: externalAddress,
-      },
-      { name: 'Port(s)', type: 'string', description: 'Its ports, with their node ports.', cell: ports },
-      ageColumn,
-      {
-        name: 'Selector',
-        type: 'string',
-        priority: 1,
-        description: 'The labels of the pods behind it.',
-        cell: selector,
-      },
-    ],
-    selectableFields: {
-      'spec.clusterIP': (service) => service.spec?.clusterIP ?? '',
-      'spec.type': (service) => service.spec?.type ?? '',
+export const Service = defineKind<ServiceObject>({
+  group: '',
+  version: 'v1',
+  kind: 'Service',
+  plural: 'services',
+  shortNames: ['svc'],
+  categories: ['all'],
+  scope: 'Namespaced',
+  schema: shape('core.v1.Service'),
+  subresources: { status: true },
+  nameRule: nameIsDns1035Label,
+  createOnUpdate: true,
+  columns: [
+    nameColumn,
+    {
+      name: 'Type',
+      type: 'string',
+      description: 'How it is exposed.',
+      cell: (service) => service.spec?.type ?? '',
     },
-    defaults: defaultService,
-    prepareCreate(service) {
-      const { spec } = service;
-      if (spec.clusterIP && (spec.clusterIPs?.length ?? 0) === 0) spec.clusterIPs = [spec.clusterIP];
+    {
+      name: 'Cluster-IP',
+      type: 'string',
+      description: 'Its address inside the cluster.',
+      cell: (service) => service.spec?.clusterIPs?.[0] ?? '<none>',
     },
-    prepareUpdate: keepAllocated,
-    validate(service, old, causes) {
-      if (old !== undefined) validateServiceUpdate(service, old, causes);
-      validateService(service, causes);
+    {
+      name: 'External-IP',
+      type: 'string',
+      description: 'Its addresses for the outside.',
+      cell: externalAddress,
     },
-    validateStatus: validateLoadBalancerStatus,
-    warn: (service) => warnService(service),
+    { name: 'Port(s)', type: 'string', description: 'Its ports, with their node ports.', cell: ports },
+    ageColumn,
+    {
+      name: 'Selector',
+      type: 'string',
+      priority: 1,
+      description: 'The labels of the pods behind it.',
+      cell: selector,
+    },
+  ],
+  selectableFields: {
+    'spec.clusterIP': (service) => service.spec?.clusterIP ?? '',
+    'spec.type': (service) => service.spec?.type ?? '',
   },
-  nameIsDnsSubdomain,
-);
+  defaults: defaultService,
+  prepareCreate(service) {
+    const { spec } = service;
+    if (spec.clusterIP && (spec.clusterIPs?.length ?? 0) === 0) spec.clusterIPs = [spec.clusterIP];
+  },
+  prepareUpdate: keepAllocated,
+  validate(service, old, causes) {
+    if (old !== undefined) validateServiceUpdate(service, old, causes);
+    validateService(service, causes);
+  },
+  validateStatus: validateLoadBalancerStatus,
+  warn: (service) => warnService(service),
+});
 
 function defaultService(service: ServiceObject): void {
   const { spec, status } = service;
@@ -121,7 +118,7 @@ function defaultService(service: ServiceObject): void {
   spec.type ||= 'ClusterIP';
   for (const port of spec.ports ?? []) {
     port.protocol ||= 'TCP';
-    port.targetPort ||= port.port;
+    if (!port.targetPort && port.port) port.targetPort = port.port;
   }
   const { type } = spec;
   if (type === 'NodePort' || type === 'LoadBalancer') spec.externalTrafficPolicy ||= 'Cluster';

@@ -11,7 +11,6 @@ import {
   checkQualifiedName,
   defineKind,
   immutableMessage,
-  nameIsDnsSubdomain,
   semanticEqual,
   validateLabels,
   warnIp,
@@ -40,81 +39,78 @@ const maxHints = 8;
 const addressTypes: readonly string[] = ['FQDN', 'IPv4', 'IPv6'];
 const protocols: readonly string[] = ['SCTP', 'TCP', 'UDP'];
 
-export const EndpointSlice = defineKind<EndpointSliceObject>(
-  {
-    group: 'discovery.k8s.io',
-    version: 'v1',
-    kind: 'EndpointSlice',
-    plural: 'endpointslices',
-    scope: 'Namespaced',
-    schema: shape('discovery.v1.EndpointSlice'),
-    generationFields: ['addressType', 'endpoints', 'ports'],
-    columns: [
-      nameColumn,
-      {
-        name: 'AddressType',
-        type: 'string',
-        description: 'What its addresses are.',
-        cell: (slice) => slice.addressType ?? '',
-      },
-      {
-        name: 'Ports',
-        type: 'string',
-        description: 'The ports of every endpoint.',
-        cell: (slice) =>
-          shortList(
-            (slice.ports ?? []).map(({ port, name }) => (port === undefined ? (name ?? '*') : String(port))),
-          ) || '<unset>',
-      },
-      {
-        name: 'Endpoints',
-        type: 'string',
-        description: 'The addresses.',
-        cell: (slice) => shortList((slice.endpoints ?? []).flatMap((e) => e.addresses ?? [])) || '<unset>',
-      },
-      ageColumn,
-    ],
-    indexes: {
-      byService: ({ metadata }) => {
-        const name = metadata.labels?.[serviceNameLabel];
-        return name === undefined ? [] : [`${metadata.namespace}/${name}`];
-      },
+export const EndpointSlice = defineKind<EndpointSliceObject>({
+  group: 'discovery.k8s.io',
+  version: 'v1',
+  kind: 'EndpointSlice',
+  plural: 'endpointslices',
+  scope: 'Namespaced',
+  schema: shape('discovery.v1.EndpointSlice'),
+  generationFields: ['addressType', 'endpoints', 'ports'],
+  columns: [
+    nameColumn,
+    {
+      name: 'AddressType',
+      type: 'string',
+      description: 'What its addresses are.',
+      cell: (slice) => slice.addressType ?? '',
     },
-
-    defaults(slice) {
-      for (const port of slice.ports ?? []) {
-        port.name ??= '';
-        port.protocol ??= 'TCP';
-      }
+    {
+      name: 'Ports',
+      type: 'string',
+      description: 'The ports of every endpoint.',
+      cell: (slice) =>
+        shortList(
+          (slice.ports ?? []).map(({ port, name }) => (port === undefined ? (name ?? '*') : String(port))),
+        ) || '<unset>',
     },
-
-    prepareCreate: dropTopology,
-    prepareUpdate(slice, old) {
-      if (!semanticEqual(slice.endpoints, old.endpoints)) dropTopology(slice);
-      // labels say what a slice is for, so they count as desired state
-      if (!semanticEqual(slice.metadata.labels, old.metadata.labels))
-        slice.metadata.generation = (old.metadata.generation ?? 0) + 1;
+    {
+      name: 'Endpoints',
+      type: 'string',
+      description: 'The addresses.',
+      cell: (slice) => shortList((slice.endpoints ?? []).flatMap((e) => e.addresses ?? [])) || '<unset>',
     },
-
-    validate(slice, old, causes) {
-      if (!slice.addressType) causes.required('addressType');
-      else if (!addressTypes.includes(slice.addressType))
-        causes.notSupported('addressType', slice.addressType, addressTypes);
-      validateEndpoints(slice, causes);
-      validatePorts(slice.ports ?? [], causes);
-      if (old !== undefined && slice.addressType !== old.addressType)
-        causes.invalid('addressType', slice.addressType, immutableMessage);
+    ageColumn,
+  ],
+  indexes: {
+    byService: ({ metadata }) => {
+      const name = metadata.labels?.[serviceNameLabel];
+      return name === undefined ? [] : [`${metadata.namespace}/${name}`];
     },
-
-    warn: (slice) =>
-      slice.addressType === 'FQDN'
-        ? ['addressType: FQDN endpoints are deprecated']
-        : (slice.endpoints ?? []).flatMap((endpoint, i) =>
-            (endpoint.addresses ?? []).flatMap((ip, j) => warnIp(`endpoints[${i}].addresses[${j}]`, ip)),
-          ),
   },
-  nameIsDnsSubdomain,
-);
+
+  defaults(slice) {
+    for (const port of slice.ports ?? []) {
+      port.name ??= '';
+      port.protocol ??= 'TCP';
+    }
+  },
+
+  prepareCreate: dropTopology,
+  prepareUpdate(slice, old) {
+    if (!semanticEqual(slice.endpoints, old.endpoints)) dropTopology(slice);
+    // labels say what a slice is for, so they count as desired state
+    if (!semanticEqual(slice.metadata.labels, old.metadata.labels))
+      slice.metadata.generation = (old.metadata.generation ?? 0) + 1;
+  },
+
+  validate(slice, old, causes) {
+    if (!slice.addressType) causes.required('addressType');
+    else if (!addressTypes.includes(slice.addressType))
+      causes.notSupported('addressType', slice.addressType, addressTypes);
+    validateEndpoints(slice, causes);
+    validatePorts(slice.ports ?? [], causes);
+    if (old !== undefined && slice.addressType !== old.addressType)
+      causes.invalid('addressType', slice.addressType, immutableMessage);
+  },
+
+  warn: (slice) =>
+    slice.addressType === 'FQDN'
+      ? ['addressType: FQDN endpoints are deprecated']
+      : (slice.endpoints ?? []).flatMap((endpoint, i) =>
+          (endpoint.addresses ?? []).flatMap((ip, j) => warnIp(`endpoints[${i}].addresses[${j}]`, ip)),
+        ),
+});
 
 /** Topology labels went with v1beta1; nodeName and zone say it now. */
 function dropTopology(slice: EndpointSliceObject): void {
@@ -138,7 +134,9 @@ function validateEndpoint(
   causes: Causes,
 ): void {
   const { addressType, path } = where;
-  const { addresses = [], hostname, nodeName, hints, deprecatedTopology } = endpoint;
+  const { hostname, nodeName, hints, deprecatedTopology } = endpoint;
+  // always written, and so null when nothing was given
+  const addresses = endpoint.addresses ?? [];
   const list = at.child(path, 'addresses');
   if (addresses.length === 0) causes.required(list, 'must contain at least 1 address');
   else if (addresses.length > maxAddresses) causes.tooMany(list, addresses.length, maxAddresses);

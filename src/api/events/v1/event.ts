@@ -1,6 +1,6 @@
 // events.k8s.io/v1 Event: the new names for the objects that core/v1 stores. Hooks and field selectors of this kind see the
 // stored form, as those of every kind do; columns see the served one.
-import { type Column, defineKind, type KubeObject, nameIsDnsSubdomain } from '../../../machinery/index.ts';
+import { type Column, defineKind, type KubeObject } from '../../../machinery/index.ts';
 import { eventColumns, eventLifeSeconds, eventPrefix } from '../../core/v1/event.ts';
 import { validateEvent, validateStrictEvent } from '../../core/v1/event-rules.ts';
 import type { Event as StoredEvent } from '../../generated/core-v1.ts';
@@ -59,36 +59,33 @@ const servedColumns: readonly Column<EventObject>[] = eventColumns.map((column) 
 
 const stored = (event: KubeObject): StoredEvent => event as StoredEvent;
 
-export const EventsEvent = defineKind<EventObject>(
-  {
-    group: 'events.k8s.io',
-    version: 'v1',
-    kind: 'Event',
-    plural: 'events',
-    shortNames: ['ev'],
-    scope: 'Namespaced',
-    schema: shape('events.v1.Event'),
-    storagePrefix: eventPrefix,
-    createOnUpdate: true,
-    ttlSeconds: eventLifeSeconds,
-    conversion: { toStored: storedEvent, fromStored: servedEvent },
-    columns: servedColumns,
-    selectableFields: {
-      reason: (event) => stored(event).reason ?? '',
-      'regarding.kind': (event) => stored(event).involvedObject?.kind ?? '',
-      'regarding.namespace': (event) => stored(event).involvedObject?.namespace ?? '',
-      'regarding.name': (event) => stored(event).involvedObject?.name ?? '',
-      'regarding.uid': (event) => stored(event).involvedObject?.uid ?? '',
-      'regarding.apiVersion': (event) => stored(event).involvedObject?.apiVersion ?? '',
-      'regarding.resourceVersion': (event) => stored(event).involvedObject?.resourceVersion ?? '',
-      'regarding.fieldPath': (event) => stored(event).involvedObject?.fieldPath ?? '',
-      reportingController: (event) => stored(event).reportingComponent ?? '',
-      type: (event) => stored(event).type ?? '',
-    },
-    validate(event, old, causes) {
-      validateEvent(stored(event), causes);
-      validateStrictEvent(stored(event), old === undefined ? undefined : stored(old), causes);
-    },
+export const EventsEvent = defineKind<EventObject>({
+  group: 'events.k8s.io',
+  version: 'v1',
+  kind: 'Event',
+  plural: 'events',
+  shortNames: ['ev'],
+  scope: 'Namespaced',
+  schema: shape('events.v1.Event'),
+  storagePrefix: eventPrefix,
+  createOnUpdate: true,
+  ttlSeconds: eventLifeSeconds,
+  conversion: { toStored: storedEvent, fromStored: servedEvent },
+  columns: servedColumns,
+  selectableFields: {
+    reason: (event) => stored(event).reason ?? '',
+    'regarding.kind': (event) => stored(event).involvedObject?.kind ?? '',
+    'regarding.namespace': (event) => stored(event).involvedObject?.namespace ?? '',
+    'regarding.name': (event) => stored(event).involvedObject?.name ?? '',
+    'regarding.uid': (event) => stored(event).involvedObject?.uid ?? '',
+    'regarding.apiVersion': (event) => stored(event).involvedObject?.apiVersion ?? '',
+    'regarding.resourceVersion': (event) => stored(event).involvedObject?.resourceVersion ?? '',
+    'regarding.fieldPath': (event) => stored(event).involvedObject?.fieldPath ?? '',
+    reportingController: (event) => stored(event).reportingComponent ?? '',
+    type: (event) => stored(event).type ?? '',
   },
-  nameIsDnsSubdomain,
-);
+  validate(event, old, causes) {
+    validateEvent(stored(event), causes);
+    validateStrictEvent(stored(event), old === undefined ? undefined : stored(old), causes);
+  },
+});
