@@ -2,7 +2,7 @@
 //
 //   node --import tsx bench/storage.ts
 //
-// On a build machine (2 cores, Debian 12, Node 20.20): see the table in src/storage/README.md.
+// Figures of a build machine stand in src/storage/README.md.
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
