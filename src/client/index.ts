@@ -8,6 +8,7 @@ export {
   type RecordEvent,
   referenceTo,
 } from './events.ts';
+export { createHttpsTransport, type HttpsTransportOptions } from './https-transport.ts';
 export {
   type ChangeHandlers,
   createInformers,
@@ -16,6 +17,14 @@ export {
   type InformersOptions,
   type Selection,
 } from './informer.ts';
+export {
+  type Connection,
+  type ContextEntry,
+  KubeconfigError,
+  mergeKubeconfig,
+  readKubeconfig,
+  removeFromKubeconfig,
+} from './kubeconfig.ts';
 export { type IndexFunction, type Lister, ObjectCache } from './object-cache.ts';
 export * from './transport.ts';
 export { WorkQueue, type WorkQueueOptions } from './work-queue.ts';
