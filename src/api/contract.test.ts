@@ -10,6 +10,7 @@ import {
   validateObjectMeta,
 } from '../machinery/index.ts';
 import { arbitraryObject, fullObject } from '../testkit/arbitrary.ts';
+import { settleBody } from '../testkit/kind-check.ts';
 import { kindFor, kindForPlural, kinds } from './kinds.ts';
 
 type Json = Record<string, unknown>;
@@ -25,17 +26,6 @@ function freeze<T>(value: T): T {
     for (const inner of Object.values(value)) freeze(inner);
   }
   return value;
-}
-
-/** What the registry does with a body before hooks see it: the stored form, with defaults. */
-function settle(kind: KindDef, body: Json, unknown: string[] = []): KubeObject {
-  const object = decodeObject(kind.schema, body, unknown) as unknown as KubeObject;
-  object.apiVersion = kind.apiVersion;
-  object.kind = kind.kind;
-  object.metadata ??= {} as KubeObject['metadata'];
-  const stored = kind.conversion === null ? object : kind.conversion.toStored(object);
-  kind.defaults?.(stored);
-  return stored;
 }
 
 const served = (kind: KindDef, object: KubeObject): KubeObject =>
@@ -61,9 +51,9 @@ describe.each(kinds.map((kind) => [`${kind.apiVersion} ${kind.kind}`, kind] as c
 
   it('decodes and defaults to the same again', () => {
     check((body) => {
-      const once = settle(kind, body);
+      const once = settleBody(kind, body);
       const unknown: string[] = [];
-      const twice = settle(kind, copy(served(kind, once)) as unknown as Json, unknown);
+      const twice = settleBody(kind, copy(served(kind, once)) as unknown as Json, unknown);
       expect(twice).toEqual(once);
       expect(unknown).toEqual([]);
       kind.defaults?.(twice);
@@ -72,7 +62,7 @@ describe.each(kinds.map((kind) => [`${kind.apiVersion} ${kind.kind}`, kind] as c
   });
 
   it('refuses an empty object, with causes', () => {
-    const object = settle(kind, {});
+    const object = settleBody(kind, {});
     kind.prepareCreate?.(object, context);
     const causes = new Causes();
     validateObjectMeta(
@@ -87,7 +77,7 @@ describe.each(kinds.map((kind) => [`${kind.apiVersion} ${kind.kind}`, kind] as c
 
   it('validates and warns about anything without throwing or changing it', () => {
     check((body) => {
-      const object = settle(kind, body);
+      const object = settleBody(kind, body);
       kind.prepareCreate?.(object, context);
       freeze(object);
       const causes = new Causes();
@@ -103,8 +93,8 @@ describe.each(kinds.map((kind) => [`${kind.apiVersion} ${kind.kind}`, kind] as c
   it('prepares an update without touching the old object or the status', () => {
     fc.assert(
       fc.property(random, random, (body, oldBody) => {
-        const old = freeze(settle(kind, oldBody)) as KubeObject & { status?: unknown };
-        const object = settle(kind, body) as KubeObject & { status?: unknown };
+        const old = freeze(settleBody(kind, oldBody)) as KubeObject & { status?: unknown };
+        const object = settleBody(kind, body) as KubeObject & { status?: unknown };
         if (kind.subresources.status) {
           if (old.status === undefined) delete object.status;
           else object.status = old.status;
@@ -128,14 +118,14 @@ describe.each(kinds.map((kind) => [`${kind.apiVersion} ${kind.kind}`, kind] as c
     };
     // as little as a caller may hold
     cells(freeze({ apiVersion: kind.apiVersion, kind: kind.kind, metadata: {} }) as KubeObject);
-    check((body) => cells(freeze(served(kind, settle(kind, body)))));
+    check((body) => cells(freeze(served(kind, settleBody(kind, body)))));
     expect(kind.columns.filter((c) => c.format === 'name').map((c) => c.name)).toEqual(['Name']);
     for (const { description } of kind.columns) expect(description ?? '').not.toBe('');
   });
 
   it('reads its selectable fields and indexes from anything', () => {
     check((body) => {
-      const object = freeze(settle(kind, body));
+      const object = freeze(settleBody(kind, body));
       for (const read of Object.values(kind.selectableFields)) expect(typeof read(object)).toBe('string');
       for (const keys of Object.values(kind.indexes)) expect(Array.isArray(keys(object))).toBe(true);
     });
@@ -144,7 +134,7 @@ describe.each(kinds.map((kind) => [`${kind.apiVersion} ${kind.kind}`, kind] as c
   it('writes only fields of its shape', () => {
     const owner = kinds.find((k) => k.storagePrefix === kind.storagePrefix && k.conversion === null)!;
     check((body) => {
-      const object = settle(kind, body);
+      const object = settleBody(kind, body);
       kind.prepareCreate?.(object, context);
       const unknown: string[] = [];
       expect(decodeObject(owner.schema, copy(object), unknown)).toEqual(object);

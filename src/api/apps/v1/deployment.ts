@@ -1,7 +1,7 @@
 // Deployment: a ReplicaSet per version of a template, and the way from one version to the next.
 import { type Causes, defineKind, semanticEqual } from '../../../machinery/index.ts';
 import { ageColumn, nameColumn, workloadColumns } from '../../columns.ts';
-import { defaultPodTemplate } from '../../core/v1/pod/defaults.ts';
+import { defaultPodTemplate, warnPodTemplate } from '../../core/v1/pod.ts';
 import type { Deployment as DeploymentObject, DeploymentStrategy } from '../../generated/apps-v1.ts';
 import { shape } from '../../shape.ts';
 import {
@@ -103,6 +103,8 @@ export const Deployment = defineKind<DeploymentObject>({
     if (collisionCount < (old.status?.collisionCount ?? 0))
       causes.invalid('status.collisionCount', collisionCount, 'cannot be decremented');
   },
+
+  warn: (deployment) => warnPodTemplate(deployment.spec.template, 'spec.template'),
 });
 
 function validateStrategy(strategy: DeploymentStrategy, causes: Causes): void {

@@ -1,7 +1,7 @@
 // ReplicaSet: a fixed number of pods of one template.
 import { controllerUid, defineKind } from '../../../machinery/index.ts';
 import { ageColumn, nameColumn, workloadColumns } from '../../columns.ts';
-import { defaultPodTemplate } from '../../core/v1/pod/defaults.ts';
+import { defaultPodTemplate, warnPodTemplate } from '../../core/v1/pod.ts';
 import type { ReplicaSet as ReplicaSetObject } from '../../generated/apps-v1.ts';
 import { shape } from '../../shape.ts';
 import { validateCounters, validateNonNegative, validateWorkload } from './workload-rules.ts';
@@ -74,4 +74,6 @@ export const ReplicaSet = defineKind<ReplicaSetObject>({
     if (availableReplicas > readyReplicas)
       causes.invalid('status.availableReplicas', availableReplicas, 'cannot be greater than readyReplicas');
   },
+
+  warn: (rs) => warnPodTemplate(rs.spec.template, 'spec.template'),
 });

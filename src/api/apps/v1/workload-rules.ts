@@ -9,7 +9,7 @@ import {
   semanticEqual,
   validateLabelSelector,
 } from '../../../machinery/index.ts';
-import { validatePodTemplate } from '../../core/v1/pod/validation/template.ts';
+import { validatePodTemplate } from '../../core/v1/pod.ts';
 import type { PodTemplateSpec } from '../../generated/core-v1.ts';
 import type { LabelSelector } from '../../generated/meta-v1.ts';
 
