@@ -86,7 +86,7 @@ class PatchedDocument {
 
   #add(operation: Json): void {
     const path = pointerOf(operation, 'path', 'add');
-    const value = valueOf(operation);
+    const value = operand(operation);
     const found = this.#find(path, 'write');
     if (found === undefined) throw missing(`add operation does not apply: doc is missing path: "${path}"`);
     inContext(`error in add for path: '${path}'`, () => insert(found.container, found.key, value));
@@ -101,7 +101,7 @@ class PatchedDocument {
 
   #replace(operation: Json): void {
     const path = pointerOf(operation, 'path', 'replace');
-    const value = valueOf(operation);
+    const value = operand(operation);
     const found = this.#find(path, 'write');
     if (found === undefined) throw missing(`replace operation does not apply: doc is missing path: ${path}`);
     const { container, key } = found;
@@ -137,7 +137,7 @@ class PatchedDocument {
     if (found === undefined) throw missing(`test operation does not apply: is missing path: ${path}`);
     const actual = inContext(`error in test for path: '${path}'`, () => take(found.container, found.key));
     // a missing value and null are the same to a test
-    if (!equalJson(actual ?? null, valueOf(operation)))
+    if (!equalJson(actual ?? null, operand(operation)))
       throw refuse(`testing value ${path} failed: test failed`);
   }
 
@@ -202,7 +202,7 @@ function pointerOf(operation: Json, member: 'path' | 'from', op: string): string
 }
 
 /** As in Go, a missing `value` is null. */
-const valueOf = (operation: Json): unknown => memberOf(operation, 'value') ?? null;
+const operand = (operation: Json): unknown => memberOf(operation, 'value') ?? null;
 
 /** The place of an existing element; negative indexes count from the end. */
 function indexIn(length: number, key: string): number | undefined {
