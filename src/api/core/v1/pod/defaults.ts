@@ -22,13 +22,17 @@ export function defaultPod(pod: Pod): void {
   if (spec === undefined) return;
   for (const container of [...(spec.containers ?? []), ...(spec.initContainers ?? [])]) {
     requestWhatIsLimited(container.resources);
-    if (spec.hostNetwork === true)
-      for (const port of container.ports ?? []) port.hostPort ||= port.containerPort;
+    if (spec.hostNetwork === true) openHostPorts(container);
   }
   defaultPodLevelResources(spec);
   spec.enableServiceLinks ??= true;
   defaultPodSpec(spec);
   if (pod.status !== undefined) alignPodIps(pod.status);
+}
+
+/** On the host's network every port is one of the host. */
+function openHostPorts(container: Container): void {
+  for (const port of container.ports ?? []) if (port.containerPort) port.hostPort ||= port.containerPort;
 }
 
 /** The template of a workload. Mutates; idempotent. Does nothing when there is none. */

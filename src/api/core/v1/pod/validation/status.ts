@@ -47,11 +47,11 @@ export function validatePodStatus(pod: Pod, old: Pod, causes: Causes): void {
 
 /** A container that ended for good does not come back. */
 function validateTransitions(pod: Pod, old: Pod, field: FieldAt): void {
-  const { restartPolicy, initContainers = [], containers = [] } = old.spec;
-  const sidecars = new Set(initContainers.filter(isSidecar).map((container) => container.name));
+  const { restartPolicy, initContainers, containers } = old.spec;
+  const sidecars = new Set((initContainers ?? []).filter(isSidecar).map((container) => container.name));
   /** Containers with a policy of their own are judged by it, or by its rules, which their node knows. */
   const ownPolicy = new Set(
-    [...initContainers, ...containers]
+    [...(initContainers ?? []), ...(containers ?? [])]
       .filter((container) => container.restartPolicy !== undefined)
       .map((container) => container.name),
   );

@@ -1,7 +1,6 @@
 // What an update of a pod may change: images, a shorter deadline, more tolerations, fewer scheduling gates; and while a gate
 // holds the pod back, a narrower choice of nodes. Everything else was decided at its creation.
-import { isDeepStrictEqual } from 'node:util';
-import type { Causes } from '../../../../../machinery/index.ts';
+import { type Causes, semanticEqual } from '../../../../../machinery/index.ts';
 import type { Container, NodeAffinity, Pod, PodSpec, Toleration } from '../../../../generated/core-v1.ts';
 import { validateAnnotationUpdate } from './annotations.ts';
 import { validatePodAsWhole } from './create.ts';
@@ -39,7 +38,7 @@ export function validatePodUpdate(pod: Pod, old: Pod, causes: Causes): void {
         .index(i)
         .child('name')
         .forbidden(`only deletion is allowed, but found new scheduling gate '${name}'`);
-  if (isDeepStrictEqual(spec, old.spec)) return;
+  if (semanticEqual(spec, old.spec)) return;
 
   const rest = withAllowedChangesUndone(spec, old.spec);
   if (oldGates.size > 0) narrowChoiceOfNodes(rest, old.spec, field);
@@ -100,7 +99,7 @@ function withAllowedChangesUndone(spec: PodSpec, old: PodSpec): PodSpec {
 
 /** A gated pod may still be told to run on fewer nodes. Undoes those changes in `rest`. */
 function narrowChoiceOfNodes(rest: PodSpec, old: PodSpec, field: FieldAt): void {
-  if (!isDeepStrictEqual(rest.nodeSelector ?? {}, old.nodeSelector ?? {})) {
+  if (!semanticEqual(rest.nodeSelector ?? {}, old.nodeSelector ?? {})) {
     const now = rest.nodeSelector ?? {};
     if (Object.entries(old.nodeSelector ?? {}).some(([key, value]) => now[key] !== value))
       field.child('nodeSelector').invalid(now, onlyAdditions);
@@ -108,7 +107,7 @@ function narrowChoiceOfNodes(rest: PodSpec, old: PodSpec, field: FieldAt): void 
   }
   const before = old.affinity?.nodeAffinity;
   const after = rest.affinity?.nodeAffinity;
-  if (isDeepStrictEqual(before, after)) return;
+  if (semanticEqual(before, after)) return;
   validateNarrowerAffinity(after, before, field.child('affinity', 'nodeAffinity'));
   const { nodeAffinity: _, ...others } = rest.affinity ?? {};
   if (before !== undefined) rest.affinity = { ...others, nodeAffinity: before };
@@ -135,11 +134,11 @@ function validateNarrowerAffinity(
   for (const [i, oldTerm] of oldTerms.entries()) {
     const term = terms[i]!;
     const grew = (['matchExpressions', 'matchFields'] as const).every((name) =>
-      isDeepStrictEqual((term[name] ?? []).slice(0, (oldTerm[name] ?? []).length), oldTerm[name] ?? []),
+      semanticEqual((term[name] ?? []).slice(0, (oldTerm[name] ?? []).length), oldTerm[name] ?? []),
     );
     // Terms are alternatives, and an empty one matches nothing: a requirement added to it would make it match.
     const wasEmpty = (oldTerm.matchExpressions ?? []).length + (oldTerm.matchFields ?? []).length === 0;
-    if (!grew || (wasEmpty && !isDeepStrictEqual(term, oldTerm)))
+    if (!grew || (wasEmpty && !semanticEqual(term, oldTerm)))
       here.child('nodeSelectorTerms').index(i).invalid(term, onlyAdditions);
   }
 }
@@ -150,21 +149,10 @@ function differences(old: object, now: object): string[] {
   const after = now as Record<string, unknown>;
   return [...new Set([...Object.keys(before), ...Object.keys(after)])]
     .sort()
-    .filter((name) => !isDeepStrictEqual(plain(before[name]), plain(after[name])))
+    .filter((name) => !semanticEqual(before[name], after[name]))
     .map((name) => {
       const goName = name.charAt(0).toUpperCase() + name.slice(1);
       const show = (value: unknown) => (value === undefined ? 'nil' : JSON.stringify(value));
       return `- \t${goName}: ${show(before[name])},\n+ \t${goName}: ${show(after[name])},\n`;
     });
-}
-
-/** A list or map without entries is the same as none, and a field that is undefined is not there. */
-function plain(value: unknown): unknown {
-  if (Array.isArray(value)) return value.length === 0 ? undefined : value.map(plain);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([, part]) => part !== undefined)
-      .map(([name, part]) => [name, plain(part)]),
-  );
 }
