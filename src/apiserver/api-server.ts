@@ -8,8 +8,8 @@ import type { HttpRequest, HttpResponse } from '../http/index.ts';
 import type { KindDef } from '../machinery/index.ts';
 import type { Store } from '../storage/index.ts';
 import { admissionChain } from './admission/chain.ts';
-import type { Authenticator } from './auth/authenticate.ts';
-import type { Authorizer } from './auth/authorize.ts';
+import type { Authenticate } from './auth/authenticate.ts';
+import type { Authorize } from './auth/authorize.ts';
 import { bootstrap } from './bootstrap.ts';
 import type { NodeCredentials } from './endpoints/connections.ts';
 import { createHandler, type VersionInfo } from './endpoints/handler.ts';
@@ -25,8 +25,8 @@ export interface ApiServerOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  readonly authenticate: Authenticator;
-  readonly authorize: Authorizer;
+  readonly authenticate: Authenticate;
+  readonly authorize: Authorize;
   readonly nodeCredentials: NodeCredentials;
   readonly version: VersionInfo;
   readonly serviceCidr: string;
@@ -35,7 +35,8 @@ export interface ApiServerOptions {
   readonly defaultUnreachableTolerationSeconds: number;
   /** The address and port by which pods and nodes reach this server. */
   readonly advertiseAddress: string;
-  readonly advertisePort: number;
+  /** Asked once it is needed: with port 0 it is known only after listening. */
+  readonly advertisePort: () => number;
   /** undefined = the built-in kinds */
   readonly kinds?: readonly KindDef[] | undefined;
 }
@@ -54,7 +55,13 @@ export interface ApiServer {
 export function createApiServer(options: ApiServerOptions): ApiServer {
   const kinds = new KindTable(options.kinds ?? builtInKinds);
   const { store, clock, random, log } = options;
-  const serviceIps = new ServiceIps({ kind: Service, store, random, serviceCidr: options.serviceCidr, nodePorts: options.nodePorts });
+  const serviceIps = new ServiceIps({
+    kind: Service,
+    store,
+    random,
+    serviceCidr: options.serviceCidr,
+    nodePorts: options.nodePorts,
+  });
   const core: RegistryCore = {
     store,
     kinds,
@@ -91,7 +98,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     openApi: createOpenApi(kinds, options.version.gitVersion),
     credentials: options.nodeCredentials,
     version: options.version,
-    publicAddress: `${options.advertiseAddress}:${options.advertisePort}`,
+    publicAddress: () => `${options.advertiseAddress}:${options.advertisePort()}`,
     livez,
     readyz,
   });
@@ -101,7 +108,11 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     onRequest: handler.onRequest,
     onUpgrade: handler.onUpgrade,
     async bootstrap() {
-      await bootstrap(client, { kubernetesServiceIp: firstServiceIp(options.serviceCidr), address: options.advertiseAddress, port: options.advertisePort });
+      await bootstrap(client, {
+        kubernetesServiceIp: firstServiceIp(options.serviceCidr),
+        address: options.advertiseAddress,
+        port: options.advertisePort(),
+      });
       bootstrapped = true;
     },
     drain() {

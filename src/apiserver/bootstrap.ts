@@ -2,7 +2,13 @@
 // pods reach the API. Each is made when missing and otherwise left as users changed it.
 import { EndpointSlice, Namespace, PriorityClass, Service } from '../api/index.ts';
 import type { Client } from '../client/index.ts';
-import { type Draft, isAlreadyExists, isNotFound, type KindDef, type KubeObject } from '../machinery/index.ts';
+import {
+  type Draft,
+  isAlreadyExists,
+  isNotFound,
+  type KindDef,
+  type KubeObject,
+} from '../machinery/index.ts';
 
 export interface BootstrapOptions {
   /** The first address of the service range: the kubernetes service's. */
@@ -15,8 +21,16 @@ export interface BootstrapOptions {
 const namespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
 
 const priorityClasses = [
-  ['system-node-critical', 2_000_001_000, 'Used for system critical pods that must not be moved from their current node.'],
-  ['system-cluster-critical', 2_000_000_000, 'Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.'],
+  [
+    'system-node-critical',
+    2_000_001_000,
+    'Used for system critical pods that must not be moved from their current node.',
+  ],
+  [
+    'system-cluster-critical',
+    2_000_000_000,
+    'Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.',
+  ],
 ] as const;
 
 export async function bootstrap(client: Client, options: BootstrapOptions): Promise<void> {
@@ -25,7 +39,11 @@ export async function bootstrap(client: Client, options: BootstrapOptions): Prom
     await ensure(client, PriorityClass, { metadata: { name }, value, description, globalDefault: false });
   }
   await ensure(client, Service, {
-    metadata: { name: 'kubernetes', namespace: 'default', labels: { component: 'apiserver', provider: 'kubernetes' } },
+    metadata: {
+      name: 'kubernetes',
+      namespace: 'default',
+      labels: { component: 'apiserver', provider: 'kubernetes' },
+    },
     spec: {
       type: 'ClusterIP',
       clusterIP: options.kubernetesServiceIp,
@@ -36,7 +54,11 @@ export async function bootstrap(client: Client, options: BootstrapOptions): Prom
   await ensureEndpoints(client, options);
 }
 
-async function ensure<T extends KubeObject>(client: Client, kind: KindDef<T>, draft: Draft<T>): Promise<void> {
+async function ensure<T extends KubeObject>(
+  client: Client,
+  kind: KindDef<T>,
+  draft: Draft<T>,
+): Promise<void> {
   try {
     await client(kind).create(draft);
   } catch (error) {
@@ -51,7 +73,11 @@ async function ensureEndpoints(client: Client, options: BootstrapOptions): Promi
     endpoints: [{ addresses: [options.address], conditions: { ready: true } }],
     ports: [{ name: 'https', protocol: 'TCP', port: options.port }],
   };
-  const metadata = { name: 'kubernetes', namespace: 'default', labels: { 'kubernetes.io/service-name': 'kubernetes' } };
+  const metadata = {
+    name: 'kubernetes',
+    namespace: 'default',
+    labels: { 'kubernetes.io/service-name': 'kubernetes' },
+  };
   let current: EndpointSlice;
   try {
     current = await client(EndpointSlice).get('kubernetes', 'default');
@@ -60,6 +86,7 @@ async function ensureEndpoints(client: Client, options: BootstrapOptions): Promi
     await client(EndpointSlice).create({ metadata, ...wanted });
     return;
   }
-  const same = current.endpoints[0]?.addresses[0] === options.address && current.ports?.[0]?.port === options.port;
+  const same =
+    current.endpoints?.[0]?.addresses[0] === options.address && current.ports?.[0]?.port === options.port;
   if (!same) await client(EndpointSlice).update({ ...current, ...wanted });
 }

@@ -1,5 +1,5 @@
 // The in-process Transport: the same registry, without HTTP and without encoding. Objects handed out are the cache's own.
-import type { Transport, WatchEvent, Target, PatchType as ClientPatchType } from '../client/index.ts';
+import type { PatchType as ClientPatchType, Target, Transport, WatchEvent } from '../client/index.ts';
 import { badRequest, type KubeObject, methodNotSupported } from '../machinery/index.ts';
 import { internalContext } from './registry/context.ts';
 import { answer, type Place, type RegistryCore, refOf, requireEntry } from './registry/core.ts';
@@ -16,7 +16,11 @@ import type { Subresource } from './subresources/subresource.ts';
 
 const objectFrom = (result: Answer): KubeObject => result.object ?? objectOf(result.entry!);
 
-const placeOf = (target: Target): Place => ({ kind: target.kind, namespace: target.namespace, name: target.name });
+const placeOf = (target: Target): Place => ({
+  kind: target.kind,
+  namespace: target.namespace,
+  name: target.name,
+});
 
 function subresourceOf(target: Target): Subresource {
   const found = findSubresource(target.kind, target.subresource);
@@ -34,9 +38,16 @@ function patchTypeOf(type: ClientPatchType): PatchType {
 export function inProcessTransport(core: RegistryCore): Transport {
   return {
     async get(target) {
-      if (target.subresource === '') return objectFrom(answer(target.kind, requireEntry(core, placeOf(target))));
+      if (target.subresource === '')
+        return objectFrom(answer(target.kind, requireEntry(core, placeOf(target))));
       return objectFrom(
-        await subresourceOf(target).handle(core, { verb: 'get', at: placeOf(target), body: noBody, patchType: 'merge', context: internalContext() }),
+        await subresourceOf(target).handle(core, {
+          verb: 'get',
+          at: placeOf(target),
+          body: noBody,
+          patchType: 'merge',
+          context: internalContext(),
+        }),
       );
     },
 
@@ -59,7 +70,10 @@ export function inProcessTransport(core: RegistryCore): Transport {
       watch(core, target, query, {
         onEvents(events) {
           if (lost || signal.aborted) return;
-          const seen: WatchEvent[] = events.map(({ type, entry }) => ({ type, object: objectFrom(answer(target.kind, entry)) }));
+          const seen: WatchEvent[] = events.map(({ type, entry }) => ({
+            type,
+            object: objectFrom(answer(target.kind, entry)),
+          }));
           sink.onEvents(seen);
         },
         onInitialEnd() {},
@@ -78,7 +92,15 @@ export function inProcessTransport(core: RegistryCore): Transport {
       const context = internalContext(options);
       const body = { value: object, duplicates: [] };
       if (target.subresource !== '') {
-        return objectFrom(await subresourceOf(target).handle(core, { verb: 'create', at: placeOf(target), body, patchType: 'merge', context }));
+        return objectFrom(
+          await subresourceOf(target).handle(core, {
+            verb: 'create',
+            at: placeOf(target),
+            body,
+            patchType: 'merge',
+            context,
+          }),
+        );
       }
       return objectFrom(await create(core, placeOf(target), body, context));
     },
@@ -87,7 +109,15 @@ export function inProcessTransport(core: RegistryCore): Transport {
       const context = internalContext(options);
       const body = { value: object, duplicates: [] };
       if (target.subresource !== '') {
-        return objectFrom(await subresourceOf(target).handle(core, { verb: 'update', at: placeOf(target), body, patchType: 'merge', context }));
+        return objectFrom(
+          await subresourceOf(target).handle(core, {
+            verb: 'update',
+            at: placeOf(target),
+            body,
+            patchType: 'merge',
+            context,
+          }),
+        );
       }
       return objectFrom(await update(core, placeOf(target), body, context));
     },
@@ -97,7 +127,15 @@ export function inProcessTransport(core: RegistryCore): Transport {
       const body = { value, duplicates: [] };
       const patchType = patchTypeOf(type);
       if (target.subresource !== '') {
-        return objectFrom(await subresourceOf(target).handle(core, { verb: 'patch', at: placeOf(target), body, patchType, context }));
+        return objectFrom(
+          await subresourceOf(target).handle(core, {
+            verb: 'patch',
+            at: placeOf(target),
+            body,
+            patchType,
+            context,
+          }),
+        );
       }
       return objectFrom(await patch(core, placeOf(target), patchType, body, context));
     },

@@ -1,3 +1,14 @@
 export { type ApiServer, type ApiServerOptions, createApiServer } from './api-server.ts';
-export { setFreezeShared } from './registry/objects.ts';
+export {
+  createAuthenticator,
+  createAuthorizer,
+  createNodeAuthorizer,
+  everyoneAuthorizer,
+  mastersAuthorizer,
+  parseTokenFile,
+  TokenFileError,
+  tokenTable,
+} from './auth/index.ts';
+export type { VersionInfo } from './endpoints/handler.ts';
+export { objectOf, setFreezeShared } from './registry/objects.ts';
 export { firstServiceIp, parseIpv4Range } from './service-ips.ts';

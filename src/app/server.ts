@@ -1,23 +1,33 @@
 // `jotasu server`: storage, API server, controllers and scheduler wired into one process. The only place that knows them all.
+import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
+import { kinds, Pod } from '../api/index.ts';
 import {
+  createApiServer,
   createAuthenticator,
   createAuthorizer,
-  createApiServer,
+  createNodeAuthorizer,
   everyoneAuthorizer,
   firstServiceIp,
   mastersAuthorizer,
-  nodeAuthorizer,
-  readTokenFile,
+  objectOf,
+  parseTokenFile,
   tokenTable,
 } from '../apiserver/index.ts';
 import { type Clock, type Log, type Random, Scope } from '../base/index.ts';
-import { type Client, createEventRecorder, createInformers, writeKubeconfig } from '../client/index.ts';
-import { allControllers, startControllers } from '../controllers/index.ts';
+import { type Client, createEventRecorder, createInformers, mergeKubeconfig } from '../client/index.ts';
+import { allControllers, startControllers, startGarbageCollector } from '../controllers/index.ts';
 import { loadOrCreatePki, type Pki, startHttpsServer } from '../http/index.ts';
+import { storageKey } from '../machinery/index.ts';
 import { startScheduler } from '../scheduler/index.ts';
-import { type Backend, createMemoryBackend, createStore, openLmdbBackend } from '../storage/index.ts';
+import {
+  type Backend,
+  createMemoryBackend,
+  createStore,
+  openLmdbBackend,
+  type Store,
+} from '../storage/index.ts';
 import { versionInfo } from './version.ts';
 
 /** The parts that can be left out and run elsewhere. */
@@ -42,6 +52,8 @@ export interface ServerOptions {
   readonly clusterDomain: string;
   readonly without: readonly ServerPart[];
   readonly nodeMonitorGracePeriodMs: number;
+  readonly unhealthyZoneThreshold: number;
+  readonly terminatedPodGcThreshold: number;
   /** 0 = never */
   readonly nodeOutOfServiceAfterMs: number;
   readonly defaultNotReadyTolerationSeconds: number;
@@ -62,7 +74,9 @@ export const serverDefaults: ServerOptions = {
   nodeCidrMaskSize: 24,
   clusterDomain: 'cluster.local',
   without: [],
-  nodeMonitorGracePeriodMs: 2500,
+  nodeMonitorGracePeriodMs: 2000,
+  unhealthyZoneThreshold: 0.55,
+  terminatedPodGcThreshold: 12_500,
   nodeOutOfServiceAfterMs: 300,
   defaultNotReadyTolerationSeconds: 300,
   defaultUnreachableTolerationSeconds: 300,
@@ -88,13 +102,19 @@ export interface RunningServer {
 const drainMs = 2000;
 
 /** Starts everything; resolves when /readyz says ok. What was started before a failure is stopped again. */
-export async function startServer(options: ServerOptions, { clock, random, log }: Surroundings): Promise<RunningServer> {
+export async function startServer(
+  options: ServerOptions,
+  { clock, random, log }: Surroundings,
+): Promise<RunningServer> {
   const scope = new Scope(log);
   try {
-    const tokens = options.tokenAuthFile === undefined ? undefined : readTokenFile(options.tokenAuthFile);
+    const tokens =
+      options.tokenAuthFile === undefined
+        ? undefined
+        : parseTokenFile(options.tokenAuthFile, readFileSync(options.tokenAuthFile, 'utf8'));
     const backend = await openBackend(options, { clock, log });
-    scope.onStop(() => backend.close());
-    const advertiseAddress = options.advertiseAddress === '' ? ownAddress(options.bindAddress) : options.advertiseAddress;
+    const advertiseAddress =
+      options.advertiseAddress === '' ? ownAddress(options.bindAddress) : options.advertiseAddress;
     const pki = await loadOrCreatePki(join(options.dataDir, 'pki'), {
       clusterDomain: options.clusterDomain,
       firstServiceIp: firstServiceIp(options.serviceCidr),
@@ -111,8 +131,16 @@ export async function startServer(options: ServerOptions, { clock, random, log }
       clock,
       random,
       log: log.with({ part: 'apiserver' }),
-      authenticate: createAuthenticator({ tokens: tokens === undefined ? [] : [tokenTable(tokens)], anonymous: 'refuse', clock }),
-      authorize: createAuthorizer([mastersAuthorizer, nodeAuthorizer, everyoneAuthorizer]),
+      authenticate: createAuthenticator({
+        tokens: tokens === undefined ? [] : [tokenTable(tokens)],
+        anonymous: 'refuse',
+        clock,
+      }),
+      authorize: createAuthorizer([
+        mastersAuthorizer,
+        createNodeAuthorizer({ nodeOfPod: (namespace, name) => nodeOfPod(store, namespace, name) }),
+        everyoneAuthorizer,
+      ]),
       nodeCredentials: { cert: pki.kubeletClient.cert, key: pki.kubeletClient.key, ca: pki.ca.cert },
       version: versionInfo,
       serviceCidr: options.serviceCidr,
@@ -141,19 +169,30 @@ export async function startServer(options: ServerOptions, { clock, random, log }
     await api.bootstrap();
 
     const informers = createInformers(api.client, { scope, log, clock, random });
+    const events = createEventRecorder(api.client, { scope, clock, random, log });
+    const parts = { client: api.client, informers, clock, random, scope };
     if (!options.without.includes('controllers')) {
-      const controllers = allControllers(options);
-      const events = createEventRecorder(api.client, { scope, clock, random, log, component: 'controllers' });
-      await startControllers(controllers, { client: api.client, informers, clock, random, log: log.with({ part: 'controllers' }), scope, events });
+      const settings = { ...options, kinds, rootCa: pki.ca.cert };
+      startControllers(allControllers(settings), {
+        ...parts,
+        events,
+        log: log.with({ part: 'controllers' }),
+      });
+      await startGarbageCollector({ ...parts, kinds, log: log.with({ part: 'garbage-collector' }) });
     }
     if (!options.without.includes('scheduler')) {
-      await startScheduler({ client: api.client, informers, clock, random, log: log.with({ part: 'scheduler' }), scope });
+      await startScheduler({ ...parts, events, log: log.with({ part: 'scheduler' }) });
     }
 
-    const host = options.bindAddress === '0.0.0.0' || options.bindAddress === '::' ? '127.0.0.1' : options.bindAddress;
+    const host =
+      options.bindAddress === '0.0.0.0' || options.bindAddress === '::' ? '127.0.0.1' : options.bindAddress;
     const url = `https://${host.includes(':') ? `[${host}]` : host}:${port}`;
     if (options.writeKubeconfig !== undefined) {
-      await writeKubeconfig(options.writeKubeconfig, { name: 'jotasu', server: url, ca: pki.ca.cert, cert: pki.admin.cert, key: pki.admin.key });
+      await mergeKubeconfig(
+        options.writeKubeconfig,
+        { name: 'jotasu', server: url, ca: pki.ca.cert, cert: pki.admin.cert, key: pki.admin.key },
+        clock,
+      );
     }
     return { url, port, client: api.client, pki, stop: () => scope.stop() };
   } catch (error) {
@@ -162,7 +201,10 @@ export async function startServer(options: ServerOptions, { clock, random, log }
   }
 }
 
-async function openBackend(options: ServerOptions, surroundings: { clock: Clock; log: Log }): Promise<Backend> {
+async function openBackend(
+  options: ServerOptions,
+  surroundings: { clock: Clock; log: Log },
+): Promise<Backend> {
   if (options.datastore === 'memory') return createMemoryBackend(surroundings);
   return openLmdbBackend(join(options.dataDir, 'db'), surroundings);
 }
@@ -171,7 +213,14 @@ async function openBackend(options: ServerOptions, surroundings: { clock: Clock;
 function ownAddress(bindAddress: string): string {
   if (bindAddress !== '0.0.0.0' && bindAddress !== '::') return bindAddress;
   for (const list of Object.values(networkInterfaces())) {
-    for (const address of list ?? []) if (address.family === 'IPv4' && !address.internal) return address.address;
+    for (const address of list ?? [])
+      if (address.family === 'IPv4' && !address.internal) return address.address;
   }
   return '127.0.0.1';
+}
+
+/** For the node authorizer: '' = not bound yet, undefined = no such pod. */
+function nodeOfPod(store: Store, namespace: string, name: string): string | undefined {
+  const entry = store.get(storageKey(Pod, { namespace, name }));
+  return entry === undefined ? undefined : (objectOf<Pod>(entry).spec.nodeName ?? '');
 }

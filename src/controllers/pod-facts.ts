@@ -1,5 +1,5 @@
 // Facts about pods that several controllers decide by. Pure.
-import type { Pod, PodTemplateSpec } from '../api/index.ts';
+import type { coreV1, Pod } from '../api/index.ts';
 import { controllerRef, type Draft, type KubeObject, parseTime } from '../machinery/index.ts';
 
 /** Neither finished nor on its way out: it counts as a replica. */
@@ -29,7 +29,7 @@ export function availableInMs(pod: Pod, minReadySeconds: number, nowMs: number):
 }
 
 /** A pod made from a template for an owner; the server completes the name. */
-export function podFromTemplate(owner: KubeObject, template: PodTemplateSpec): Draft<Pod> {
+export function podFromTemplate(owner: KubeObject, template: coreV1.PodTemplateSpec): Draft<Pod> {
   const { labels, annotations, finalizers } = template.metadata ?? {};
   return {
     metadata: {

@@ -71,7 +71,7 @@ export class ClusterCache {
     this.#placed.delete(uid);
     this.#nodes.get(nodeName)?.remove(uid);
     const waiting = this.#homeless.get(nodeName);
-    if (waiting !== undefined && waiting.delete(uid) && waiting.size === 0) this.#homeless.delete(nodeName);
+    if (waiting?.delete(uid) && waiting.size === 0) this.#homeless.delete(nodeName);
   }
 
   nodeOf(pod: Pod): string | undefined {

@@ -44,7 +44,12 @@ export class Cycle {
   }
 
   decide(pod: PodInfo, nodes: readonly NodeInfo[]): Decision {
-    if (nodes.length === 0) return { node: undefined, message: 'no nodes available to schedule pods', refusedBy: new Set(this.#plugins) };
+    if (nodes.length === 0)
+      return {
+        node: undefined,
+        message: 'no nodes available to schedule pods',
+        refusedBy: new Set(this.#plugins),
+      };
     const active: Active[] = [];
     for (const plugin of this.#plugins) {
       const state = plugin.preFilter(pod, nodes);
@@ -133,5 +138,9 @@ function explain(active: readonly Active[], nodes: readonly NodeInfo[]): Decisio
     }
   }
   const parts = [...counts].map(([text, count]) => `${count} ${text}`).sort();
-  return { node: undefined, message: `0/${nodes.length} nodes are available: ${parts.join(', ')}.`, refusedBy };
+  return {
+    node: undefined,
+    message: `0/${nodes.length} nodes are available: ${parts.join(', ')}.`,
+    refusedBy,
+  };
 }

@@ -1,6 +1,9 @@
 // Node selector terms, compiled once a pod: what affinity and nodeSelector ask of a node's labels and name.
-import type { NodeSelectorRequirement, NodeSelectorTerm } from '../api/index.ts';
+import type { coreV1 } from '../api/index.ts';
 import type { NodeInfo } from './plugin.ts';
+
+type NodeSelectorRequirement = coreV1.NodeSelectorRequirement;
+type NodeSelectorTerm = coreV1.NodeSelectorTerm;
 
 export type NodeTest = (node: NodeInfo) => boolean;
 

@@ -1,6 +1,6 @@
 // The contract of scheduler plugins, and the views of pods and nodes that they get. A plugin is one file plus one line in
 // profile.ts, whose order is the order of calls. HOT: filter and score run once a pod and node; they must not allocate or throw.
-import type { Node, Pod, Taint } from '../api/index.ts';
+import type { coreV1, Node, Pod } from '../api/index.ts';
 import { Resources } from './resources.ts';
 
 /** A pod as the scheduler sees it: what the inner loop needs, read once. */
@@ -29,10 +29,16 @@ export class PodInfo {
 
 function hostPortsOf(pod: Pod): readonly string[] | null {
   const out: string[] = [];
-  for (const container of [...pod.spec.containers, ...(pod.spec.initContainers ?? []).filter((c) => c.restartPolicy === 'Always')]) {
+  for (const container of [
+    ...pod.spec.containers,
+    ...(pod.spec.initContainers ?? []).filter((c) => c.restartPolicy === 'Always'),
+  ]) {
     for (const port of container.ports ?? []) {
       if ((port.hostPort ?? 0) === 0) continue;
-      const ip = port.hostIP === undefined || port.hostIP === '' || port.hostIP === '0.0.0.0' || port.hostIP === '::' ? '' : `@${port.hostIP}`;
+      const ip =
+        port.hostIP === undefined || port.hostIP === '' || port.hostIP === '0.0.0.0' || port.hostIP === '::'
+          ? ''
+          : `@${port.hostIP}`;
       out.push(`${port.protocol ?? 'TCP'}:${port.hostPort}${ip}`);
     }
   }
@@ -45,7 +51,7 @@ export class NodeInfo {
   readonly name: string;
   readonly total: Resources;
   readonly free: Resources;
-  taints: readonly Taint[];
+  taints: readonly coreV1.Taint[];
   readonly pods = new Map<string, PodInfo>();
   /** How many pods of an owner are here. */
   readonly owners = new Map<string, number>();
@@ -66,7 +72,8 @@ export class NodeInfo {
     this.pods.set(pod.uid, pod);
     this.free.subtract(pod.requests);
     if (pod.owner !== '') this.owners.set(pod.owner, (this.owners.get(pod.owner) ?? 0) + 1);
-    if (pod.hostPorts !== null) for (const port of pod.hostPorts) this.hostPorts.set(port, (this.hostPorts.get(port) ?? 0) + 1);
+    if (pod.hostPorts !== null)
+      for (const port of pod.hostPorts) this.hostPorts.set(port, (this.hostPorts.get(port) ?? 0) + 1);
   }
 
   remove(uid: string): void {
@@ -119,5 +126,14 @@ export interface Plugin<State = unknown> {
 export function definePlugin<State>(
   plugin: Pick<Plugin<State>, 'name' | 'preFilter'> & Partial<Plugin<State>>,
 ): Plugin<State> {
-  return { reasons: [''], wakeOn: [], weight: 1, filter: null, explain: null, score: null, normalize: 'none', ...plugin };
+  return {
+    reasons: [''],
+    wakeOn: [],
+    weight: 1,
+    filter: null,
+    explain: null,
+    score: null,
+    normalize: 'none',
+    ...plugin,
+  };
 }

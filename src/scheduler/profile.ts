@@ -16,4 +16,4 @@ export const defaultProfile: readonly Plugin[] = [
   nodePorts,
   nodeResourcesFit,
   nodeSpread,
-] as readonly Plugin<never>[] as readonly Plugin[];
+] as readonly unknown[] as readonly Plugin[];

@@ -31,7 +31,9 @@ export class SchedulingQueue {
   readonly #onReady: () => void;
   readonly #byUid = new Map<string, Waiting>();
   /** May hold entries that have left meanwhile; `place` tells. */
-  readonly #active = new Heap<Waiting>((a, b) => (a.info.priority !== b.info.priority ? a.info.priority > b.info.priority : a.order < b.order));
+  readonly #active = new Heap<Waiting>((a, b) =>
+    a.info.priority !== b.info.priority ? a.info.priority > b.info.priority : a.order < b.order,
+  );
   readonly #asleep = new Set<Waiting>();
   readonly #backoff = new Set<Waiting>();
   #order = 0;

@@ -35,18 +35,16 @@ export class Resources {
   }
 }
 
-/** From quantities by name, as `status.allocatable` has them, read by `value` (whole units) and `milli` (thousandths). */
-export function resourcesFrom(
-  list: Readonly<Record<string, string>> | undefined,
-  read: { milli(quantity: string): number; value(quantity: string): number },
-): Resources {
+/** From amounts by name: cpu in thousandths, everything else in whole units. */
+export function resourcesFrom(amounts: Readonly<Record<string, number>>): Resources {
   const out = new Resources();
-  for (const [name, quantity] of Object.entries(list ?? {})) {
-    if (name === 'cpu') out.cpuMilli = read.milli(quantity);
-    else if (name === 'memory') out.memoryBytes = read.value(quantity);
-    else if (name === 'ephemeral-storage') out.ephemeralStorageBytes = read.value(quantity);
-    else if (name === 'pods') out.podSlots = read.value(quantity);
-    else out.addOther(name, read.value(quantity));
+  for (const name in amounts) {
+    const amount = amounts[name]!;
+    if (name === 'cpu') out.cpuMilli = amount;
+    else if (name === 'memory') out.memoryBytes = amount;
+    else if (name === 'ephemeral-storage') out.ephemeralStorageBytes = amount;
+    else if (name === 'pods') out.podSlots = amount;
+    else out.addOther(name, amount);
   }
   return out;
 }

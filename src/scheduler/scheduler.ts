@@ -2,8 +2,16 @@
 // background. What the API knows comes back through informers and corrects the cache.
 import { Node, Pod, podRequests } from '../api/index.ts';
 import { type Clock, type Log, Pause, type Random, type Scope } from '../base/index.ts';
-import { type Client, createEventRecorder, type EventRecorder, type Informers } from '../client/index.ts';
-import { controllerOf, formatTime, isNotFound, isConflict, quantityToMilli, quantityToNumber } from '../machinery/index.ts';
+import type { Client, EventRecorder, Informers, RecordEvent } from '../client/index.ts';
+import {
+  controllerOf,
+  formatTime,
+  isConflict,
+  isNotFound,
+  parseQuantity,
+  toMilli,
+  toValue,
+} from '../machinery/index.ts';
 import { ClusterCache } from './cache.ts';
 import { Cycle } from './cycle.ts';
 import { type Plugin, PodInfo } from './plugin.ts';
@@ -18,6 +26,7 @@ export interface SchedulerOptions {
   readonly random: Random;
   readonly log: Log;
   readonly scope: Scope;
+  readonly events: EventRecorder;
   /** Pods that ask for this scheduler are ours. */
   readonly schedulerName?: string | undefined;
   readonly profile?: readonly Plugin[] | undefined;
@@ -40,20 +49,20 @@ class Scheduler {
   readonly #queue: SchedulingQueue;
   readonly #cache: ClusterCache;
   readonly #cycle: Cycle;
-  readonly #events: EventRecorder;
+  readonly #event: RecordEvent;
   #wakeLoop: (() => void) | null = null;
   #binding = 0;
 
   constructor(options: SchedulerOptions) {
-    const { clock, random, client, scope, log } = options;
+    const { clock, random } = options;
     this.#options = options;
     this.#name = options.schedulerName ?? defaultSchedulerName;
     this.#queue = new SchedulingQueue(clock, () => this.#wakeLoop?.());
     this.#cache = new ClusterCache((node) =>
-      resourcesFrom(node.status?.allocatable ?? node.status?.capacity, { milli: quantityToMilli, value: quantityToNumber }),
+      resourcesFrom(numbersOf(node.status?.allocatable ?? node.status?.capacity)),
     );
     this.#cycle = new Cycle(options.profile ?? defaultProfile, random);
-    this.#events = createEventRecorder(client, { scope, clock, random, log, component: this.#name });
+    this.#event = options.events.from(this.#name);
   }
 
   async start(): Promise<void> {
@@ -99,7 +108,11 @@ class Scheduler {
     }
     // Decided already; the binding is on its way.
     if (this.#cache.nodeOf(pod) !== undefined) return;
-    if (pod.spec.schedulerName !== this.#name || pod.metadata.deletionTimestamp !== undefined || (pod.spec.schedulingGates?.length ?? 0) > 0) {
+    if (
+      pod.spec.schedulerName !== this.#name ||
+      pod.metadata.deletionTimestamp !== undefined ||
+      (pod.spec.schedulingGates?.length ?? 0) > 0
+    ) {
       this.#queue.remove(pod.metadata.uid);
       return;
     }
@@ -147,16 +160,25 @@ class Scheduler {
     const { client, log } = this.#options;
     const { name, namespace, uid } = pod.pod.metadata;
     try {
-      await client(Pod).createSub({ name, namespace, subresource: 'binding' }, { metadata: { name, namespace, uid }, target: { kind: 'Node', name: nodeName } });
+      await client(Pod).createSub(
+        { name, namespace, subresource: 'binding' },
+        { metadata: { name, namespace, uid }, target: { kind: 'Node', name: nodeName } },
+      );
       this.#queue.remove(uid);
-      this.#events.event(pod.pod, 'Normal', 'Scheduled', `Successfully assigned ${pod.key} to ${nodeName}`);
+      this.#event(pod.pod, 'Normal', 'Scheduled', `Successfully assigned ${pod.key} to ${nodeName}`);
     } catch (error) {
       this.#cache.remove(uid);
       if (isNotFound(error)) this.#queue.remove(uid);
       else {
         log.warn('binding failed', { pod: pod.key, node: nodeName, error });
         // After a conflict the informer is about to say what is true; trying again is harmless then.
-        if (!isConflict(error)) this.#events.event(pod.pod, 'Warning', 'FailedScheduling', `binding rejected: ${(error as Error).message}`);
+        if (!isConflict(error))
+          this.#event(
+            pod.pod,
+            'Warning',
+            'FailedScheduling',
+            `binding rejected: ${(error as Error).message}`,
+          );
         this.#queue.retry(uid);
       }
     } finally {
@@ -166,21 +188,40 @@ class Scheduler {
 
   async #reportFailure(pod: PodInfo, message: string): Promise<void> {
     const { client, clock, log } = this.#options;
-    this.#events.event(pod.pod, 'Warning', 'FailedScheduling', message);
+    this.#event(pod.pod, 'Warning', 'FailedScheduling', message);
     const known = pod.pod.status?.conditions?.find((c) => c.type === 'PodScheduled');
     if (known?.status === 'False' && known.reason === 'Unschedulable' && known.message === message) return;
     const { name, namespace } = pod.pod.metadata;
-    const condition = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message, lastProbeTime: null, lastTransitionTime: formatTime(clock.nowMs()) };
+    const condition = {
+      type: 'PodScheduled',
+      status: 'False',
+      reason: 'Unschedulable',
+      message,
+      lastProbeTime: null,
+      lastTransitionTime: formatTime(clock.nowMs()),
+    };
     try {
-      await client(Pod).patch({ name, namespace, subresource: 'status' }, 'strategic', { status: { conditions: [condition] } });
+      await client(Pod).patch({ name, namespace, subresource: 'status' }, 'strategic', {
+        status: { conditions: [condition] },
+      });
     } catch (error) {
       if (!isNotFound(error)) log.warn('could not write a pod condition', { pod: pod.key, error });
     }
   }
 }
 
+/** cpu in thousandths, everything else in whole units; what is no quantity counts as nothing. */
+function numbersOf(list: Readonly<Record<string, string>> | undefined): Record<string, number> {
+  const out: Record<string, number> = {};
+  for (const [name, text] of Object.entries(list ?? {})) {
+    const quantity = parseQuantity(text);
+    if (quantity !== undefined) out[name] = name === 'cpu' ? toMilli(quantity) : toValue(quantity);
+  }
+  return out;
+}
+
 function infoOf(pod: Pod): PodInfo {
-  const requests = resourcesFrom(podRequests(pod), { milli: quantityToMilli, value: quantityToNumber });
+  const requests = resourcesFrom(podRequests(pod));
   requests.podSlots = 1;
   return new PodInfo(pod, requests, controllerOf(pod)?.uid ?? '');
 }

@@ -1,8 +1,12 @@
 // Whether a toleration covers a taint (core/v1 ToleratesTaint).
-import type { Taint, Toleration } from '../api/index.ts';
+import type { coreV1 } from '../api/index.ts';
 
-export function tolerates(toleration: Toleration, taint: Pick<Taint, 'key' | 'effect' | 'value'>): boolean {
-  if (toleration.effect !== undefined && toleration.effect !== '' && toleration.effect !== taint.effect) return false;
+export function tolerates(
+  toleration: coreV1.Toleration,
+  taint: Pick<coreV1.Taint, 'key' | 'effect'> & { value?: string | undefined },
+): boolean {
+  if (toleration.effect !== undefined && toleration.effect !== '' && toleration.effect !== taint.effect)
+    return false;
   if (toleration.key !== undefined && toleration.key !== '' && toleration.key !== taint.key) return false;
   switch (toleration.operator) {
     case 'Exists':

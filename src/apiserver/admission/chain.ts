@@ -20,5 +20,8 @@ export const admissionChain = (options: AdmissionOptions): AdmissionChain =>
     namespaceLifecycle(options.store, options.namespaces),
     serviceAccount,
     priority(options.store, options.priorityClasses),
-    defaultTolerations({ notReady: options.defaultNotReadyTolerationSeconds, unreachable: options.defaultUnreachableTolerationSeconds }),
+    defaultTolerations({
+      notReady: options.defaultNotReadyTolerationSeconds,
+      unreachable: options.defaultUnreachableTolerationSeconds,
+    }),
   ]);

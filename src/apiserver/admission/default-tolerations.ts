@@ -13,10 +13,26 @@ export function defaultTolerations(seconds: { notReady: number; unreachable: num
       const { spec } = object as Pod;
       const tolerations = spec.tolerations ?? [];
       const missing = (key: string) =>
-        !tolerations.some((t) => (t.key === key || t.key === undefined || t.key === '') && (t.effect === 'NoExecute' || t.effect === undefined || t.effect === ''));
+        !tolerations.some(
+          (t) =>
+            (t.key === key || t.key === undefined || t.key === '') &&
+            (t.effect === 'NoExecute' || t.effect === undefined || t.effect === ''),
+        );
       const added = [];
-      if (missing(notReady)) added.push({ key: notReady, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: seconds.notReady });
-      if (missing(unreachable)) added.push({ key: unreachable, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: seconds.unreachable });
+      if (missing(notReady))
+        added.push({
+          key: notReady,
+          operator: 'Exists',
+          effect: 'NoExecute',
+          tolerationSeconds: seconds.notReady,
+        });
+      if (missing(unreachable))
+        added.push({
+          key: unreachable,
+          operator: 'Exists',
+          effect: 'NoExecute',
+          tolerationSeconds: seconds.unreachable,
+        });
       if (added.length > 0) spec.tolerations = [...tolerations, ...added];
     },
   };

@@ -13,7 +13,13 @@ export function namespaceLifecycle(store: Store, namespaces: KindDef): Admission
     name: 'NamespaceLifecycle',
 
     mutate({ operation, kind, namespace, name, subresource }) {
-      if (operation !== 'create' || kind.scope !== 'Namespaced' || subresource !== '' || namespace === undefined) return;
+      if (
+        operation !== 'create' ||
+        kind.scope !== 'Namespaced' ||
+        subresource !== '' ||
+        namespace === undefined
+      )
+        return;
       const entry = store.get(keyFor(namespaces, undefined, namespace));
       if (entry === undefined) throw notFound(refOf(namespaces), namespace);
       const found = objectOf<Namespace>(entry);
@@ -22,7 +28,13 @@ export function namespaceLifecycle(store: Store, namespaces: KindDef): Admission
       const refused = forbidden(refOf(kind), name, message);
       throw new StatusError(403, 'Forbidden', refused.message, {
         ...refused.details,
-        causes: [{ reason: 'NamespaceTerminating', message: `namespace ${namespace} is being terminated`, field: 'metadata.namespace' }],
+        causes: [
+          {
+            reason: 'NamespaceTerminating',
+            message: `namespace ${namespace} is being terminated`,
+            field: 'metadata.namespace',
+          },
+        ],
       });
     },
 

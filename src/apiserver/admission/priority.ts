@@ -11,7 +11,8 @@ export function priority(store: Store, classes: KindDef): AdmissionPlugin {
     let best: PriorityClass | undefined;
     for (const entry of store.list(classes.storagePrefix)) {
       const found = objectOf<PriorityClass>(entry);
-      if (found.globalDefault === true && (best === undefined || found.value < best.value)) best = found;
+      if (found.globalDefault === true && (best === undefined || (found.value ?? 0) < (best.value ?? 0)))
+        best = found;
     }
     return best;
   };
@@ -23,7 +24,12 @@ export function priority(store: Store, classes: KindDef): AdmissionPlugin {
       let chosen: PriorityClass | undefined;
       if (spec.priorityClassName !== undefined && spec.priorityClassName !== '') {
         const entry = store.get(keyFor(classes, undefined, spec.priorityClassName));
-        if (entry === undefined) throw forbidden(refOf(kind), name, `no PriorityClass with name ${spec.priorityClassName} was found`);
+        if (entry === undefined)
+          throw forbidden(
+            refOf(kind),
+            name,
+            `no PriorityClass with name ${spec.priorityClassName} was found`,
+          );
         chosen = objectOf<PriorityClass>(entry);
       } else {
         chosen = globalDefault();
@@ -31,11 +37,19 @@ export function priority(store: Store, classes: KindDef): AdmissionPlugin {
       }
       const value = chosen?.value ?? 0;
       if (spec.priority !== undefined && spec.priority !== value) {
-        throw forbidden(refOf(kind), name, `the integer value of priority (${spec.priority}) must not be provided in pod spec; priority admission controller computed ${value} from the given PriorityClass name`);
+        throw forbidden(
+          refOf(kind),
+          name,
+          `the integer value of priority (${spec.priority}) must not be provided in pod spec; priority admission controller computed ${value} from the given PriorityClass name`,
+        );
       }
       const policy = chosen?.preemptionPolicy ?? 'PreemptLowerPriority';
       if (spec.preemptionPolicy !== undefined && spec.preemptionPolicy !== policy) {
-        throw forbidden(refOf(kind), name, `the string value of PreemptionPolicy (${spec.preemptionPolicy}) must not be provided in pod spec; priority admission controller computed ${policy} from the given PriorityClass name`);
+        throw forbidden(
+          refOf(kind),
+          name,
+          `the string value of PreemptionPolicy (${spec.preemptionPolicy}) must not be provided in pod spec; priority admission controller computed ${policy} from the given PriorityClass name`,
+        );
       }
       spec.priority = value;
       spec.preemptionPolicy = policy;

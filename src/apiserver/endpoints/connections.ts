@@ -1,12 +1,20 @@
 // Subresources that are streams between the client and a node: the API server finds the node and passes bytes on.
 // log is an HTTP answer; exec is an upgraded connection whose bytes are not looked at.
-import { connect, type TLSSocket } from 'node:tls';
+
 import type { Duplex } from 'node:stream';
+import { connect, type TLSSocket } from 'node:tls';
 import type { Node, Pod } from '../../api/index.ts';
 import type { HttpRequest, HttpResponse } from '../../http/index.ts';
-import { badRequest, internalError, type KindDef, notFound, StatusError, type Verb } from '../../machinery/index.ts';
-import type { KindTable } from '../registry/kind-table.ts';
+import {
+  badRequest,
+  internalError,
+  type KindDef,
+  notFound,
+  StatusError,
+  type Verb,
+} from '../../machinery/index.ts';
 import { type Place, type RegistryCore, refOf, requireEntry } from '../registry/core.ts';
+import type { KindTable } from '../registry/kind-table.ts';
 import { keyFor, objectOf } from '../registry/objects.ts';
 import type { Query } from './query.ts';
 
@@ -49,19 +57,32 @@ export const connections: readonly Connection[] = [
   { name: 'exec', verbs: ['create', 'get'], upgrades: true, appliesTo: isPod, locate: locateExec },
 ];
 
-export const findConnection = (kind: KindDef, name: string): Connection | undefined => connections.find((c) => c.name === name && c.appliesTo(kind));
+export const findConnection = (kind: KindDef, name: string): Connection | undefined =>
+  connections.find((c) => c.name === name && c.appliesTo(kind));
 
 function locateLog(call: ConnectionCall): NodeTarget {
   const pod = objectOf<Pod>(requireEntry(call.core, call.at));
   const container = chooseContainer(pod, call.query.get('container'), 'log');
   const passed = new URLSearchParams();
-  for (const name of ['follow', 'previous', 'sinceSeconds', 'sinceTime', 'timestamps', 'tailLines', 'limitBytes', 'stream']) {
+  for (const name of [
+    'follow',
+    'previous',
+    'sinceSeconds',
+    'sinceTime',
+    'timestamps',
+    'tailLines',
+    'limitBytes',
+    'stream',
+  ]) {
     const value = call.query.get(name);
     if (value !== null && value !== '') passed.set(name, value);
   }
   const target = nodeOf(call, pod);
   const query = passed.toString();
-  return { ...target, path: `/containerLogs/${pod.metadata.namespace}/${pod.metadata.name}/${container}${query === '' ? '' : `?${query}`}` };
+  return {
+    ...target,
+    path: `/containerLogs/${pod.metadata.namespace}/${pod.metadata.name}/${container}${query === '' ? '' : `?${query}`}`,
+  };
 }
 
 function locateExec(call: ConnectionCall): NodeTarget {
@@ -76,16 +97,26 @@ function locateExec(call: ConnectionCall): NodeTarget {
   const passed = new URLSearchParams();
   for (const part of command) passed.append('command', part);
   // The node's own names for the streams, as the kubelet has them.
-  for (const [ours, theirs] of [['stdin', 'input'], ['stdout', 'output'], ['stderr', 'error'], ['tty', 'tty']] as const) {
+  for (const [ours, theirs] of [
+    ['stdin', 'input'],
+    ['stdout', 'output'],
+    ['stderr', 'error'],
+    ['tty', 'tty'],
+  ] as const) {
     const value = query.get(ours);
     if (value === 'true' || value === '1') passed.set(theirs, '1');
   }
-  return { ...nodeOf(call, pod), path: `/exec/${pod.metadata.namespace}/${pod.metadata.name}/${container}?${passed}` };
+  return {
+    ...nodeOf(call, pod),
+    path: `/exec/${pod.metadata.namespace}/${pod.metadata.name}/${container}?${passed}`,
+  };
 }
 
 function chooseContainer(pod: Pod, asked: string | null, what: string): string {
   const containers = pod.spec.containers.map((c) => c.name);
-  const others = [...(pod.spec.initContainers ?? []), ...(pod.spec.ephemeralContainers ?? [])].map((c) => c.name);
+  const others = [...(pod.spec.initContainers ?? []), ...(pod.spec.ephemeralContainers ?? [])].map(
+    (c) => c.name,
+  );
   if (asked !== null && asked !== '') {
     if (containers.includes(asked) || others.includes(asked)) return asked;
     throw badRequest(`container ${asked} is not valid for pod ${pod.metadata.name}`);
@@ -108,7 +139,8 @@ function nodeOf({ core, kinds }: ConnectionCall, pod: Pod): Pick<NodeTarget, 'ho
   const address = (['InternalIP', 'ExternalIP', 'Hostname'] as const)
     .map((type) => status?.addresses?.find((a) => a.type === type)?.address)
     .find((a) => a !== undefined);
-  if (address === undefined) throw internalError(new Error(`no preferred addresses found; known addresses: []`));
+  if (address === undefined)
+    throw internalError(new Error(`no preferred addresses found; known addresses: []`));
   return { host: address, port: status?.daemonEndpoints?.kubeletEndpoint?.Port ?? 10250 };
 }
 
@@ -131,7 +163,15 @@ function dial(target: NodeTarget, credentials: NodeCredentials): Promise<TLSSock
     const fail = (error: Error) => {
       socket.destroy();
       const url = `https://${target.host}:${target.port}${target.path}`;
-      reject(new StatusError(500, 'InternalError', `Get ${JSON.stringify(url)}: dial tcp ${target.host}:${target.port}: ${error.message}`, undefined, error));
+      reject(
+        new StatusError(
+          500,
+          'InternalError',
+          `Get ${JSON.stringify(url)}: dial tcp ${target.host}:${target.port}: ${error.message}`,
+          undefined,
+          error,
+        ),
+      );
     };
     socket.once('error', fail);
     socket.once('timeout', () => fail(new Error('i/o timeout')));
@@ -146,7 +186,12 @@ function dial(target: NodeTarget, credentials: NodeCredentials): Promise<TLSSock
 }
 
 /** Serves a connection that is a plain HTTP answer (log). */
-export async function serveStream(connection: Connection, call: ConnectionCall, request: HttpRequest, response: HttpResponse): Promise<void> {
+export async function serveStream(
+  connection: Connection,
+  call: ConnectionCall,
+  request: HttpRequest,
+  response: HttpResponse,
+): Promise<void> {
   const target = connection.locate(call);
   const { request: send } = await import('node:https');
   await new Promise<void>((resolve, reject) => {
@@ -180,7 +225,16 @@ export async function serveStream(connection: Connection, call: ConnectionCall, 
     upstream.on('timeout', () => upstream.destroy(new Error('i/o timeout')));
     upstream.on('error', (error) => {
       if (response.headersSent) resolve();
-      else reject(new StatusError(500, 'InternalError', `Get "https://${target.host}:${target.port}${target.path}": dial tcp ${target.host}:${target.port}: ${error.message}`, undefined, error));
+      else
+        reject(
+          new StatusError(
+            500,
+            'InternalError',
+            `Get "https://${target.host}:${target.port}${target.path}": dial tcp ${target.host}:${target.port}: ${error.message}`,
+            undefined,
+            error,
+          ),
+        );
     });
     response.on('close', () => upstream.destroy());
     request.resume();
@@ -197,14 +251,33 @@ async function collect(stream: AsyncIterable<Buffer>): Promise<string> {
 /** The node's refusal in the words that it used. */
 function nodeRefusal(code: number, message: string): StatusError {
   if (code === 400) return badRequest(message);
-  if (code === 404) return new StatusError(404, 'NotFound', `the server could not find the requested resource (${message})`, {});
+  if (code === 404)
+    return new StatusError(
+      404,
+      'NotFound',
+      `the server could not find the requested resource (${message})`,
+      {},
+    );
   return new StatusError(500, 'InternalError', `Internal error occurred: ${message}`);
 }
 
-const hopHeaders = new Set(['host', 'authorization', 'connection', 'upgrade', 'content-length', 'transfer-encoding']);
+const hopHeaders = new Set([
+  'host',
+  'authorization',
+  'connection',
+  'upgrade',
+  'content-length',
+  'transfer-encoding',
+]);
 
 /** Tunnels an upgraded connection: the handshake goes to the node as it came, then bytes flow both ways until one side ends. */
-export async function serveUpgrade(connection: Connection, call: ConnectionCall, request: HttpRequest, client: Duplex, head: Buffer): Promise<void> {
+export async function serveUpgrade(
+  connection: Connection,
+  call: ConnectionCall,
+  request: HttpRequest,
+  client: Duplex,
+  head: Buffer,
+): Promise<void> {
   const target = connection.locate(call);
   const node = await dial(target, call.credentials);
   const lines = [

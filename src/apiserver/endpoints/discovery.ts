@@ -18,24 +18,44 @@ interface ApiResource {
 }
 
 /** What lies below a kind, whether it reads and writes objects or is a connection. */
-function subresourcesOf(kind: KindDef): { name: string; verbs: readonly Verb[]; body: { group: string; version: string; kind: string } }[] {
+function subresourcesOf(
+  kind: KindDef,
+): { name: string; verbs: readonly Verb[]; body: { group: string; version: string; kind: string } }[] {
   return [
     ...subresources
       .filter((s) => s.appliesTo(kind))
-      .map((s) => ({ name: s.name, verbs: s.verbs, body: s.body.kind === '' ? { group: '', version: '', kind: kind.kind } : s.body })),
-    ...connections.filter((c) => c.appliesTo(kind)).map((c) => ({ name: c.name, verbs: c.verbs, body: { group: '', version: '', kind: kind.kind } })),
+      .map((s) => ({
+        name: s.name,
+        verbs: s.verbs,
+        body: s.body.kind === '' ? { group: '', version: '', kind: kind.kind } : s.body,
+      })),
+    ...connections
+      .filter((c) => c.appliesTo(kind))
+      .map((c) => ({ name: c.name, verbs: c.verbs, body: { group: '', version: '', kind: kind.kind } })),
   ].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 function resourcesOf(kind: KindDef): ApiResource[] {
   const namespaced = kind.scope === 'Namespaced';
-  const main: ApiResource = { name: kind.plural, singularName: kind.singular, namespaced, kind: kind.kind, verbs: kind.verbs };
+  const main: ApiResource = {
+    name: kind.plural,
+    singularName: kind.singular,
+    namespaced,
+    kind: kind.kind,
+    verbs: kind.verbs,
+  };
   if (kind.shortNames.length > 0) main.shortNames = kind.shortNames;
   if (kind.categories.length > 0) main.categories = kind.categories;
   return [
     main,
     ...subresourcesOf(kind).map((s) => {
-      const resource: ApiResource = { name: `${kind.plural}/${s.name}`, singularName: '', namespaced, kind: s.body.kind, verbs: s.verbs };
+      const resource: ApiResource = {
+        name: `${kind.plural}/${s.name}`,
+        singularName: '',
+        namespaced,
+        kind: s.body.kind,
+        verbs: s.verbs,
+      };
       if (s.body.version !== '' && (s.body.group !== kind.group || s.body.version !== kind.version)) {
         resource.group = s.body.group;
         resource.version = s.body.version;
@@ -45,7 +65,8 @@ function resourcesOf(kind: KindDef): ApiResource[] {
   ];
 }
 
-const inVersion = (kinds: KindTable, group: string, version: string) => kinds.all.filter((k) => k.group === group && k.version === version);
+const inVersion = (kinds: KindTable, group: string, version: string) =>
+  kinds.all.filter((k) => k.group === group && k.version === version);
 
 /** Groups in the order in which their first kind is listed, each with its versions. */
 function groupVersions(kinds: KindTable): Map<string, string[]> {
@@ -72,14 +93,18 @@ function apiGroup(group: string, versions: readonly string[]) {
 
 /** `/apis` */
 export function groupList(kinds: KindTable) {
-  const groups = [...groupVersions(kinds)].filter(([group]) => group !== '').map(([group, versions]) => apiGroup(group, versions));
+  const groups = [...groupVersions(kinds)]
+    .filter(([group]) => group !== '')
+    .map(([group, versions]) => apiGroup(group, versions));
   return { kind: 'APIGroupList', apiVersion: 'v1', groups };
 }
 
 /** `/apis/apps`; undefined = no such group */
 export function groupDocument(kinds: KindTable, group: string) {
   const versions = group === '' ? undefined : groupVersions(kinds).get(group);
-  return versions === undefined ? undefined : { kind: 'APIGroup', apiVersion: 'v1', ...apiGroup(group, versions) };
+  return versions === undefined
+    ? undefined
+    : { kind: 'APIGroup', apiVersion: 'v1', ...apiGroup(group, versions) };
 }
 
 /** `/api/v1`, `/apis/apps/v1`; undefined = no such version */
@@ -100,7 +125,11 @@ export function aggregated(kinds: KindTable, core: boolean, version: string) {
     .filter(([group]) => (group === '') === core)
     .map(([group, versions]) => ({
       metadata: { name: group, creationTimestamp: null },
-      versions: versions.map((v) => ({ version: v, freshness: 'Current', resources: inVersion(kinds, group, v).map(aggregatedResource) })),
+      versions: versions.map((v) => ({
+        version: v,
+        freshness: 'Current',
+        resources: inVersion(kinds, group, v).map(aggregatedResource),
+      })),
     }));
   return { kind: 'APIGroupDiscoveryList', apiVersion: `apidiscovery.k8s.io/${version}`, metadata: {}, items };
 }
@@ -118,7 +147,8 @@ function aggregatedResource(kind: KindDef) {
     ...(below.length > 0 && {
       subresources: below.map((s) => ({
         subresource: s.name,
-        responseKind: s.body.version === '' ? { group: kind.group, version: kind.version, kind: s.body.kind } : s.body,
+        responseKind:
+          s.body.version === '' ? { group: kind.group, version: kind.version, kind: s.body.kind } : s.body,
         verbs: s.verbs,
       })),
     }),

@@ -10,7 +10,13 @@ export interface HealthCheck {
 }
 
 /** Serves `/readyz`, `/readyz/NAME`, `?verbose` and `?exclude=NAME`. False = no check of that name. */
-export function serveHealth(response: HttpResponse, endpoint: string, rest: string, query: Query, checks: readonly HealthCheck[]): boolean {
+export function serveHealth(
+  response: HttpResponse,
+  endpoint: string,
+  rest: string,
+  query: Query,
+  checks: readonly HealthCheck[],
+): boolean {
   if (rest !== '') {
     const one = checks.find((c) => c.name === rest);
     if (one === undefined) return false;

@@ -18,11 +18,15 @@ const rememberFromItems = 64;
 
 /** In order; together one JSON document. */
 export function listBody(kind: KindDef, list: ListAnswer, listMeta: string): readonly Buffer[] {
-  const head = Buffer.from(`{"kind":"${kind.listKind}","apiVersion":"${kind.apiVersion}","metadata":${listMeta},"items":[`);
+  const head = Buffer.from(
+    `{"kind":"${kind.listKind}","apiVersion":"${kind.apiVersion}","metadata":${listMeta},"items":[`,
+  );
   const { entries } = list;
   if (kind.conversion !== null) {
     const { fromStored } = kind.conversion;
-    const items = entries.map((entry) => JSON.stringify({ ...fromStored(objectOf(entry)), kind: undefined, apiVersion: undefined }));
+    const items = entries.map((entry) =>
+      JSON.stringify({ ...fromStored(objectOf(entry)), kind: undefined, apiVersion: undefined }),
+    );
     return [head, Buffer.from(items.join(',')), ending];
   }
   let items = joined.get(entries);

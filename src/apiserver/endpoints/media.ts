@@ -18,7 +18,8 @@ const plain: Wanted = { form: 'object', version: 'v1', yaml: false };
  * Throws 406 when none fits.
  */
 export function wantedForm(accept: string | undefined): Wanted {
-  if (accept === undefined || accept === '' || accept === '*/*' || accept === 'application/json') return plain;
+  if (accept === undefined || accept === '' || accept === '*/*' || accept === 'application/json')
+    return plain;
   for (const clause of accept.split(',')) {
     const [type, ...parameters] = clause.split(';').map((p) => p.trim()) as [string, ...string[]];
     const as = parameter(parameters, 'as');
@@ -28,7 +29,8 @@ export function wantedForm(accept: string | undefined): Wanted {
     if (as === undefined) return yaml ? { ...plain, yaml } : plain;
     if (parameter(parameters, 'g') !== 'meta.k8s.io' || (version !== 'v1' && version !== 'v1beta1')) continue;
     if (as === 'Table') return { form: 'table', version, yaml };
-    if (as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList') return { form: 'metadata', version, yaml };
+    if (as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList')
+      return { form: 'metadata', version, yaml };
   }
   throw notAcceptable(`only the following media types are accepted: application/json, application/yaml`);
 }
@@ -45,7 +47,10 @@ export function bodyType(contentType: string | undefined): BodyType {
   const type = mediaType(contentType);
   if (type === '' || type === 'application/json') return 'json';
   if (type === 'application/yaml') return 'yaml';
-  throw unsupportedMediaType(`the body of the request was in an unknown format - accepted media types include: application/json, application/yaml`);
+  throw unsupportedMediaType(
+    `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml`,
+  );
 }
 
-export const mediaType = (contentType: string | undefined): string => (contentType ?? '').split(';')[0]!.trim().toLowerCase();
+export const mediaType = (contentType: string | undefined): string =>
+  (contentType ?? '').split(';')[0]!.trim().toLowerCase();

@@ -9,7 +9,9 @@ const empty = new URLSearchParams();
 /** Splits a request target into path and query. HOT: most requests have no query. */
 export function splitTarget(target: string): { path: string; query: Query } {
   const mark = target.indexOf('?');
-  return mark < 0 ? { path: target, query: empty } : { path: target.slice(0, mark), query: new URLSearchParams(target.slice(mark + 1)) };
+  return mark < 0
+    ? { path: target, query: empty }
+    : { path: target.slice(0, mark), query: new URLSearchParams(target.slice(mark + 1)) };
 }
 
 export const text = (query: Query, name: string): string | undefined => query.get(name) ?? undefined;
@@ -24,7 +26,10 @@ export function flag(query: Query, name: string): boolean | undefined {
 export function integer(query: Query, name: string): number | undefined {
   const value = query.get(name);
   if (value === null || value === '') return undefined;
-  if (!/^-?\d{1,15}$/.test(value)) throw badRequest(`unable to convert query parameter ${name}=${JSON.stringify(value)}: strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`);
+  if (!/^-?\d{1,15}$/.test(value))
+    throw badRequest(
+      `unable to convert query parameter ${name}=${JSON.stringify(value)}: strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`,
+    );
   return Number(value);
 }
 
@@ -32,7 +37,8 @@ export function integer(query: Query, name: string): number | undefined {
 export function dryRun(query: Query): boolean {
   const values = query.getAll('dryRun');
   for (const value of values) {
-    if (value !== 'All') throw badRequest(`dryRun: Unsupported value: ${JSON.stringify(value)}: supported values: "All"`);
+    if (value !== 'All')
+      throw badRequest(`dryRun: Unsupported value: ${JSON.stringify(value)}: supported values: "All"`);
   }
   return values.length > 0;
 }
@@ -42,7 +48,9 @@ export function fieldValidation(query: Query): FieldValidation {
   const value = query.get('fieldValidation');
   if (value === null || value === '') return 'Warn';
   if (value !== 'Strict' && value !== 'Warn' && value !== 'Ignore') {
-    throw badRequest(`fieldValidation: Unsupported value: ${JSON.stringify(value)}: supported values: "Ignore", "Strict", "Warn"`);
+    throw badRequest(
+      `fieldValidation: Unsupported value: ${JSON.stringify(value)}: supported values: "Ignore", "Strict", "Warn"`,
+    );
   }
   return value;
 }

@@ -8,7 +8,6 @@ import {
   findDuplicateFields,
   type KindDef,
   methodNotSupported,
-  notFound,
   parseJson,
   StatusError,
   unsupportedMediaType,
@@ -27,7 +26,16 @@ import { update } from '../registry/update.ts';
 import { watch } from '../registry/watch.ts';
 import { findSubresource } from '../subresources/all.ts';
 import { bodyType, mediaType, wantedForm } from './media.ts';
-import { deleteOptions, dryRun, fieldManager, fieldValidation, flag, integer, type Query, text } from './query.ts';
+import {
+  deleteOptions,
+  dryRun,
+  fieldManager,
+  fieldValidation,
+  flag,
+  integer,
+  type Query,
+  text,
+} from './query.ts';
 import { addWarnings, sendAnswer, sendList } from './respond.ts';
 import type { ResourceRoute } from './route.ts';
 import type { IncludeObject } from './table.ts';
@@ -63,7 +71,8 @@ export function verbOf(method: string, route: ResourceRoute, query: Query): Verb
     case 'GET':
     case 'HEAD':
       if (route.legacyWatch) return 'watch';
-      if (collection || (route.subresource === '' && flag(query, 'watch') === true)) return flag(query, 'watch') === true ? 'watch' : 'list';
+      if (collection || (route.subresource === '' && flag(query, 'watch') === true))
+        return flag(query, 'watch') === true ? 'watch' : 'list';
       return 'get';
     case 'POST':
       return 'create';
@@ -81,8 +90,15 @@ export function verbOf(method: string, route: ResourceRoute, query: Query): Verb
 /** Serves one request for a known kind. Rejects with what `sendError` turns into an answer. */
 export async function serveResource(env: ResourceEnvironment, call: ResourceRequest): Promise<void> {
   const { route, kind, verb } = call;
-  if (kind.scope === 'Namespaced' && route.namespace === undefined && (route.name !== '' || verb === 'create' || verb === 'deletecollection') && !route.legacyWatch) {
-    throw verb === 'create' ? methodNotSupported(refOf(kind), 'the POST of a namespaced resource without a namespace') : notFoundPath();
+  if (
+    kind.scope === 'Namespaced' &&
+    route.namespace === undefined &&
+    (route.name !== '' || verb === 'create' || verb === 'deletecollection') &&
+    !route.legacyWatch
+  ) {
+    throw verb === 'create'
+      ? methodNotSupported(refOf(kind), 'the POST of a namespaced resource without a namespace')
+      : notFoundPath();
   }
   if (route.subresource !== '') return serveSubresource(env, call);
   if (!kind.verbs.includes(verb)) throw methodNotSupported(refOf(kind), verb);
@@ -100,7 +116,8 @@ export async function serveResource(env: ResourceEnvironment, call: ResourceRequ
   }
 }
 
-const notFoundPath = () => new StatusError(404, 'NotFound', 'the server could not find the requested resource', {});
+const notFoundPath = () =>
+  new StatusError(404, 'NotFound', 'the server could not find the requested resource', {});
 
 const placeOf = ({ kind, route }: ResourceRequest): Place => ({
   kind,
@@ -125,14 +142,24 @@ function includeOf(query: Query): IncludeObject {
   throw badRequest(`unrecognized includeObject value: ${JSON.stringify(value)}`);
 }
 
-const printing = (env: ResourceEnvironment, query: Query) => ({ include: includeOf(query), nowMs: env.clock.nowMs() });
+const printing = (env: ResourceEnvironment, query: Query) => ({
+  include: includeOf(query),
+  nowMs: env.clock.nowMs(),
+});
 
 async function serveGet(env: ResourceEnvironment, call: ResourceRequest): Promise<void> {
   const { request, response, kind, query } = call;
   const wanted = wantedForm(request.headers.accept);
   // A read of one object is linearizable unless it names a version it is content with.
   if (query.get('resourceVersion') === null) await env.core.store.catchUp();
-  sendAnswer(request, response, kind, answer(kind, requireEntry(env.core, placeOf(call))), wanted, printing(env, query));
+  sendAnswer(
+    request,
+    response,
+    kind,
+    answer(kind, requireEntry(env.core, placeOf(call))),
+    wanted,
+    printing(env, query),
+  );
 }
 
 const selectors = (query: Query, route: ResourceRoute) => {
@@ -140,7 +167,8 @@ const selectors = (query: Query, route: ResourceRoute) => {
   const name = route.name === '' ? undefined : `metadata.name=${route.name}`;
   return {
     labelSelector: text(query, 'labelSelector'),
-    fieldSelector: name === undefined ? fields : fields === undefined || fields === '' ? name : `${fields},${name}`,
+    fieldSelector:
+      name === undefined ? fields : fields === undefined || fields === '' ? name : `${fields},${name}`,
   };
 };
 
@@ -168,7 +196,10 @@ async function serveWatch(env: ResourceEnvironment, call: ResourceRequest): Prom
     wanted,
     include: includeOf(query),
     bookmarks: flag(query, 'allowWatchBookmarks') ?? false,
-    timeoutMs: timeoutSeconds === undefined || timeoutSeconds === 0 ? defaultWatchTimeoutMs * (1 + env.jitter()) : timeoutSeconds * 1000,
+    timeoutMs:
+      timeoutSeconds === undefined || timeoutSeconds === 0
+        ? defaultWatchTimeoutMs * (1 + env.jitter())
+        : timeoutSeconds * 1000,
     clock: env.clock,
     revision: () => env.core.store.revision,
   });
@@ -185,11 +216,16 @@ function checkWatchOptions(query: Query, sendInitialEvents: boolean | undefined)
   const match = query.get('resourceVersionMatch');
   const fail = (message: string) => badRequest(`ListOptions.meta.k8s.io "" is invalid: ${message}`);
   if (sendInitialEvents === undefined) {
-    if (match !== null && match !== '') throw fail('resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided');
+    if (match !== null && match !== '')
+      throw fail(
+        'resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
+      );
     return;
   }
   if (match !== 'NotOlderThan') {
-    throw fail('resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
+    throw fail(
+      'resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
+    );
   }
   if (sendInitialEvents && flag(query, 'allowWatchBookmarks') !== true) {
     throw fail('sendInitialEvents: Forbidden: sendInitialEvents requires allowWatchBookmarks');
@@ -199,8 +235,21 @@ function checkWatchOptions(query: Query, sendInitialEvents: boolean | undefined)
 async function serveDeleteCollection(env: ResourceEnvironment, call: ResourceRequest): Promise<void> {
   const { request, response, kind, query, route } = call;
   const options = await readDeleteOptions(call);
-  const items = await removeCollection(env.core, placeOf(call), selectors(query, route), options, contextOfDelete(call, options));
-  sendList(request, response, kind, { entries: items, revision: env.core.store.revision, continue: undefined, remaining: undefined }, wantedForm(request.headers.accept), printing(env, query));
+  const items = await removeCollection(
+    env.core,
+    placeOf(call),
+    selectors(query, route),
+    options,
+    contextOfDelete(call, options),
+  );
+  sendList(
+    request,
+    response,
+    kind,
+    { entries: items, revision: env.core.store.revision, continue: undefined, remaining: undefined },
+    wantedForm(request.headers.accept),
+    printing(env, query),
+  );
 }
 
 async function serveWrite(env: ResourceEnvironment, call: ResourceRequest): Promise<void> {
@@ -218,7 +267,8 @@ async function serveWrite(env: ResourceEnvironment, call: ResourceRequest): Prom
     if (verb === 'create') {
       if (route.name !== '') throw methodNotSupported(refOf(kind), 'POST to a named object');
       result = await create(env.core, at, await readObject(request, context), context);
-    } else if (verb === 'update') result = await update(env.core, at, await readObject(request, context), context);
+    } else if (verb === 'update')
+      result = await update(env.core, at, await readObject(request, context), context);
     else {
       const { type, body } = await readPatch(request, context);
       result = await patch(env.core, at, type, body, context);
@@ -240,9 +290,22 @@ async function serveSubresource(env: ResourceEnvironment, call: ResourceRequest)
   if (verb === 'patch') ({ type: patchType, body } = await readPatch(request, context));
   else if (verb !== 'get') body = await readObject(request, context);
   const at = placeOf(call);
-  const result = await subresource.handle(env.core, { verb: verb as 'get' | 'create' | 'update' | 'patch', at, body, patchType, context });
+  const result = await subresource.handle(env.core, {
+    verb: verb as 'get' | 'create' | 'update' | 'patch',
+    at,
+    body,
+    patchType,
+    context,
+  });
   addWarnings(response, context.warnings);
-  sendAnswer(request, response, kind, result, result.entry === null ? { ...wanted, form: 'object' } : wanted, printing(env, query));
+  sendAnswer(
+    request,
+    response,
+    kind,
+    result,
+    result.entry === null ? { ...wanted, form: 'object' } : wanted,
+    printing(env, query),
+  );
 }
 
 async function readBytes(request: HttpRequest): Promise<Buffer> {
@@ -262,8 +325,12 @@ async function readObject(request: HttpRequest, context: CallContext): Promise<B
 function readJson(bytes: Buffer, context: CallContext): Body {
   const source = bytes.toString('utf8');
   const parsed = parseJson(source);
-  if (!parsed.ok) throw badRequest(`the object provided is unrecognized (must be valid JSON): ${parsed.error}`);
-  return { value: parsed.value, duplicates: context.fieldValidation === 'Ignore' ? [] : findDuplicateFields(source) };
+  if (!parsed.ok)
+    throw badRequest(`the object provided is unrecognized (must be valid JSON): ${parsed.error}`);
+  return {
+    value: parsed.value,
+    duplicates: context.fieldValidation === 'Ignore' ? [] : findDuplicateFields(source),
+  };
 }
 
 async function readYaml(bytes: Buffer): Promise<Body> {
@@ -279,7 +346,10 @@ const patchTypes: Readonly<Record<string, PatchType>> = {
   'application/strategic-merge-patch+json': 'strategic',
 };
 
-async function readPatch(request: HttpRequest, context: CallContext): Promise<{ type: PatchType; body: Body }> {
+async function readPatch(
+  request: HttpRequest,
+  context: CallContext,
+): Promise<{ type: PatchType; body: Body }> {
   const given = mediaType(request.headers['content-type']);
   const type = patchTypes[given];
   if (type === undefined) {
@@ -293,7 +363,10 @@ async function readPatch(request: HttpRequest, context: CallContext): Promise<{ 
   const bytes = await readBytes(request);
   const parsed = parseJson(bytes.toString('utf8'));
   if (!parsed.ok) throw badRequest(`error decoding patch: ${parsed.error}`);
-  const duplicates = type === 'json' || context.fieldValidation === 'Ignore' ? [] : findDuplicateFields(bytes.toString('utf8'));
+  const duplicates =
+    type === 'json' || context.fieldValidation === 'Ignore'
+      ? []
+      : findDuplicateFields(bytes.toString('utf8'));
   return { type, body: { value: parsed.value, duplicates } };
 }
 
@@ -307,7 +380,10 @@ async function readDeleteOptions({ request, query }: ResourceRequest): Promise<D
   let given: DeleteBody = {};
   if (bytes.length > 0) {
     const type = bodyType(request.headers['content-type']);
-    const parsed = type === 'yaml' ? await readYaml(bytes).then((b) => ({ ok: true as const, value: b.value })) : parseJson(bytes.toString('utf8'));
+    const parsed =
+      type === 'yaml'
+        ? await readYaml(bytes).then((b) => ({ ok: true as const, value: b.value }))
+        : parseJson(bytes.toString('utf8'));
     if (!parsed.ok) throw badRequest(`DeleteOptions cannot be decoded: ${parsed.error}`);
     if (typeof parsed.value === 'object' && parsed.value !== null) given = parsed.value as DeleteBody;
   }

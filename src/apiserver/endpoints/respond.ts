@@ -21,7 +21,11 @@ export function sendJson(response: HttpResponse, code: number, body: string | Bu
 }
 
 export function sendText(response: HttpResponse, code: number, body: string): void {
-  response.writeHead(code, { 'content-type': 'text/plain; charset=utf-8', 'content-length': Buffer.byteLength(body), 'x-content-type-options': 'nosniff' });
+  response.writeHead(code, {
+    'content-type': 'text/plain; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
+    'x-content-type-options': 'nosniff',
+  });
   response.end(body);
 }
 
@@ -44,11 +48,19 @@ export function sendError(response: HttpResponse, error: unknown): void {
   }
   const status = (error instanceof StatusError ? error : internalError(error)).toStatus();
   const code = status.code ?? 500;
-  if (status.details?.retryAfterSeconds !== undefined) response.setHeader('retry-after', status.details.retryAfterSeconds);
+  if (status.details?.retryAfterSeconds !== undefined)
+    response.setHeader('retry-after', status.details.retryAfterSeconds);
   sendJson(response, code, JSON.stringify(status) + '\n');
 }
 
-export function sendAnswer(request: HttpRequest, response: HttpResponse, kind: KindDef, answer: Answer, wanted: Wanted, options: { include: IncludeObject; nowMs: number }): void {
+export function sendAnswer(
+  request: HttpRequest,
+  response: HttpResponse,
+  kind: KindDef,
+  answer: Answer,
+  wanted: Wanted,
+  options: { include: IncludeObject; nowMs: number },
+): void {
   if (wanted.form === 'object' && answer.entry !== null && !wanted.yaml) {
     send(request, response, answer.code, answer.entry.wire);
     return;
@@ -59,11 +71,22 @@ export function sendAnswer(request: HttpRequest, response: HttpResponse, kind: K
   if (wanted.form === 'object' || isStatus) value = JSON.stringify(object);
   else if (wanted.form === 'metadata') value = JSON.stringify(partial(object, wanted.version));
   else {
-    value = tableJson(kind, [rowJson(kind, answer.entry === null ? object : objectOf(answer.entry), options.include, options.nowMs)], {
-      version: wanted.version,
-      listMeta: JSON.stringify({ resourceVersion: object.metadata.resourceVersion ?? '' }),
-      withColumns: true,
-    });
+    value = tableJson(
+      kind,
+      [
+        rowJson(
+          kind,
+          answer.entry === null ? object : objectOf(answer.entry),
+          options.include,
+          options.nowMs,
+        ),
+      ],
+      {
+        version: wanted.version,
+        listMeta: JSON.stringify({ resourceVersion: object.metadata.resourceVersion ?? '' }),
+        withColumns: true,
+      },
+    );
   }
   sendEncoded(request, response, answer.code, value, wanted.yaml);
 }
@@ -74,19 +97,36 @@ export const partial = (object: KubeObject, version: string): KubeObject => ({
   metadata: object.metadata,
 });
 
-export function sendList(request: HttpRequest, response: HttpResponse, kind: KindDef, list: ListAnswer, wanted: Wanted, options: { include: IncludeObject; nowMs: number }): void {
+export function sendList(
+  request: HttpRequest,
+  response: HttpResponse,
+  kind: KindDef,
+  list: ListAnswer,
+  wanted: Wanted,
+  options: { include: IncludeObject; nowMs: number },
+): void {
   const meta: Record<string, unknown> = { resourceVersion: String(list.revision) };
   if (list.continue !== undefined) meta['continue'] = list.continue;
   if (list.remaining !== undefined) meta['remainingItemCount'] = list.remaining;
   const listMeta = JSON.stringify(meta);
   if (wanted.form === 'table') {
-    const table = tableJson(kind, rowsOf(kind, list.entries, options.include, options.nowMs), { version: wanted.version, listMeta, withColumns: true });
+    const table = tableJson(kind, rowsOf(kind, list.entries, options.include, options.nowMs), {
+      version: wanted.version,
+      listMeta,
+      withColumns: true,
+    });
     sendEncoded(request, response, 200, table, wanted.yaml);
     return;
   }
   if (wanted.form === 'metadata') {
     const items = list.entries.map((entry) => JSON.stringify(partial(objectOf(entry), wanted.version)));
-    sendEncoded(request, response, 200, `{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/${wanted.version}","metadata":${listMeta},"items":[${items.join(',')}]}\n`, wanted.yaml);
+    sendEncoded(
+      request,
+      response,
+      200,
+      `{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/${wanted.version}","metadata":${listMeta},"items":[${items.join(',')}]}\n`,
+      wanted.yaml,
+    );
     return;
   }
   const body = listBody(kind, list, listMeta);
@@ -95,7 +135,13 @@ export function sendList(request: HttpRequest, response: HttpResponse, kind: Kin
 }
 
 /** YAML is for people reading with curl: slow and rare, so the library is loaded on demand. */
-function sendEncoded(request: HttpRequest, response: HttpResponse, code: number, json: string, yaml: boolean): void {
+function sendEncoded(
+  request: HttpRequest,
+  response: HttpResponse,
+  code: number,
+  json: string,
+  yaml: boolean,
+): void {
   if (!yaml) {
     send(request, response, code, Buffer.from(json));
     return;
@@ -142,7 +188,12 @@ function sendCompressed(response: HttpResponse, code: number, bytes: Buffer): vo
       sendError(response, error);
       return;
     }
-    response.writeHead(code, { ...jsonHeader, 'content-encoding': 'gzip', vary: 'Accept-Encoding', 'content-length': packed.length });
+    response.writeHead(code, {
+      ...jsonHeader,
+      'content-encoding': 'gzip',
+      vary: 'Accept-Encoding',
+      'content-length': packed.length,
+    });
     response.end(packed);
   });
 }

@@ -39,7 +39,11 @@ export function parseRoute(path: string): ResourceRoute | undefined {
   }
   if (parts.length <= at || parts[at] === '') return undefined;
   let namespace: string | undefined;
-  if (parts[at] === 'namespaces' && parts.length > at + 2 && !(group === '' && namespaceSubresources.has(parts[at + 2]!) && parts.length === at + 3)) {
+  if (
+    parts[at] === 'namespaces' &&
+    parts.length > at + 2 &&
+    !(group === '' && namespaceSubresources.has(parts[at + 2]!) && parts.length === at + 3)
+  ) {
     if (parts[at + 2] === '') return undefined;
     namespace = decode(parts[at + 1]!);
     at += 2;

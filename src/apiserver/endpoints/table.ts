@@ -1,5 +1,5 @@
 // Tables: what `kubectl get` prints. Columns come from the kind; kinds without any get Name and Age.
-import { formatAge, type Column, type KindDef, type KubeObject } from '../../machinery/index.ts';
+import type { Column, KindDef, KubeObject } from '../../machinery/index.ts';
 import type { Entry } from '../../storage/index.ts';
 import { objectOf } from '../registry/objects.ts';
 
@@ -10,13 +10,12 @@ const plainColumns: readonly Column<KubeObject>[] = [
   { name: 'Created At', type: 'date', cell: (o) => o.metadata.creationTimestamp },
 ];
 
-export const ageOf = (timestamp: string | undefined, nowMs: number): string => formatAge(timestamp, nowMs);
-
 function columnsOf(kind: KindDef): readonly Column<KubeObject>[] {
   return kind.columns.length === 0 ? plainColumns : kind.columns;
 }
 
-const outward = (kind: KindDef, object: KubeObject): KubeObject => (kind.conversion === null ? object : kind.conversion.fromStored(object));
+const outward = (kind: KindDef, object: KubeObject): KubeObject =>
+  kind.conversion === null ? object : kind.conversion.fromStored(object);
 
 /** The JSON of one row. */
 export function rowJson(kind: KindDef, object: KubeObject, include: IncludeObject, nowMs: number): string {
@@ -49,6 +48,11 @@ export function tableJson(
   return `{"kind":"Table","apiVersion":"meta.k8s.io/${options.version}","metadata":${options.listMeta},"columnDefinitions":${columns},"rows":[${rows.join(',')}]}\n`;
 }
 
-export function rowsOf(kind: KindDef, entries: readonly Entry[], include: IncludeObject, nowMs: number): string[] {
+export function rowsOf(
+  kind: KindDef,
+  entries: readonly Entry[],
+  include: IncludeObject,
+  nowMs: number,
+): string[] {
   return entries.map((entry) => rowJson(kind, objectOf(entry), include, nowMs));
 }

@@ -99,7 +99,10 @@ export class WatchStream implements WatchReceiver {
 
   #openOnce(): void {
     if (this.#response.headersSent) return;
-    this.#response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-cache, private' });
+    this.#response.writeHead(200, {
+      'content-type': 'application/json',
+      'cache-control': 'no-cache, private',
+    });
     this.#response.flushHeaders();
   }
 
@@ -136,7 +139,8 @@ export class WatchStream implements WatchReceiver {
     const { kind, wanted } = this.#options;
     const metadata = { resourceVersion: String(revision), ...(annotations !== undefined && { annotations }) };
     let object: unknown = { kind: kind.kind, apiVersion: kind.apiVersion, metadata };
-    if (wanted.form === 'metadata') object = { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${wanted.version}`, metadata };
+    if (wanted.form === 'metadata')
+      object = { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${wanted.version}`, metadata };
     if (wanted.form === 'table') {
       // The revision of a bookmark is read from the row's object.
       object = {
@@ -144,7 +148,12 @@ export class WatchStream implements WatchReceiver {
         apiVersion: `meta.k8s.io/${wanted.version}`,
         metadata: { resourceVersion: String(revision) },
         columnDefinitions: null,
-        rows: [{ cells: null, object: { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${wanted.version}`, metadata } }],
+        rows: [
+          {
+            cells: null,
+            object: { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${wanted.version}`, metadata },
+          },
+        ],
       };
     }
     return Buffer.from(`{"type":"BOOKMARK","object":${JSON.stringify(object)}}\n`);

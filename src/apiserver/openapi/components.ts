@@ -24,9 +24,17 @@ const microTimeName = 'io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime';
 /** Definitions of what is a single JSON value. */
 const scalarDefinitions: Readonly<Record<string, Json>> = {
   [quantityName]: { type: 'string', description: 'An amount of a resource, such as 500m or 1Gi.' },
-  [intOrStringName]: { type: 'string', format: 'int-or-string', description: 'A number, or a name or percentage.' },
+  [intOrStringName]: {
+    type: 'string',
+    format: 'int-or-string',
+    description: 'A number, or a name or percentage.',
+  },
   [timeName]: { type: 'string', format: 'date-time', description: 'A time in RFC 3339, to the second.' },
-  [microTimeName]: { type: 'string', format: 'date-time', description: 'A time in RFC 3339, to the microsecond.' },
+  [microTimeName]: {
+    type: 'string',
+    format: 'date-time',
+    description: 'A time in RFC 3339, to the microsecond.',
+  },
 };
 
 export class Components {
@@ -59,7 +67,9 @@ export class Components {
           metadata: this.#named('io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta', listMeta),
           items: { type: 'array', items: { $ref: this.#prefix + name } },
         },
-        'x-kubernetes-group-version-kind': [{ group: kind.group, kind: kind.listKind, version: kind.version }],
+        'x-kubernetes-group-version-kind': [
+          { group: kind.group, kind: kind.listKind, version: kind.version },
+        ],
       });
     }
     return name;

@@ -36,22 +36,35 @@ export function createOpenApi(kinds: KindTable, version: string): OpenApi {
     return found;
   };
 
-  const groupVersions = () => [...new Set(kinds.all.map((k) => (k.group === '' ? `api/${k.version}` : `apis/${k.group}/${k.version}`)))];
+  const groupVersions = () => [
+    ...new Set(kinds.all.map((k) => (k.group === '' ? `api/${k.version}` : `apis/${k.group}/${k.version}`))),
+  ];
 
   const v3 = (path: string) => () => {
     const components = new Components('#/components/schemas/');
     const paths: Record<string, unknown> = {};
     for (const kind of kinds.all) {
-      if ((kind.group === '' ? `api/${kind.version}` : `apis/${kind.group}/${kind.version}`) !== path) continue;
+      if ((kind.group === '' ? `api/${kind.version}` : `apis/${kind.group}/${kind.version}`) !== path)
+        continue;
       Object.assign(paths, pathsOf(kind, `#/components/schemas/${components.addKind(kind)}`));
     }
-    return { openapi: '3.0.0', info: { title: 'Kubernetes', version }, paths, components: { schemas: components.definitions } };
+    return {
+      openapi: '3.0.0',
+      info: { title: 'Kubernetes', version },
+      paths,
+      components: { schemas: components.definitions },
+    };
   };
 
   const v2 = () => {
     const components = new Components('#/definitions/');
     for (const kind of kinds.all) components.addKind(kind);
-    return { swagger: '2.0', info: { title: 'Kubernetes', version }, paths: {}, definitions: components.definitions };
+    return {
+      swagger: '2.0',
+      info: { title: 'Kubernetes', version },
+      paths: {},
+      definitions: components.definitions,
+    };
   };
 
   const send = (response: HttpResponse, { bytes, hash }: Document, immutable: boolean): true => {
@@ -70,7 +83,10 @@ export function createOpenApi(kinds: KindTable, version: string): OpenApi {
     serve(request, response, below, query) {
       if (below === 'v3') {
         const paths = Object.fromEntries(
-          groupVersions().map((path) => [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${document(path, v3(path)).hash}` }]),
+          groupVersions().map((path) => [
+            path,
+            { serverRelativeURL: `/openapi/v3/${path}?hash=${document(path, v3(path)).hash}` },
+          ]),
         );
         const bytes = Buffer.from(JSON.stringify({ paths }));
         response.writeHead(200, { 'content-type': 'application/json', 'content-length': bytes.length });
@@ -90,6 +106,11 @@ export function createOpenApi(kinds: KindTable, version: string): OpenApi {
 }
 
 function requireJson(accept: string | undefined): void {
-  if (accept === undefined || accept === '' || /(^|[,\s])(application\/json|application\/\*|\*\/\*)/.test(accept)) return;
+  if (
+    accept === undefined ||
+    accept === '' ||
+    /(^|[,\s])(application\/json|application\/\*|\*\/\*)/.test(accept)
+  )
+    return;
   throw notAcceptable('only the following media types are accepted: application/json');
 }

@@ -4,9 +4,17 @@ import { findSubresource, subresources } from '../subresources/all.ts';
 
 type Json = Record<string, unknown>;
 
-const parameter = (name: string, type: 'string' | 'integer' | 'boolean') => ({ name, in: 'query', schema: { type, uniqueItems: true } });
+const parameter = (name: string, type: 'string' | 'integer' | 'boolean') => ({
+  name,
+  in: 'query',
+  schema: { type, uniqueItems: true },
+});
 
-const writeParameters = [parameter('dryRun', 'string'), parameter('fieldManager', 'string'), parameter('fieldValidation', 'string')];
+const writeParameters = [
+  parameter('dryRun', 'string'),
+  parameter('fieldManager', 'string'),
+  parameter('fieldValidation', 'string'),
+];
 const listParameters = [
   parameter('allowWatchBookmarks', 'boolean'),
   parameter('continue', 'string'),
@@ -42,12 +50,17 @@ export function pathsOf(kind: KindDef, schemaRef: string): Record<string, Json> 
     ...operation('patch', [...writeParameters, parameter('force', 'boolean')], content, false),
     requestBody: {
       content: Object.fromEntries(
-        ['application/json-patch+json', 'application/merge-patch+json', 'application/strategic-merge-patch+json'].map((type) => [type, { schema: { type: 'object' } }]),
+        [
+          'application/json-patch+json',
+          'application/merge-patch+json',
+          'application/strategic-merge-patch+json',
+        ].map((type) => [type, { schema: { type: 'object' } }]),
       ),
     },
   });
   const base = kind.group === '' ? `/api/${kind.version}` : `/apis/${kind.group}/${kind.version}`;
-  const place = kind.scope === 'Namespaced' ? `${base}/namespaces/{namespace}/${kind.plural}` : `${base}/${kind.plural}`;
+  const place =
+    kind.scope === 'Namespaced' ? `${base}/namespaces/{namespace}/${kind.plural}` : `${base}/${kind.plural}`;
   const out: Record<string, Json> = {
     [place]: {
       get: operation('list', listParameters, listContent, false),
@@ -61,7 +74,8 @@ export function pathsOf(kind: KindDef, schemaRef: string): Record<string, Json> 
       delete: operation('delete', deleteParameters, content, false),
     },
   };
-  if (kind.scope === 'Namespaced') out[`${base}/${kind.plural}`] = { get: operation('list', listParameters, listContent, false) };
+  if (kind.scope === 'Namespaced')
+    out[`${base}/${kind.plural}`] = { get: operation('list', listParameters, listContent, false) };
   for (const { name } of subresources) {
     const sub = findSubresource(kind, name);
     if (sub === undefined) continue;

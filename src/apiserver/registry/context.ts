@@ -16,9 +16,15 @@ export interface CallContext {
 }
 
 /** The identity of the server's own parts, which call in-process. */
-export const loopbackUser: UserInfo = { name: 'system:apiserver', uid: '', groups: ['system:masters', 'system:authenticated'] };
+export const loopbackUser: UserInfo = {
+  name: 'system:apiserver',
+  uid: '',
+  groups: ['system:masters', 'system:authenticated'],
+};
 
-export function internalContext(options: { dryRun?: boolean | undefined; fieldManager?: string | undefined } = {}): CallContext {
+export function internalContext(
+  options: { dryRun?: boolean | undefined; fieldManager?: string | undefined } = {},
+): CallContext {
   return {
     user: loopbackUser,
     dryRun: options.dryRun ?? false,

@@ -3,14 +3,14 @@ import type { Clock, Log, Random } from '../../base/index.ts';
 import {
   badRequest,
   type Causes,
+  conflict,
+  formatTime,
   type KindDef,
   type KubeObject,
+  notFound,
   type Preconditions,
   type ResourceRef,
   StatusError,
-  conflict,
-  formatTime,
-  notFound,
 } from '../../machinery/index.ts';
 import { BackendUnavailable, type CommitResult, type Entry, type Store } from '../../storage/index.ts';
 import type { AdmissionChain } from '../admission/admission.ts';
@@ -58,19 +58,27 @@ export function requireEntry(core: RegistryCore, at: Place): Entry {
 
 /** An answer for a stored version, in the version that was asked for. */
 export function answer(kind: KindDef, entry: Entry, code = 200): Answer {
-  if (kind.conversion !== null) return { code, entry: null, object: kind.conversion.fromStored(objectOf(entry)) };
+  if (kind.conversion !== null)
+    return { code, entry: null, object: kind.conversion.fromStored(objectOf(entry)) };
   return { code, entry, object: null };
 }
 
 /** An answer for an object that was not stored (dry run). */
 export function dryAnswer(kind: KindDef, object: KubeObject, code = 200): Answer {
-  return { code, entry: null, object: kind.conversion === null ? object : kind.conversion.fromStored(object) };
+  return {
+    code,
+    entry: null,
+    object: kind.conversion === null ? object : kind.conversion.fromStored(object),
+  };
 }
 
 /** A resourceVersion as the number it stands for. 0 for ''. Throws 400 for anything else than digits. */
 export function parseRevision(text: string): number {
   if (text === '') return 0;
-  if (!/^\d{1,15}$/.test(text)) throw badRequest(`invalid resource version ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`);
+  if (!/^\d{1,15}$/.test(text))
+    throw badRequest(
+      `invalid resource version ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
+    );
   return Number(text);
 }
 
@@ -78,18 +86,31 @@ export function checkPreconditions(at: Place, object: KubeObject, wanted: Precon
   if (wanted === undefined) return;
   const { uid, resourceVersion } = object.metadata;
   const because = (what: string, want: string, have: string) =>
-    conflict(refOf(at.kind), at.name, `Precondition failed: ${what} in precondition: ${want}, ${what} in object meta: ${have}`);
-  if (wanted.uid !== undefined && wanted.uid !== '' && wanted.uid !== uid) throw because('UID', wanted.uid, uid);
-  if (wanted.resourceVersion !== undefined && wanted.resourceVersion !== '' && wanted.resourceVersion !== resourceVersion) {
+    conflict(
+      refOf(at.kind),
+      at.name,
+      `Precondition failed: ${what} in precondition: ${want}, ${what} in object meta: ${have}`,
+    );
+  if (wanted.uid !== undefined && wanted.uid !== '' && wanted.uid !== uid)
+    throw because('UID', wanted.uid, uid);
+  if (
+    wanted.resourceVersion !== undefined &&
+    wanted.resourceVersion !== '' &&
+    wanted.resourceVersion !== resourceVersion
+  ) {
     throw because('ResourceVersion', wanted.resourceVersion, resourceVersion);
   }
 }
 
 /** Writes an object (or, with null, deletes). Translates storage's failures into Status errors: the only place that does. */
-export async function commit(core: RegistryCore, write: { key: string; object: KubeObject | null; expect: number; ttlSeconds?: number }): Promise<CommitResult> {
+export async function commit(
+  core: RegistryCore,
+  write: { key: string; object: KubeObject | null; expect: number; ttlSeconds?: number },
+): Promise<CommitResult> {
   const { object } = write;
   try {
-    if (object === null) return await core.store.commit({ key: write.key, value: undefined, expect: write.expect });
+    if (object === null)
+      return await core.store.commit({ key: write.key, value: undefined, expect: write.expect });
     return await core.store.commit({
       key: write.key,
       value: encodeForStore(object),
@@ -109,7 +130,13 @@ export async function commit(core: RegistryCore, write: { key: string; object: K
 export function storageFailure(error: unknown): unknown {
   if (!(error instanceof BackendUnavailable)) return error;
   return error.retryable
-    ? new StatusError(503, 'ServiceUnavailable', `etcdserver: the store cannot take the write now: ${error.message}`, { retryAfterSeconds: 1 }, error)
+    ? new StatusError(
+        503,
+        'ServiceUnavailable',
+        `etcdserver: the store cannot take the write now: ${error.message}`,
+        { retryAfterSeconds: 1 },
+        error,
+      )
     : new StatusError(507, 'InternalError', `Internal error occurred: ${error.message}`, undefined, error);
 }
 
@@ -119,7 +146,12 @@ export function throwIfInvalid(kind: KindDef, object: KubeObject, causes: Causes
   if (error !== undefined) throw error;
 }
 
-export function collectWarnings(kind: KindDef, object: KubeObject, old: KubeObject | undefined, context: CallContext): void {
+export function collectWarnings(
+  kind: KindDef,
+  object: KubeObject,
+  old: KubeObject | undefined,
+  context: CallContext,
+): void {
   if (kind.warn !== null) context.warnings.push(...kind.warn(object, old));
 }
 

@@ -11,7 +11,17 @@ import {
   validateObjectMeta,
 } from '../../machinery/index.ts';
 import type { CallContext } from './context.ts';
-import { answer, collectWarnings, commit, dryAnswer, nowText, type Place, type RegistryCore, refOf, throwIfInvalid } from './core.ts';
+import {
+  answer,
+  collectWarnings,
+  commit,
+  dryAnswer,
+  nowText,
+  type Place,
+  type RegistryCore,
+  refOf,
+  throwIfInvalid,
+} from './core.ts';
 import { type Body, decodeBody } from './decode.ts';
 import { type Answer, keyFor } from './objects.ts';
 
@@ -20,27 +30,52 @@ const maxGeneratedBase = 58;
 const generateAttempts = 8;
 
 /** Stores a new object. `at.name` is '' for a POST to the collection; a name there (PUT that creates) must match the body's. */
-export async function create(core: RegistryCore, at: Place, body: Body, context: CallContext): Promise<Answer> {
+export async function create(
+  core: RegistryCore,
+  at: Place,
+  body: Body,
+  context: CallContext,
+): Promise<Answer> {
   const object = decodeBody(at.kind, body, context);
   return createDecoded(core, at, object, context);
 }
 
-export async function createDecoded(core: RegistryCore, at: Place, object: KubeObject, context: CallContext): Promise<Answer> {
+export async function createDecoded(
+  core: RegistryCore,
+  at: Place,
+  object: KubeObject,
+  context: CallContext,
+): Promise<Answer> {
   const { kind } = at;
   settleNamespace(kind, object, at.namespace);
   if (object.metadata.resourceVersion !== undefined && object.metadata.resourceVersion !== '') {
     throw new StatusError(500, 'Unknown', 'resourceVersion should not be set on objects to be created');
   }
   const generated = !object.metadata.name && object.metadata.generateName !== undefined;
-  const request = { operation: 'create', kind, namespace: at.namespace, name: object.metadata.name ?? '', subresource: '', object, old: null, context } as const;
+  const request = {
+    operation: 'create',
+    kind,
+    namespace: at.namespace,
+    name: object.metadata.name ?? '',
+    subresource: '',
+    object,
+    old: null,
+    context,
+  } as const;
   core.admission.mutate(request);
   prepare(core, kind, object);
   for (let attempt = 1; ; attempt++) {
-    if (generated) object.metadata.name = object.metadata.generateName!.slice(0, maxGeneratedBase) + nameSuffix(core.random);
+    if (generated)
+      object.metadata.name =
+        object.metadata.generateName!.slice(0, maxGeneratedBase) + nameSuffix(core.random);
     const causes = new Causes();
     const undo = core.allocators.get(kind)?.allocate(object, undefined, causes);
     try {
-      validateObjectMeta(object.metadata, { namespaced: kind.scope === 'Namespaced', nameRule: kind.nameRule }, causes);
+      validateObjectMeta(
+        object.metadata,
+        { namespaced: kind.scope === 'Namespaced', nameRule: kind.nameRule },
+        causes,
+      );
       if (kind.validate !== null) kind.validate(object, undefined, causes);
       throwIfInvalid(kind, object, causes);
       collectWarnings(kind, object, undefined, context);

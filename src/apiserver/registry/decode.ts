@@ -26,7 +26,10 @@ export const undecodable = (kind: KindDef, why: string): Error =>
 export function decodeBody(kind: KindDef, body: Body, context: CallContext): KubeObject {
   const value = body.value as Record<string, unknown> | null;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw undecodable(kind, `json: cannot unmarshal ${Array.isArray(value) ? 'array' : typeof value} into Go value of type ${kind.version}.${kind.kind}`);
+    throw undecodable(
+      kind,
+      `json: cannot unmarshal ${Array.isArray(value) ? 'array' : typeof value} into Go value of type ${kind.version}.${kind.kind}`,
+    );
   }
   checkTypeMeta(kind, value);
   const unknown: string[] = [];
@@ -50,7 +53,9 @@ const toStored = (conversion: Conversion, object: KubeObject): KubeObject => con
 function checkTypeMeta(kind: KindDef, value: Record<string, unknown>): void {
   const { apiVersion, kind: named } = value;
   if (named !== undefined && named !== '' && named !== kind.kind) {
-    throw badRequest(`the object provided is unrecognized (must be of type ${kind.kind}): ${describe(apiVersion, named)}`);
+    throw badRequest(
+      `the object provided is unrecognized (must be of type ${kind.kind}): ${describe(apiVersion, named)}`,
+    );
   }
   if (apiVersion !== undefined && apiVersion !== '' && apiVersion !== kind.apiVersion) {
     throw badRequest(
@@ -59,11 +64,21 @@ function checkTypeMeta(kind: KindDef, value: Record<string, unknown>): void {
   }
 }
 
-const describe = (apiVersion: unknown, kind: unknown): string => `no kind "${String(kind)}" is registered for version "${String(apiVersion)}"`;
+const describe = (apiVersion: unknown, kind: unknown): string =>
+  `no kind "${String(kind)}" is registered for version "${String(apiVersion)}"`;
 
-function reportStrict(kind: KindDef, unknown: readonly string[], duplicates: readonly string[], context: CallContext): void {
+function reportStrict(
+  kind: KindDef,
+  unknown: readonly string[],
+  duplicates: readonly string[],
+  context: CallContext,
+): void {
   if (context.fieldValidation === 'Ignore' || (unknown.length === 0 && duplicates.length === 0)) return;
-  const texts = [...duplicates.map((f) => `duplicate field "${f}"`), ...unknown.map((f) => `unknown field "${f}"`)];
-  if (context.fieldValidation === 'Strict') throw undecodable(kind, `strict decoding error: ${texts.join(', ')}`);
+  const texts = [
+    ...duplicates.map((f) => `duplicate field "${f}"`),
+    ...unknown.map((f) => `unknown field "${f}"`),
+  ];
+  if (context.fieldValidation === 'Strict')
+    throw undecodable(kind, `strict decoding error: ${texts.join(', ')}`);
   context.warnings.push(...texts);
 }

@@ -23,7 +23,12 @@ export async function removeCollection(
     while (next < entries.length) {
       const { metadata } = objectOf(entries[next++]!);
       try {
-        await remove(core, { kind: at.kind, namespace: metadata.namespace, name: metadata.name }, options, context);
+        await remove(
+          core,
+          { kind: at.kind, namespace: metadata.namespace, name: metadata.name },
+          options,
+          context,
+        );
       } catch (error) {
         if (!isNotFound(error)) throw error;
       }

@@ -10,7 +10,15 @@ import {
 } from '../../machinery/index.ts';
 import type { Entry } from '../../storage/index.ts';
 import type { CallContext } from './context.ts';
-import { answer, checkPreconditions, commit, dryAnswer, type Place, type RegistryCore, refOf } from './core.ts';
+import {
+  answer,
+  checkPreconditions,
+  commit,
+  dryAnswer,
+  type Place,
+  type RegistryCore,
+  refOf,
+} from './core.ts';
 import { type Answer, keyFor, mutableCopy, objectOf } from './objects.ts';
 
 const retries = 100;
@@ -18,14 +26,28 @@ const orphanFinalizer = 'orphan';
 const foregroundFinalizer = 'foregroundDeletion';
 
 /** Deletes or marks one object. 404 when it is not there. Idempotent on objects already marked. */
-export async function remove(core: RegistryCore, at: Place, options: DeleteOptions, context: CallContext): Promise<Answer> {
+export async function remove(
+  core: RegistryCore,
+  at: Place,
+  options: DeleteOptions,
+  context: CallContext,
+): Promise<Answer> {
   const key = keyFor(at.kind, at.namespace, at.name);
   for (let attempt = 0; attempt < retries; attempt++) {
     const entry = core.store.get(key);
     if (entry === undefined) throw notFound(refOf(at.kind), at.name);
     const current = objectOf(entry);
     checkPreconditions(at, current, options.preconditions);
-    core.admission.validate({ operation: 'delete', kind: at.kind, namespace: at.namespace, name: at.name, subresource: '', object: null, old: current, context });
+    core.admission.validate({
+      operation: 'delete',
+      kind: at.kind,
+      namespace: at.namespace,
+      name: at.name,
+      subresource: '',
+      object: null,
+      old: current,
+      context,
+    });
 
     const marked = planDeletion(core, at, entry, options);
     if (marked === undefined) {
@@ -34,7 +56,10 @@ export async function remove(core: RegistryCore, at: Place, options: DeleteOptio
       if (gone !== undefined) return gone;
     } else {
       if (context.dryRun) return dryAnswer(at.kind, marked);
-      const result = marked === current ? ({ ok: true, entry } as const) : await commit(core, { key, object: marked, expect: entry.revision });
+      const result =
+        marked === current
+          ? ({ ok: true, entry } as const)
+          : await commit(core, { key, object: marked, expect: entry.revision });
       if (result.ok) return answer(at.kind, result.entry!);
     }
     if (options.preconditions?.resourceVersion !== undefined) throw staleObject(refOf(at.kind), at.name);
@@ -43,7 +68,12 @@ export async function remove(core: RegistryCore, at: Place, options: DeleteOptio
 }
 
 /** The object as it waits for its end; undefined = nothing holds it, delete now. The current object itself = nothing changes. */
-function planDeletion(core: RegistryCore, at: Place, entry: Entry, options: DeleteOptions): KubeObject | undefined {
+function planDeletion(
+  core: RegistryCore,
+  at: Place,
+  entry: Entry,
+  options: DeleteOptions,
+): KubeObject | undefined {
   const { kind } = at;
   const current = objectOf(entry);
   const finalizers = wantedFinalizers(current, options);
@@ -94,9 +124,15 @@ function wantedFinalizers(object: KubeObject, options: DeleteOptions): string[] 
 }
 
 /** Takes the entry out of the store. undefined = somebody changed it meanwhile. `last` is its final state. */
-export async function removeNow(core: RegistryCore, at: Place, entry: Entry, last: KubeObject): Promise<Answer | undefined> {
+export async function removeNow(
+  core: RegistryCore,
+  at: Place,
+  entry: Entry,
+  last: KubeObject,
+): Promise<Answer | undefined> {
   const result = await commit(core, { key: entry.key, object: null, expect: entry.revision });
-  if (!result.ok) return result.current === undefined ? Promise.reject(notFound(refOf(at.kind), at.name)) : undefined;
+  if (!result.ok)
+    return result.current === undefined ? Promise.reject(notFound(refOf(at.kind), at.name)) : undefined;
   core.allocators.get(at.kind)?.release(last, undefined);
   return deletedAnswer(at, entry);
 }
@@ -109,7 +145,12 @@ function deletedAnswer(at: Place, entry: Entry): Answer {
     apiVersion: 'v1',
     metadata: {},
     status: 'Success',
-    details: { name: at.name, ...(at.kind.group !== '' && { group: at.kind.group }), kind: at.kind.plural, uid: object.metadata.uid },
+    details: {
+      name: at.name,
+      ...(at.kind.group !== '' && { group: at.kind.group }),
+      kind: at.kind.plural,
+      uid: object.metadata.uid,
+    },
   };
   return { code: 200, entry: null, object: status as unknown as KubeObject };
 }
@@ -118,10 +159,17 @@ function deletedAnswer(at: Place, entry: Entry): Answer {
 export function checkDeleteOptions(options: DeleteOptions): DeleteOptions {
   const { propagationPolicy, orphanDependents } = options;
   if (propagationPolicy !== undefined && orphanDependents !== undefined) {
-    throw badRequest('DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Invalid value: orphanDependents and deletionPropagation cannot be both set');
+    throw badRequest(
+      'DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Invalid value: orphanDependents and deletionPropagation cannot be both set',
+    );
   }
-  if (propagationPolicy !== undefined && !['Orphan', 'Background', 'Foreground'].includes(propagationPolicy)) {
-    throw badRequest(`DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: ${JSON.stringify(propagationPolicy)}: supported values: "Background", "Foreground", "Orphan"`);
+  if (
+    propagationPolicy !== undefined &&
+    !['Orphan', 'Background', 'Foreground'].includes(propagationPolicy)
+  ) {
+    throw badRequest(
+      `DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: ${JSON.stringify(propagationPolicy)}: supported values: "Background", "Foreground", "Orphan"`,
+    );
   }
   return options;
 }

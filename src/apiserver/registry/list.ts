@@ -1,7 +1,7 @@
 // List: a snapshot of a collection, in pages when asked, with Kubernetes' meanings of resourceVersion. HOT: bench/api.ts.
 import { badRequest, expired, tooLargeResourceVersion } from '../../machinery/index.ts';
 import { Compacted, type Entry } from '../../storage/index.ts';
-import { parseRevision, type Place, type RegistryCore, storageFailure } from './core.ts';
+import { type Place, parseRevision, type RegistryCore, storageFailure } from './core.ts';
 import { select, selected } from './selection.ts';
 
 export interface ListOptions {
@@ -25,7 +25,10 @@ export interface ListAnswer {
 const freshnessTimeoutMs = 3000;
 
 /** Waits until the cache can answer for `resourceVersion`; unset means: at least as new as any answered write anywhere. */
-export async function waitForFreshness(core: RegistryCore, resourceVersion: string | undefined): Promise<void> {
+export async function waitForFreshness(
+  core: RegistryCore,
+  resourceVersion: string | undefined,
+): Promise<void> {
   if (resourceVersion === undefined || resourceVersion === '') {
     try {
       await core.store.catchUp();
@@ -47,7 +50,11 @@ export async function waitForFreshness(core: RegistryCore, resourceVersion: stri
   }
 }
 
-export async function list(core: RegistryCore, at: Pick<Place, 'kind' | 'namespace'>, options: ListOptions): Promise<ListAnswer> {
+export async function list(
+  core: RegistryCore,
+  at: Pick<Place, 'kind' | 'namespace'>,
+  options: ListOptions,
+): Promise<ListAnswer> {
   checkOptions(options);
   const selection = select(at.kind, at.namespace, options);
   const limit = options.limit ?? 0;
@@ -59,16 +66,28 @@ export async function list(core: RegistryCore, at: Pick<Place, 'kind' | 'namespa
     // A token without a revision continues on the newest state: the "inconsistent continue" of a 410.
     if (token.revision === 0) await waitForFreshness(core, undefined);
     revision = token.revision === 0 ? core.store.revision : token.revision;
-    entries = token.revision === 0 ? core.store.list(selection.prefix) : snapshot(core, selection.prefix, revision, token.after);
+    entries =
+      token.revision === 0
+        ? core.store.list(selection.prefix)
+        : snapshot(core, selection.prefix, revision, token.after);
     start = firstAfter(entries, token.after);
   } else {
     const exact = options.resourceVersionMatch === 'Exact' ? parseRevision(options.resourceVersion ?? '') : 0;
     await waitForFreshness(core, options.resourceVersion);
     revision = exact === 0 ? core.store.revision : exact;
-    entries = exact === 0 ? core.store.list(selection.prefix) : snapshot(core, selection.prefix, exact, undefined);
+    entries =
+      exact === 0 ? core.store.list(selection.prefix) : snapshot(core, selection.prefix, exact, undefined);
   }
-  if (limit <= 0 && start === 0 && selection.test === null) return { entries, revision, continue: undefined, remaining: undefined };
-  return page(entries, start, limit, revision, (entry) => selected(selection, entry), selection.test === null);
+  if (limit <= 0 && start === 0 && selection.test === null)
+    return { entries, revision, continue: undefined, remaining: undefined };
+  return page(
+    entries,
+    start,
+    limit,
+    revision,
+    (entry) => selected(selection, entry),
+    selection.test === null,
+  );
 }
 
 function page(
@@ -86,7 +105,12 @@ function page(
     if (!wanted(entry)) continue;
     if (limit > 0 && out.length === limit) {
       const last = out[out.length - 1]!;
-      return { entries: out, revision, continue: writeToken(revision, last.key), remaining: countable ? entries.length - i : undefined };
+      return {
+        entries: out,
+        revision,
+        continue: writeToken(revision, last.key),
+        remaining: countable ? entries.length - i : undefined,
+      };
     }
     out.push(entry);
   }
@@ -99,12 +123,22 @@ function checkOptions(options: ListOptions): void {
   const fail = (text: string) => badRequest(`ListOptions.meta.k8s.io "" is invalid: ${text}`);
   if (match !== undefined && match !== '') {
     if (match !== 'Exact' && match !== 'NotOlderThan') {
-      throw fail(`resourceVersionMatch: Unsupported value: ${JSON.stringify(match)}: supported values: "Exact", "NotOlderThan"`);
+      throw fail(
+        `resourceVersionMatch: Unsupported value: ${JSON.stringify(match)}: supported values: "Exact", "NotOlderThan"`,
+      );
     }
-    if (version === undefined || version === '') throw fail('resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided');
-    if (options.continue) throw fail('resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden when continue is provided');
+    if (version === undefined || version === '')
+      throw fail(
+        'resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided',
+      );
+    if (options.continue)
+      throw fail(
+        'resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden when continue is provided',
+      );
     if (match === 'Exact' && version === '0') {
-      throw fail('resourceVersionMatch: Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
+      throw fail(
+        'resourceVersionMatch: Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"',
+      );
     }
   }
   if (options.continue && version !== undefined && version !== '' && version !== '0') {
@@ -112,7 +146,12 @@ function checkOptions(options: ListOptions): void {
   }
 }
 
-function snapshot(core: RegistryCore, prefix: string, revision: number, after: string | undefined): readonly Entry[] {
+function snapshot(
+  core: RegistryCore,
+  prefix: string,
+  revision: number,
+  after: string | undefined,
+): readonly Entry[] {
   try {
     return core.store.listAt(prefix, revision);
   } catch (error) {
@@ -139,8 +178,13 @@ const writeToken = (revision: number, after: string): string =>
 
 function readToken(token: string): { revision: number; after: string } {
   try {
-    const { v, rv, start } = JSON.parse(Buffer.from(token, 'base64url').toString('utf8')) as { v?: unknown; rv?: unknown; start?: unknown };
-    if (v === 'meta.k8s.io/v1' && typeof rv === 'number' && typeof start === 'string') return { revision: rv, after: start };
+    const { v, rv, start } = JSON.parse(Buffer.from(token, 'base64url').toString('utf8')) as {
+      v?: unknown;
+      rv?: unknown;
+      start?: unknown;
+    };
+    if (v === 'meta.k8s.io/v1' && typeof rv === 'number' && typeof start === 'string')
+      return { revision: rv, after: start };
   } catch {
     // falls through to the refusal
   }

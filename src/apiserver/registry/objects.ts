@@ -33,7 +33,8 @@ export function mutableCopy<T extends KubeObject = KubeObject>(entry: Entry): T 
   return JSON.parse(entry.wire.toString('utf8')) as T;
 }
 
-export const keyFor = (kind: KindDef, namespace: string | undefined, name: string): string => storageKey(kind, { namespace, name });
+export const keyFor = (kind: KindDef, namespace: string | undefined, name: string): string =>
+  storageKey(kind, { namespace, name });
 
 /** Tests freeze what is shared; a running server trusts its own code and saves the time. */
 let freezeShared = false;

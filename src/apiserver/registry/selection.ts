@@ -7,11 +7,11 @@ import {
   parseFieldSelector,
   parseLabelSelector,
 } from '../../machinery/index.ts';
-import { type Entry } from '../../storage/index.ts';
+import type { Entry } from '../../storage/index.ts';
 import { objectOf } from './objects.ts';
 
 export interface Selection {
-  /** Keys of everything that may be meant. A watch or list of one name has the whole key here. */
+  /** Keys of everything that may be meant: a kind's, or a namespace's part of it. */
   readonly prefix: string;
   /** null = everything under the prefix: no object need be decoded. */
   readonly test: ((object: KubeObject) => boolean) | null;
@@ -22,7 +22,10 @@ export function select(
   namespace: string | undefined,
   query: { labelSelector?: string | undefined; fieldSelector?: string | undefined },
 ): Selection {
-  let prefix = kind.scope === 'Namespaced' && namespace !== undefined ? `${kind.storagePrefix}${namespace}/` : kind.storagePrefix;
+  const prefix =
+    kind.scope === 'Namespaced' && namespace !== undefined
+      ? `${kind.storagePrefix}${namespace}/`
+      : kind.storagePrefix;
   const tests: ((object: KubeObject) => boolean)[] = [];
   if (query.labelSelector !== undefined && query.labelSelector !== '') {
     const requirements = parseLabelSelector(query.labelSelector);
@@ -36,7 +39,6 @@ export function select(
     for (const { field, operator, value } of parsed.value) {
       const wanted = operator === '=';
       if (field === 'metadata.name') {
-        if (wanted && (kind.scope === 'Cluster' || namespace !== undefined)) prefix += value;
         tests.push((object) => (object.metadata.name === value) === wanted);
       } else if (field === 'metadata.namespace' && kind.scope === 'Namespaced') {
         tests.push((object) => (object.metadata.namespace === value) === wanted);
@@ -52,4 +54,5 @@ export function select(
   return { prefix, test: (object) => tests.every((t) => t(object)) };
 }
 
-export const selected = (selection: Selection, entry: Entry): boolean => selection.test === null || selection.test(objectOf(entry));
+export const selected = (selection: Selection, entry: Entry): boolean =>
+  selection.test === null || selection.test(objectOf(entry));

@@ -12,7 +12,17 @@ import {
 } from '../../machinery/index.ts';
 import type { Entry } from '../../storage/index.ts';
 import type { CallContext } from './context.ts';
-import { answer, collectWarnings, commit, dryAnswer, type Place, parseRevision, type RegistryCore, refOf, throwIfInvalid } from './core.ts';
+import {
+  answer,
+  collectWarnings,
+  commit,
+  dryAnswer,
+  type Place,
+  parseRevision,
+  type RegistryCore,
+  refOf,
+  throwIfInvalid,
+} from './core.ts';
 import { createDecoded, settleNamespace } from './create.ts';
 import { type Body, decodeBody } from './decode.ts';
 import { removeNow } from './delete.ts';
@@ -28,17 +38,36 @@ export interface UpdatePlan {
 type WithStatus = KubeObject & { status?: unknown };
 
 /** PUT of a whole object, or of its status when `subresource` is 'status'. */
-export async function update(core: RegistryCore, at: Place, body: Body, context: CallContext, subresource = ''): Promise<Answer> {
+export async function update(
+  core: RegistryCore,
+  at: Place,
+  body: Body,
+  context: CallContext,
+  subresource = '',
+): Promise<Answer> {
   const wanted = decodeBody(at.kind, body, context);
   if (wanted.metadata.name !== undefined && wanted.metadata.name !== '' && wanted.metadata.name !== at.name) {
-    throw badRequest(`the name of the object (${wanted.metadata.name}) does not match the name on the URL (${at.name})`);
+    throw badRequest(
+      `the name of the object (${wanted.metadata.name}) does not match the name on the URL (${at.name})`,
+    );
   }
   wanted.metadata.name = at.name;
-  if (at.kind.scope === 'Namespaced' && wanted.metadata.namespace !== undefined && wanted.metadata.namespace !== '' && wanted.metadata.namespace !== at.namespace) {
-    throw badRequest(`the namespace of the object (${wanted.metadata.namespace}) does not match the namespace on the URL (${at.namespace})`);
+  if (
+    at.kind.scope === 'Namespaced' &&
+    wanted.metadata.namespace !== undefined &&
+    wanted.metadata.namespace !== '' &&
+    wanted.metadata.namespace !== at.namespace
+  ) {
+    throw badRequest(
+      `the namespace of the object (${wanted.metadata.namespace}) does not match the namespace on the URL (${at.namespace})`,
+    );
   }
   settleNamespace(at.kind, wanted, at.namespace);
-  if (subresource === '' && at.kind.createOnUpdate && core.store.get(keyFor(at.kind, at.namespace, at.name)) === undefined) {
+  if (
+    subresource === '' &&
+    at.kind.createOnUpdate &&
+    core.store.get(keyFor(at.kind, at.namespace, at.name)) === undefined
+  ) {
     return createDecoded(core, at, wanted, context);
   }
   const pristine = wanted;
@@ -56,7 +85,12 @@ export async function update(core: RegistryCore, at: Place, body: Body, context:
 const retries = 100;
 
 /** Runs `plan.change` on the newest version until it is committed. A resourceVersion in the wanted object must be the current one. */
-export async function applyUpdate(core: RegistryCore, at: Place, context: CallContext, plan: UpdatePlan): Promise<Answer> {
+export async function applyUpdate(
+  core: RegistryCore,
+  at: Place,
+  context: CallContext,
+  plan: UpdatePlan,
+): Promise<Answer> {
   const { kind } = at;
   const key = keyFor(kind, at.namespace, at.name);
   const ref = refOf(kind);
@@ -68,20 +102,43 @@ export async function applyUpdate(core: RegistryCore, at: Place, context: CallCo
     const given = object.metadata.resourceVersion;
     const pinned = given !== undefined && given !== '' && parseRevision(given) !== 0;
     if (pinned && given !== old.metadata.resourceVersion) throw staleObject(ref, at.name);
-    if (object.metadata.uid !== undefined && object.metadata.uid !== '' && object.metadata.uid !== old.metadata.uid) {
-      throw conflict(ref, at.name, `Precondition failed: UID in precondition: ${object.metadata.uid}, UID in object meta: ${old.metadata.uid}`);
+    if (
+      object.metadata.uid !== undefined &&
+      object.metadata.uid !== '' &&
+      object.metadata.uid !== old.metadata.uid
+    ) {
+      throw conflict(
+        ref,
+        at.name,
+        `Precondition failed: UID in precondition: ${object.metadata.uid}, UID in object meta: ${old.metadata.uid}`,
+      );
     }
     keepServerFields(object, old);
-    const request = { operation: 'update', kind, namespace: at.namespace, name: at.name, subresource: plan.subresource, object, old, context } as const;
+    const request = {
+      operation: 'update',
+      kind,
+      namespace: at.namespace,
+      name: at.name,
+      subresource: plan.subresource,
+      object,
+      old,
+      context,
+    } as const;
     core.admission.mutate(request);
     if (plan.subresource === 'status') keepAllButStatus(kind.schema.fields.keys(), object, old);
     else if (plan.subresource === '') prepare(core, at, object, old);
-    if (plan.subresource !== 'status' && plan.subresource !== 'binding') raiseGeneration(kind.generationFields, object, old);
+    if (plan.subresource !== 'status' && plan.subresource !== 'binding')
+      raiseGeneration(kind.generationFields, object, old);
 
     const causes = new Causes();
-    const undo = plan.subresource === '' ? core.allocators.get(kind)?.allocate(object, old, causes) : undefined;
+    const undo =
+      plan.subresource === '' ? core.allocators.get(kind)?.allocate(object, old, causes) : undefined;
     try {
-      validateObjectMeta(object.metadata, { namespaced: kind.scope === 'Namespaced', nameRule: kind.nameRule }, causes);
+      validateObjectMeta(
+        object.metadata,
+        { namespaced: kind.scope === 'Namespaced', nameRule: kind.nameRule },
+        causes,
+      );
       validateObjectMetaUpdate(object.metadata, old.metadata, causes);
       if (plan.subresource === 'status') {
         if (kind.validateStatus !== null) kind.validateStatus(object, old, causes);
@@ -102,7 +159,12 @@ export async function applyUpdate(core: RegistryCore, at: Place, context: CallCo
         const gone = await removeNow(core, at, entry, object);
         if (gone !== undefined) return gone;
       } else {
-        const result = await commit(core, { key, object, expect: entry.revision, ttlSeconds: kind.ttlSeconds });
+        const result = await commit(core, {
+          key,
+          object,
+          expect: entry.revision,
+          ttlSeconds: kind.ttlSeconds,
+        });
         if (result.ok) {
           core.allocators.get(kind)?.release(old, object);
           return answer(kind, result.entry!);
@@ -129,7 +191,11 @@ function keepServerFields(object: KubeObject, old: KubeObject): void {
   delete metadata.selfLink;
 }
 
-function carry<K extends string>(to: Partial<Record<K, unknown>>, from: Partial<Record<K, unknown>>, field: K): void {
+function carry<K extends string>(
+  to: Partial<Record<K, unknown>>,
+  from: Partial<Record<K, unknown>>,
+  field: K,
+): void {
   if (from[field] === undefined) delete to[field];
   else to[field] = from[field];
 }
@@ -150,7 +216,8 @@ function raiseGeneration(fields: readonly string[], object: KubeObject, old: Kub
   if (fields.length === 0) return;
   const now = object as unknown as Record<string, unknown>;
   const before = old as unknown as Record<string, unknown>;
-  if (fields.some((f) => !sameJson(now[f], before[f]))) object.metadata.generation = (old.metadata.generation ?? 0) + 1;
+  if (fields.some((f) => !sameJson(now[f], before[f])))
+    object.metadata.generation = (old.metadata.generation ?? 0) + 1;
 }
 
 /** The last finalizer went: the deletion that waited for it happens now. */
@@ -160,4 +227,3 @@ function releasesDeletion(held: ((object: KubeObject) => boolean) | null, object
   if ((deletionGracePeriodSeconds ?? 0) > 0) return false;
   return held === null || !held(object);
 }
-

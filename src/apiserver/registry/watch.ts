@@ -1,8 +1,8 @@
 // Watch: store events turned into what a watcher with selectors sees. A change that makes an object match is ADDED, one that
 // makes it stop matching is DELETED. The encoding of events is the caller's. HOT: bench/watch.ts.
 import { expired } from '../../machinery/index.ts';
-import { Compacted, type Entry, type StoreEvent } from '../../storage/index.ts';
-import { parseRevision, type Place, type RegistryCore } from './core.ts';
+import { Compacted, Entry, respliceRevision, type StoreEvent } from '../../storage/index.ts';
+import { type Place, parseRevision, type RegistryCore } from './core.ts';
 import { waitForFreshness } from './list.ts';
 import { objectOf } from './objects.ts';
 import { type Selection, select, selected } from './selection.ts';
@@ -39,14 +39,17 @@ export async function watch(
   const selection = select(at.kind, at.namespace, options);
   const version = options.resourceVersion ?? '';
   const from = parseRevision(version);
-  const initial = options.sendInitialEvents === true || ((version === '' || version === '0') && options.sendInitialEvents === undefined);
+  const initial =
+    options.sendInitialEvents === true ||
+    ((version === '' || version === '0') && options.sendInitialEvents === undefined);
   if (initial) await waitForFreshness(core, version === '' ? undefined : version);
   else if (from > core.store.revision) await waitForFreshness(core, version);
   let start = from;
   if (initial) {
     start = core.store.revision;
     const present: SeenEvent[] = [];
-    for (const entry of core.store.list(selection.prefix)) if (selected(selection, entry)) present.push({ type: 'ADDED', entry });
+    for (const entry of core.store.list(selection.prefix))
+      if (selected(selection, entry)) present.push({ type: 'ADDED', entry });
     if (present.length > 0) receiver.onEvents(present);
     if (options.sendInitialEvents === true) receiver.onInitialEnd(start);
   }
@@ -56,7 +59,8 @@ export async function watch(
       onLost: () => receiver.onLost(),
     });
   } catch (error) {
-    if (error instanceof Compacted) throw expired(`too old resource version: ${from} (${core.store.oldestRevision})`);
+    if (error instanceof Compacted)
+      throw expired(`too old resource version: ${from} (${core.store.oldestRevision})`);
     throw error;
   }
 }
@@ -73,12 +77,18 @@ function deliver(selection: Selection, events: readonly StoreEvent[], receiver: 
 function see(selection: Selection, event: StoreEvent): SeenEvent | undefined {
   const { entry, previous } = event;
   if (selection.test === null) {
-    return { type: event.type === 'delete' ? 'DELETED' : previous === undefined ? 'ADDED' : 'MODIFIED', entry };
+    return {
+      type: event.type === 'delete' ? 'DELETED' : previous === undefined ? 'ADDED' : 'MODIFIED',
+      entry,
+    };
   }
   const before = previous !== undefined && selection.test(objectOf(previous));
   if (event.type === 'delete') return before ? { type: 'DELETED', entry } : undefined;
   const now = selection.test(objectOf(entry));
   if (now) return { type: before ? 'MODIFIED' : 'ADDED', entry };
   // It left the selection: watchers get the state that last matched them, with the revision of this change.
-  return before ? { type: 'DELETED', entry } : undefined;
+  return before ? { type: 'DELETED', entry: atRevision(previous!, entry.revision) } : undefined;
 }
+
+const atRevision = (entry: Entry, revision: number): Entry =>
+  new Entry(entry.key, respliceRevision(entry.wire, revision), revision);

@@ -22,7 +22,8 @@ export const binding: Subresource = {
 
 async function bind(core: RegistryCore, { at, body, context }: SubresourceCall) {
   const wanted = body.value as Binding | null;
-  if (typeof wanted !== 'object' || wanted === null) throw badRequest('Binding in version "v1" cannot be handled as a Binding');
+  if (typeof wanted !== 'object' || wanted === null)
+    throw badRequest('Binding in version "v1" cannot be handled as a Binding');
   const name = wanted.metadata?.name;
   if (name !== undefined && name !== '' && name !== at.name) {
     throw badRequest(`the name of the object (${name}) does not match the name on the URL (${at.name})`);
@@ -34,18 +35,33 @@ async function bind(core: RegistryCore, { at, body, context }: SubresourceCall) 
       const pod = mutableCopy<Pod>(entry);
       const uid = wanted.metadata?.uid;
       if (uid !== undefined && uid !== '' && uid !== pod.metadata.uid) {
-        throw conflict(refOf(at.kind), at.name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${pod.metadata.uid}`);
+        throw conflict(
+          refOf(at.kind),
+          at.name,
+          `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${pod.metadata.uid}`,
+        );
       }
       if (pod.metadata.deletionTimestamp !== undefined) {
-        throw conflict(refOf(at.kind), at.name, `pod ${at.name} is being deleted, cannot be assigned to a host`);
+        throw conflict(
+          refOf(at.kind),
+          at.name,
+          `pod ${at.name} is being deleted, cannot be assigned to a host`,
+        );
       }
-      if (pod.spec.nodeName) throw conflict(refOf(at.kind), at.name, `pod ${at.name} is already assigned to node "${pod.spec.nodeName}"`);
+      if (pod.spec.nodeName)
+        throw conflict(
+          refOf(at.kind),
+          at.name,
+          `pod ${at.name} is already assigned to node "${pod.spec.nodeName}"`,
+        );
       if ((pod.spec.schedulingGates?.length ?? 0) > 0) {
         throw conflict(refOf(at.kind), at.name, `pod ${at.name} has non-empty .spec.schedulingGates`);
       }
       pod.spec.nodeName = node;
-      if (wanted.metadata?.annotations !== undefined) pod.metadata.annotations = { ...pod.metadata.annotations, ...wanted.metadata.annotations };
-      if (wanted.metadata?.labels !== undefined) pod.metadata.labels = { ...pod.metadata.labels, ...wanted.metadata.labels };
+      if (wanted.metadata?.annotations !== undefined)
+        pod.metadata.annotations = { ...pod.metadata.annotations, ...wanted.metadata.annotations };
+      if (wanted.metadata?.labels !== undefined)
+        pod.metadata.labels = { ...pod.metadata.labels, ...wanted.metadata.labels };
       markScheduled(pod, formatTime(core.clock.nowMs()));
       pod.metadata.resourceVersion = '';
       return pod;
@@ -55,9 +71,18 @@ async function bind(core: RegistryCore, { at, body, context }: SubresourceCall) 
 }
 
 function checkedTarget(name: string, { target }: Binding): string {
-  const fail = (field: string, message: string) => invalid('', 'Binding', name, [{ reason: 'FieldValueInvalid', message, field }]);
-  if (target?.kind !== undefined && target.kind !== '' && target.kind !== 'Node' && target.kind !== 'Minion') {
-    throw fail('target.kind', `Unsupported value: ${JSON.stringify(target.kind)}: supported values: "Node", "<empty>"`);
+  const fail = (field: string, message: string) =>
+    invalid('', 'Binding', name, [{ reason: 'FieldValueInvalid', message, field }]);
+  if (
+    target?.kind !== undefined &&
+    target.kind !== '' &&
+    target.kind !== 'Node' &&
+    target.kind !== 'Minion'
+  ) {
+    throw fail(
+      'target.kind',
+      `Unsupported value: ${JSON.stringify(target.kind)}: supported values: "Node", "<empty>"`,
+    );
   }
   if (!target?.name) throw fail('target.name', 'Required value');
   return target.name;
@@ -68,7 +93,12 @@ function markScheduled(pod: Pod, now: string): void {
   const conditions = (pod.status.conditions ??= []);
   const found = conditions.find((c) => c.type === 'PodScheduled');
   if (found?.status === 'True') return;
-  const condition = { type: 'PodScheduled', status: 'True', lastProbeTime: null as unknown as string, lastTransitionTime: now };
+  const condition = {
+    type: 'PodScheduled',
+    status: 'True',
+    lastProbeTime: null as unknown as string,
+    lastTransitionTime: now,
+  };
   if (found === undefined) conditions.push(condition);
   else conditions[conditions.indexOf(found)] = condition;
 }

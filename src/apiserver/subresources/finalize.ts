@@ -14,7 +14,8 @@ export const finalize: Subresource = {
 
   async handle(core, { at, body, context }) {
     const wanted = body.value as WithFinalizers | null;
-    if (typeof wanted !== 'object' || wanted === null) throw badRequest('Namespace in version "v1" cannot be handled as a Namespace');
+    if (typeof wanted !== 'object' || wanted === null)
+      throw badRequest('Namespace in version "v1" cannot be handled as a Namespace');
     return applyUpdate(core, at, context, {
       subresource: 'finalize',
       change: (entry) => {

@@ -2,7 +2,11 @@
 import { shape } from '../../api/index.ts';
 import { defineKind, type KubeObject } from '../../machinery/index.ts';
 
-export const scaleKind = defineKind<KubeObject>(
-  { group: 'autoscaling', version: 'v1', kind: 'Scale', plural: 'scales', scope: 'Namespaced', schema: shape('autoscaling.v1.Scale') },
-  () => [],
-);
+export const scaleKind = defineKind<KubeObject>({
+  group: 'autoscaling',
+  version: 'v1',
+  kind: 'Scale',
+  plural: 'scales',
+  scope: 'Namespaced',
+  schema: shape('autoscaling.v1.Scale'),
+});

@@ -1,6 +1,13 @@
 // scale: the number of replicas of any kind that declares where it keeps it, as an autoscaling/v1 Scale.
-import { badRequest, Causes, formatLabelSelector, type KubeObject, type ScalePaths, notFound } from '../../machinery/index.ts';
-import { type Place, parseRevision, type RegistryCore, refOf, requireEntry } from '../registry/core.ts';
+import {
+  badRequest,
+  Causes,
+  formatLabelSelector,
+  type KubeObject,
+  notFound,
+  type ScalePaths,
+} from '../../machinery/index.ts';
+import { type Place, parseRevision, refOf, requireEntry } from '../registry/core.ts';
 import { type Answer, mutableCopy, objectOf } from '../registry/objects.ts';
 import { applyPatch } from '../registry/patch.ts';
 import { applyUpdate } from '../registry/update.ts';
@@ -55,7 +62,9 @@ export const scale: Subresource = {
       subresource: 'scale',
       change: (current) => {
         const before = toScale(objectOf(current), paths);
-        const wanted = (verb === 'patch' ? applyPatch(scaleKind, patchType, before, body.value) : body.value) as Scale;
+        const wanted = (
+          verb === 'patch' ? applyPatch(scaleKind, patchType, before, body.value) : body.value
+        ) as Scale;
         const replicas = checkedReplicas(at, before, wanted);
         const object = mutableCopy(current);
         writePath(object, paths.replicas, replicas);
@@ -70,13 +79,17 @@ export const scale: Subresource = {
 
 function checkedReplicas(at: Place, before: Scale, wanted: Scale): number {
   if (wanted?.metadata?.name !== undefined && wanted.metadata.name !== before.metadata.name) {
-    throw badRequest(`the name of the object (${wanted.metadata.name}) does not match the name on the URL (${at.name})`);
+    throw badRequest(
+      `the name of the object (${wanted.metadata.name}) does not match the name on the URL (${at.name})`,
+    );
   }
-  if (wanted.metadata?.uid !== undefined && wanted.metadata.uid !== before.metadata.uid) throw notFound(refOf(at.kind), at.name);
+  if (wanted.metadata?.uid !== undefined && wanted.metadata.uid !== before.metadata.uid)
+    throw notFound(refOf(at.kind), at.name);
   if (wanted.metadata?.resourceVersion) parseRevision(wanted.metadata.resourceVersion);
   const replicas = wanted.spec?.replicas ?? 0;
   const causes = new Causes();
-  if (!Number.isInteger(replicas)) throw badRequest('Scale in version "v1" cannot be handled as a Scale: spec.replicas is not an integer');
+  if (!Number.isInteger(replicas))
+    throw badRequest('Scale in version "v1" cannot be handled as a Scale: spec.replicas is not an integer');
   if (replicas < 0) causes.invalid('spec.replicas', replicas, 'must be greater than or equal to 0');
   const error = causes.toError('autoscaling', 'Scale', at.name);
   if (error !== undefined) throw error;

@@ -5,5 +5,11 @@ import type { Answer } from '../registry/objects.ts';
 export const succeeded = (code: number): Answer => ({
   code,
   entry: null,
-  object: { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code } as unknown as KubeObject,
+  object: {
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Success',
+    code,
+  } as unknown as KubeObject,
 });

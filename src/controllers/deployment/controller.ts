@@ -1,6 +1,13 @@
 // Deployment: rolls its template out through ReplicaSets, keeping enough pods available on the way.
 import { Deployment, Pod, ReplicaSet } from '../../api/index.ts';
-import { compileSelector, controllerOf, controllerRef, isAlreadyExists, isNotFound, semanticEqual } from '../../machinery/index.ts';
+import {
+  compileLabelSelector,
+  controllerOf,
+  controllerRef,
+  isAlreadyExists,
+  isNotFound,
+  semanticEqual,
+} from '../../machinery/index.ts';
 import { defineController, maps, owns } from '../framework/index.ts';
 import { type DeploymentPlan, planDeployment } from './plan.ts';
 import { revisionAnnotation } from './rollout.ts';
@@ -17,7 +24,10 @@ export const deploymentController = defineController({
       Pod,
       (pod, lister) => {
         const owner = controllerOf(pod);
-        const set = owner?.kind === 'ReplicaSet' ? lister(ReplicaSet).get(`${pod.metadata.namespace}/${owner.name}`) : undefined;
+        const set =
+          owner?.kind === 'ReplicaSet'
+            ? lister(ReplicaSet).get(`${pod.metadata.namespace}/${owner.name}`)
+            : undefined;
         const above = set === undefined ? undefined : controllerOf(set);
         if (above?.kind !== 'Deployment') return [];
         const key = `${pod.metadata.namespace}/${above.name}`;
@@ -41,7 +51,7 @@ export const deploymentController = defineController({
       const plan = planDeployment({
         deployment,
         sets: [...sets.byIndex('byController', uid), ...sets.byIndex(orphans, namespace!)],
-        matches: compileSelector(deployment.spec.selector),
+        matches: compileLabelSelector(deployment.spec.selector),
         podsOf: (set) => pods.byIndex('byController', set.metadata.uid),
         nowMs: clock.nowMs(),
       });
@@ -52,10 +62,14 @@ export const deploymentController = defineController({
     async function apply(deployment: Deployment, plan: DeploymentPlan, signal: AbortSignal): Promise<void> {
       const { name, namespace, uid } = deployment.metadata;
       for (const set of plan.adopt) {
-        await patchSet(set, { ownerReferences: [...(set.metadata.ownerReferences ?? []), controllerRef(deployment)] });
+        await patchSet(set, {
+          ownerReferences: [...(set.metadata.ownerReferences ?? []), controllerRef(deployment)],
+        });
       }
       for (const set of plan.release) {
-        await patchSet(set, { ownerReferences: (set.metadata.ownerReferences ?? []).filter((o) => o.uid !== uid) });
+        await patchSet(set, {
+          ownerReferences: (set.metadata.ownerReferences ?? []).filter((o) => o.uid !== uid),
+        });
       }
       signal.throwIfAborted();
       let { status } = plan;
@@ -64,7 +78,13 @@ export const deploymentController = defineController({
         const setName = plan.create.metadata.name!;
         try {
           await client(ReplicaSet).create(plan.create);
-          if (size > 0) event(deployment, 'Normal', 'ScalingReplicaSet', `Scaled up replica set ${setName} from 0 to ${size}`);
+          if (size > 0)
+            event(
+              deployment,
+              'Normal',
+              'ScalingReplicaSet',
+              `Scaled up replica set ${setName} from 0 to ${size}`,
+            );
         } catch (error) {
           if (!isAlreadyExists(error)) throw error;
           // The name is taken by a set of another template, or by our own that the cache does not show yet.
@@ -87,16 +107,23 @@ export const deploymentController = defineController({
           .catch(ignoreNotFound);
       }
       if (plan.revision !== undefined) {
-        await client(Deployment).patch({ name, namespace }, 'merge', { metadata: { annotations: { [revisionAnnotation]: plan.revision } } });
+        await client(Deployment).patch({ name, namespace }, 'merge', {
+          metadata: { annotations: { [revisionAnnotation]: plan.revision } },
+        });
       }
       if (!semanticEqual(status, deployment.status)) {
-        await client(Deployment).patch({ name, namespace, subresource: 'status' }, 'merge', { metadata: { uid }, status: mergeable(deployment.status, status) });
+        await client(Deployment).patch({ name, namespace, subresource: 'status' }, 'merge', {
+          metadata: { uid },
+          status: mergeable(deployment.status, status),
+        });
       }
     }
 
     async function patchSet(set: ReplicaSet, metadata: Record<string, unknown>): Promise<void> {
       await client(ReplicaSet)
-        .patch({ name: set.metadata.name, namespace: set.metadata.namespace }, 'merge', { metadata: { uid: set.metadata.uid, ...metadata } })
+        .patch({ name: set.metadata.name, namespace: set.metadata.namespace }, 'merge', {
+          metadata: { uid: set.metadata.uid, ...metadata },
+        })
         .catch(ignoreNotFound);
     }
   },

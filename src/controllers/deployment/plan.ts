@@ -15,7 +15,14 @@ import {
   shrinkOldSets,
   specReplicas,
 } from './rollout.ts';
-import { baseStatus, conditionOf, isComplete, pauseCondition, rolloutStatus, withCondition } from './status.ts';
+import {
+  baseStatus,
+  conditionOf,
+  isComplete,
+  pauseCondition,
+  rolloutStatus,
+  withCondition,
+} from './status.ts';
 import { templateHash } from './template-hash.ts';
 
 export const hashLabel = 'pod-template-hash';
@@ -49,7 +56,14 @@ export interface DeploymentView {
   readonly nowMs: number;
 }
 
-const nothing = { adopt: [], release: [], create: undefined, change: [], remove: [], revision: undefined } as const;
+const nothing = {
+  adopt: [],
+  release: [],
+  create: undefined,
+  change: [],
+  remove: [],
+  revision: undefined,
+} as const;
 
 export function planDeployment(view: DeploymentView): DeploymentPlan {
   const { deployment, nowMs } = view;
@@ -64,14 +78,27 @@ export function planDeployment(view: DeploymentView): DeploymentPlan {
   const old = owned.filter((s) => s !== newSet);
   const pause = pauseCondition(deployment);
   if (pause !== undefined) {
-    const status = { ...deployment.status, conditions: withCondition(deployment.status?.conditions ?? [], { type: 'Progressing', ...pause }, nowMs) };
+    const status = {
+      ...deployment.status,
+      conditions: withCondition(
+        deployment.status?.conditions ?? [],
+        { type: 'Progressing', ...pause },
+        nowMs,
+      ),
+    };
     return { ...nothing, status, wakeInMs: 0 };
   }
   if (deployment.spec.paused === true || scaleChanged(deployment, owned)) return planScale(view, newSet, old);
-  return deployment.spec.strategy?.type === 'Recreate' ? planRecreate(view, newSet, old) : planRolling(view, newSet, old);
+  return deployment.spec.strategy?.type === 'Recreate'
+    ? planRecreate(view, newSet, old)
+    : planRolling(view, newSet, old);
 }
 
-function claim({ deployment, sets, matches }: DeploymentView): { owned: ReplicaSet[]; adopt: ReplicaSet[]; release: ReplicaSet[] } {
+function claim({ deployment, sets, matches }: DeploymentView): {
+  owned: ReplicaSet[];
+  adopt: ReplicaSet[];
+  release: ReplicaSet[];
+} {
   const owned: ReplicaSet[] = [];
   const adopt: ReplicaSet[] = [];
   const release: ReplicaSet[] = [];
@@ -84,7 +111,8 @@ function claim({ deployment, sets, matches }: DeploymentView): { owned: ReplicaS
   return { owned, adopt, release: release.filter((s) => s.metadata.deletionTimestamp === undefined) };
 }
 
-const oldestFirst = (a: ReplicaSet, b: ReplicaSet): number => (a.metadata.creationTimestamp < b.metadata.creationTimestamp ? -1 : 1);
+const oldestFirst = (a: ReplicaSet, b: ReplicaSet): number =>
+  a.metadata.creationTimestamp < b.metadata.creationTimestamp ? -1 : 1;
 
 /** The hash label is ours, not the author's. */
 function sameTemplate(set: ReplicaSet, deployment: Deployment): boolean {
@@ -98,16 +126,25 @@ function withoutHash(template: ReplicaSet['spec']['template']) {
 }
 
 const scaleChanged = (deployment: Deployment, sets: readonly ReplicaSet[]): boolean =>
-  sets.some((s) => specReplicas(s) > 0 && desiredOf(s) !== undefined && desiredOf(s) !== specReplicas(deployment));
+  sets.some(
+    (s) => specReplicas(s) > 0 && desiredOf(s) !== undefined && desiredOf(s) !== specReplicas(deployment),
+  );
 
-function planRolling(view: DeploymentView, existing: ReplicaSet | undefined, old: readonly ReplicaSet[]): DeploymentPlan {
+function planRolling(
+  view: DeploymentView,
+  existing: ReplicaSet | undefined,
+  old: readonly ReplicaSet[],
+): DeploymentPlan {
   const { deployment } = view;
   const made = existing === undefined ? newSetDraft(view, old) : undefined;
   if (made !== undefined) return created(view, made, old);
   const newSet = existing!;
   const settled = settle(view, newSet, old);
   const change: SetChange[] = [];
-  const size = specReplicas(newSet) > specReplicas(deployment) ? specReplicas(deployment) : newSetReplicas(deployment, [...old, newSet], specReplicas(newSet));
+  const size =
+    specReplicas(newSet) > specReplicas(deployment)
+      ? specReplicas(deployment)
+      : newSetReplicas(deployment, [...old, newSet], specReplicas(newSet));
   const grown = resized(deployment, settled.next, size);
   if (grown.event !== undefined || settled.changed) change.push({ ...grown, set: newSet });
   // Old ones shrink only when the new one has what it may have now.
@@ -121,51 +158,98 @@ function planRolling(view: DeploymentView, existing: ReplicaSet | undefined, old
   return finish(view, newSet, old, change, settled.extra);
 }
 
-function planRecreate(view: DeploymentView, existing: ReplicaSet | undefined, old: readonly ReplicaSet[]): DeploymentPlan {
+function planRecreate(
+  view: DeploymentView,
+  existing: ReplicaSet | undefined,
+  old: readonly ReplicaSet[],
+): DeploymentPlan {
   const { deployment, podsOf } = view;
   const shrink = old.filter((s) => specReplicas(s) > 0).map((s) => resized(deployment, s, 0));
   if (shrink.length > 0) return finish(view, existing, old, shrink);
-  const stillRunning = old.some((s) => podsOf(s).some((p) => p.status?.phase !== 'Failed' && p.status?.phase !== 'Succeeded'));
+  const stillRunning = old.some((s) =>
+    podsOf(s).some((p) => p.status?.phase !== 'Failed' && p.status?.phase !== 'Succeeded'),
+  );
   if (stillRunning) return finish(view, existing, old, []);
   const made = existing === undefined ? newSetDraft(view, old) : undefined;
   if (made !== undefined) return created(view, made, old);
   const settled = settle(view, existing!, old);
   const grown = resized(deployment, settled.next, specReplicas(deployment));
-  return finish(view, existing, old, grown.event !== undefined || settled.changed ? [{ ...grown, set: existing! }] : [], settled.extra);
+  return finish(
+    view,
+    existing,
+    old,
+    grown.event !== undefined || settled.changed ? [{ ...grown, set: existing! }] : [],
+    settled.extra,
+  );
 }
 
 /** Only the scale changed, or the Deployment is paused: sizes move, templates do not. */
-function planScale(view: DeploymentView, newSet: ReplicaSet | undefined, old: readonly ReplicaSet[]): DeploymentPlan {
+function planScale(
+  view: DeploymentView,
+  newSet: ReplicaSet | undefined,
+  old: readonly ReplicaSet[],
+): DeploymentPlan {
   const { deployment, nowMs } = view;
   const change: SetChange[] = [];
   const to = (set: ReplicaSet, size: number) => {
     const next = resized(deployment, set, size);
-    if (next.event !== undefined || !semanticEqual(next.next.metadata.annotations, set.metadata.annotations)) change.push(next);
+    if (next.event !== undefined || !semanticEqual(next.next.metadata.annotations, set.metadata.annotations))
+      change.push(next);
   };
   const one = activeOrLatest(newSet, old);
   if (one !== undefined) to(one, specReplicas(deployment));
-  else if (isSaturated(deployment, newSet)) for (const set of old) if (specReplicas(set) > 0) to(set, 0);
-  else if (deployment.spec.strategy?.type !== 'Recreate') {
-    const all = newSet === undefined ? old : [...old, newSet];
-    for (const [uid, size] of shareScale(deployment, all)) to(all.find((s) => s.metadata.uid === uid)!, size);
-  }
+  else if (isSaturated(deployment, newSet))
+    for (const set of old)
+      if (specReplicas(set) > 0) to(set, 0);
+      else if (deployment.spec.strategy?.type !== 'Recreate') {
+        const all = newSet === undefined ? old : [...old, newSet];
+        for (const [uid, size] of shareScale(deployment, all))
+          to(all.find((s) => s.metadata.uid === uid)!, size);
+      }
   const status = baseStatus(deployment, newSet, old, nowMs);
   const remove = deployment.spec.paused === true ? expendable(view, old) : [];
   return { ...nothing, change, remove, status, wakeInMs: undefined };
 }
 
-function finish(view: DeploymentView, newSet: ReplicaSet | undefined, old: readonly ReplicaSet[], change: readonly SetChange[], extra?: Parameters<typeof rolloutStatus>[4]): DeploymentPlan {
+function finish(
+  view: DeploymentView,
+  newSet: ReplicaSet | undefined,
+  old: readonly ReplicaSet[],
+  change: readonly SetChange[],
+  extra?: Parameters<typeof rolloutStatus>[4],
+): DeploymentPlan {
   const { deployment, nowMs } = view;
   const { status, wakeInMs } = rolloutStatus(deployment, newSet, old, nowMs, extra);
   const remove = isComplete(deployment, status) ? expendable(view, old) : [];
-  return { ...nothing, change, remove, revision: newSet === undefined ? undefined : revisionToNote(deployment, revisionFor(newSet, old)), status, wakeInMs };
+  return {
+    ...nothing,
+    change,
+    remove,
+    revision: newSet === undefined ? undefined : revisionToNote(deployment, revisionFor(newSet, old)),
+    status,
+    wakeInMs,
+  };
 }
 
-function created(view: DeploymentView, create: Draft<ReplicaSet>, old: readonly ReplicaSet[]): DeploymentPlan {
+function created(
+  view: DeploymentView,
+  create: Draft<ReplicaSet>,
+  old: readonly ReplicaSet[],
+): DeploymentPlan {
   const { deployment, nowMs } = view;
-  const extra = { status: 'True', reason: 'NewReplicaSetCreated', message: `Created new replica set "${create.metadata.name}"` };
+  const extra = {
+    status: 'True',
+    reason: 'NewReplicaSetCreated',
+    message: `Created new replica set "${create.metadata.name}"`,
+  };
   const { status, wakeInMs } = rolloutStatus(deployment, undefined, old, nowMs, extra);
-  return { ...nothing, create, revision: revisionToNote(deployment, create.metadata.annotations![revisionAnnotation]!), status, wakeInMs };
+  return {
+    ...nothing,
+    create,
+    revision: revisionToNote(deployment, create.metadata.annotations![revisionAnnotation]!),
+    status,
+    wakeInMs,
+  };
 }
 
 const revisionOf = (set: ReplicaSet): number => {
@@ -176,7 +260,8 @@ const revisionOf = (set: ReplicaSet): number => {
 const nextRevision = (old: readonly ReplicaSet[]): number => Math.max(0, ...old.map(revisionOf)) + 1;
 
 /** The new set's revision is above all others': rolling back makes an old set the newest again. */
-const revisionFor = (newSet: ReplicaSet, old: readonly ReplicaSet[]): string => String(Math.max(revisionOf(newSet), nextRevision(old)));
+const revisionFor = (newSet: ReplicaSet, old: readonly ReplicaSet[]): string =>
+  String(Math.max(revisionOf(newSet), nextRevision(old)));
 
 const revisionToNote = (deployment: Deployment, revision: string): string | undefined =>
   deployment.metadata.annotations?.[revisionAnnotation] === revision ? undefined : revision;
@@ -191,7 +276,9 @@ const notCopied = new Set([
 ]);
 
 function copiedAnnotations(deployment: Deployment): Record<string, string> {
-  return Object.fromEntries(Object.entries(deployment.metadata.annotations ?? {}).filter(([name]) => !notCopied.has(name)));
+  return Object.fromEntries(
+    Object.entries(deployment.metadata.annotations ?? {}).filter(([name]) => !notCopied.has(name)),
+  );
 }
 
 const sizeAnnotations = (deployment: Deployment): Record<string, string> => ({
@@ -210,7 +297,11 @@ function newSetDraft({ deployment }: DeploymentView, old: readonly ReplicaSet[])
       name: `${deployment.metadata.name}-${hash}`,
       namespace: deployment.metadata.namespace,
       labels: { ...template.metadata.labels },
-      annotations: { ...copiedAnnotations(deployment), [revisionAnnotation]: String(nextRevision(old)), ...sizeAnnotations(deployment) },
+      annotations: {
+        ...copiedAnnotations(deployment),
+        [revisionAnnotation]: String(nextRevision(old)),
+        ...sizeAnnotations(deployment),
+      },
       ownerReferences: [controllerRef(deployment)],
     },
     spec: {
@@ -223,8 +314,15 @@ function newSetDraft({ deployment }: DeploymentView, old: readonly ReplicaSet[])
 }
 
 /** An existing new set takes over the Deployment's annotations, revision and minReadySeconds. */
-function settle({ deployment }: DeploymentView, newSet: ReplicaSet, old: readonly ReplicaSet[]): { next: ReplicaSet; changed: boolean; extra: Parameters<typeof rolloutStatus>[4] } {
-  const annotations: Record<string, string> = { ...newSet.metadata.annotations, ...copiedAnnotations(deployment) };
+function settle(
+  { deployment }: DeploymentView,
+  newSet: ReplicaSet,
+  old: readonly ReplicaSet[],
+): { next: ReplicaSet; changed: boolean; extra: Parameters<typeof rolloutStatus>[4] } {
+  const annotations: Record<string, string> = {
+    ...newSet.metadata.annotations,
+    ...copiedAnnotations(deployment),
+  };
   const revision = revisionFor(newSet, old);
   const before = annotations[revisionAnnotation];
   if (before !== revision) {
@@ -234,11 +332,21 @@ function settle({ deployment }: DeploymentView, newSet: ReplicaSet, old: readonl
     }
     annotations[revisionAnnotation] = revision;
   }
-  const next: ReplicaSet = { ...newSet, metadata: { ...newSet.metadata, annotations }, spec: { ...newSet.spec, minReadySeconds: deployment.spec.minReadySeconds } };
-  const changed = !semanticEqual(annotations, newSet.metadata.annotations) || (newSet.spec.minReadySeconds ?? 0) !== (deployment.spec.minReadySeconds ?? 0);
+  const next: ReplicaSet = {
+    ...newSet,
+    metadata: { ...newSet.metadata, annotations },
+    spec: { ...newSet.spec, minReadySeconds: deployment.spec.minReadySeconds },
+  };
+  const changed =
+    !semanticEqual(annotations, newSet.metadata.annotations) ||
+    (newSet.spec.minReadySeconds ?? 0) !== (deployment.spec.minReadySeconds ?? 0);
   const extra =
     conditionOf(deployment.status, 'Progressing') === undefined
-      ? { status: 'True', reason: 'FoundNewReplicaSet', message: `Found new replica set "${newSet.metadata.name}"` }
+      ? {
+          status: 'True',
+          reason: 'FoundNewReplicaSet',
+          message: `Found new replica set "${newSet.metadata.name}"`,
+        }
       : undefined;
   return { next, changed, extra };
 }
@@ -247,18 +355,31 @@ function resized(deployment: Deployment, set: ReplicaSet, size: number): SetChan
   const from = specReplicas(set);
   const next: ReplicaSet = {
     ...set,
-    metadata: { ...set.metadata, annotations: { ...set.metadata.annotations, ...sizeAnnotations(deployment) } },
+    metadata: {
+      ...set.metadata,
+      annotations: { ...set.metadata.annotations, ...sizeAnnotations(deployment) },
+    },
     spec: { ...set.spec, replicas: size },
   };
-  const event = from === size ? undefined : `Scaled ${size > from ? 'up' : 'down'} replica set ${set.metadata.name} from ${from} to ${size}`;
+  const event =
+    from === size
+      ? undefined
+      : `Scaled ${size > from ? 'up' : 'down'} replica set ${set.metadata.name} from ${from} to ${size}`;
   return { set, next, event };
 }
 
 /** Old sets beyond the history limit that are empty and settled. */
 function expendable({ deployment }: DeploymentView, old: readonly ReplicaSet[]): readonly ReplicaSet[] {
   const limit = deployment.spec.revisionHistoryLimit ?? 10;
-  const alive = old.filter((s) => s.metadata.deletionTimestamp === undefined).sort((a, b) => revisionOf(a) - revisionOf(b));
+  const alive = old
+    .filter((s) => s.metadata.deletionTimestamp === undefined)
+    .sort((a, b) => revisionOf(a) - revisionOf(b));
   return alive
     .slice(0, Math.max(0, alive.length - limit))
-    .filter((s) => specReplicas(s) === 0 && (s.status?.replicas ?? 0) === 0 && (s.metadata.generation ?? 0) <= (s.status?.observedGeneration ?? 0));
+    .filter(
+      (s) =>
+        specReplicas(s) === 0 &&
+        (s.status?.replicas ?? 0) === 0 &&
+        (s.metadata.generation ?? 0) <= (s.status?.observedGeneration ?? 0),
+    );
 }

@@ -9,9 +9,11 @@ export const maxReplicasAnnotation = 'deployment.kubernetes.io/max-replicas';
 
 export const specReplicas = (object: ReplicaSet | Deployment): number => object.spec.replicas ?? 1;
 
-const total = (sets: readonly ReplicaSet[], count: (set: ReplicaSet) => number): number => sets.reduce((sum, set) => sum + count(set), 0);
+const total = (sets: readonly ReplicaSet[], count: (set: ReplicaSet) => number): number =>
+  sets.reduce((sum, set) => sum + count(set), 0);
 export const totalSpec = (sets: readonly ReplicaSet[]): number => total(sets, specReplicas);
-export const totalAvailable = (sets: readonly ReplicaSet[]): number => total(sets, (s) => s.status?.availableReplicas ?? 0);
+export const totalAvailable = (sets: readonly ReplicaSet[]): number =>
+  total(sets, (s) => s.status?.availableReplicas ?? 0);
 
 /** A number, or a percentage of `whole` rounded up or down. */
 export function scaled(value: number | string | undefined, whole: number, round: 'up' | 'down'): number {
@@ -33,7 +35,13 @@ export function fenceposts(deployment: Deployment): Fenceposts {
   const rolling = strategy?.rollingUpdate;
   const maxSurge = scaled(rolling?.maxSurge ?? '25%', specReplicas(deployment), 'up');
   const maxUnavailable = scaled(rolling?.maxUnavailable ?? '25%', specReplicas(deployment), 'down');
-  return { maxSurge, maxUnavailable: Math.min(specReplicas(deployment), maxSurge === 0 && maxUnavailable === 0 ? 1 : maxUnavailable) };
+  return {
+    maxSurge,
+    maxUnavailable: Math.min(
+      specReplicas(deployment),
+      maxSurge === 0 && maxUnavailable === 0 ? 1 : maxUnavailable,
+    ),
+  };
 }
 
 /** The size of the new ReplicaSet in this step. */
@@ -54,7 +62,11 @@ const byAge = (a: ReplicaSet, b: ReplicaSet): number =>
       : 1;
 
 /** New sizes of the old ReplicaSets in this step of a rolling update, by uid. Empty = nothing may go yet. */
-export function shrinkOldSets(deployment: Deployment, newSet: ReplicaSet, old: readonly ReplicaSet[]): ReadonlyMap<string, number> {
+export function shrinkOldSets(
+  deployment: Deployment,
+  newSet: ReplicaSet,
+  old: readonly ReplicaSet[],
+): ReadonlyMap<string, number> {
   const sizes = new Map<string, number>();
   if (totalSpec(old) === 0) return sizes;
   const all = [...old, newSet];
@@ -84,7 +96,10 @@ export function shrinkOldSets(deployment: Deployment, newSet: ReplicaSet, old: r
 }
 
 /** The one ReplicaSet that a change of scale concerns; undefined = several are active, the change is shared out. */
-export function activeOrLatest(newSet: ReplicaSet | undefined, old: readonly ReplicaSet[]): ReplicaSet | undefined {
+export function activeOrLatest(
+  newSet: ReplicaSet | undefined,
+  old: readonly ReplicaSet[],
+): ReplicaSet | undefined {
   const all = newSet === undefined ? old : [...old, newSet];
   const active = all.filter((s) => specReplicas(s) > 0);
   if (active.length === 1) return active[0];
@@ -97,13 +112,18 @@ const annotatedNumber = (set: ReplicaSet, name: string): number | undefined => {
   return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
 };
 
-export const desiredOf = (set: ReplicaSet): number | undefined => annotatedNumber(set, desiredReplicasAnnotation);
+export const desiredOf = (set: ReplicaSet): number | undefined =>
+  annotatedNumber(set, desiredReplicasAnnotation);
 
 /** The new ReplicaSet has everything the Deployment wants, and it works. */
 export function isSaturated(deployment: Deployment, set: ReplicaSet | undefined): boolean {
   if (set === undefined) return false;
   const wanted = specReplicas(deployment);
-  return specReplicas(set) === wanted && desiredOf(set) === wanted && (set.status?.availableReplicas ?? 0) === wanted;
+  return (
+    specReplicas(set) === wanted &&
+    desiredOf(set) === wanted &&
+    (set.status?.availableReplicas ?? 0) === wanted
+  );
 }
 
 /** New sizes when the scale changes in the middle of a rollout: every active ReplicaSet gets its share. */

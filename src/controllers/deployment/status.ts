@@ -1,21 +1,35 @@
 // The status of a Deployment: counts from its ReplicaSets, and the conditions that `kubectl rollout status` waits for. Pure.
-import type { Deployment, DeploymentCondition, ReplicaSet } from '../../api/index.ts';
+import type { appsV1, Deployment, ReplicaSet } from '../../api/index.ts';
 import { formatTime, parseTime } from '../../machinery/index.ts';
 import { fenceposts, specReplicas, totalAvailable, totalSpec } from './rollout.ts';
 
 type Status = NonNullable<Deployment['status']>;
+type DeploymentCondition = appsV1.DeploymentCondition;
 
-const sum = (sets: readonly ReplicaSet[], count: (set: ReplicaSet) => number | undefined): number => sets.reduce((n, s) => n + (count(s) ?? 0), 0);
+const sum = (sets: readonly ReplicaSet[], count: (set: ReplicaSet) => number | undefined): number =>
+  sets.reduce((n, s) => n + (count(s) ?? 0), 0);
 
-export const conditionOf = (status: Status | undefined, type: string): DeploymentCondition | undefined => status?.conditions?.find((c) => c.type === type);
+export const conditionOf = (status: Status | undefined, type: string): DeploymentCondition | undefined =>
+  status?.conditions?.find((c) => c.type === type);
 
-const hasDeadline = ({ spec }: Deployment): boolean => spec.progressDeadlineSeconds !== undefined && spec.progressDeadlineSeconds !== 2147483647;
+const hasDeadline = ({ spec }: Deployment): boolean =>
+  spec.progressDeadlineSeconds !== undefined && spec.progressDeadlineSeconds !== 2147483647;
 
 /** Replaces a condition; a status that stays the same keeps its transition time. */
-export function withCondition(conditions: readonly DeploymentCondition[], next: { type: string; status: string; reason: string; message: string }, nowMs: number): DeploymentCondition[] {
+export function withCondition(
+  conditions: readonly DeploymentCondition[],
+  next: { type: string; status: string; reason: string; message: string },
+  nowMs: number,
+): DeploymentCondition[] {
   const now = formatTime(nowMs);
   const before = conditions.find((c) => c.type === next.type);
-  if (before !== undefined && before.status === next.status && before.reason === next.reason && before.message === next.message) return [...conditions];
+  if (
+    before !== undefined &&
+    before.status === next.status &&
+    before.reason === next.reason &&
+    before.message === next.message
+  )
+    return [...conditions];
   const condition: DeploymentCondition = {
     ...next,
     lastUpdateTime: now,
@@ -25,25 +39,44 @@ export function withCondition(conditions: readonly DeploymentCondition[], next: 
 }
 
 /** Counts and the Available condition; Progressing is left as it is. */
-export function baseStatus(deployment: Deployment, newSet: ReplicaSet | undefined, old: readonly ReplicaSet[], nowMs: number): Status {
+export function baseStatus(
+  deployment: Deployment,
+  newSet: ReplicaSet | undefined,
+  old: readonly ReplicaSet[],
+  nowMs: number,
+): Status {
   const all = newSet === undefined ? old : [...old, newSet];
   const available = totalAvailable(all);
   const status: Status = {
-    ...(deployment.metadata.generation !== undefined && { observedGeneration: deployment.metadata.generation }),
+    ...(deployment.metadata.generation !== undefined && {
+      observedGeneration: deployment.metadata.generation,
+    }),
     replicas: sum(all, (s) => s.status?.replicas),
     updatedReplicas: newSet?.status?.replicas ?? 0,
     readyReplicas: sum(all, (s) => s.status?.readyReplicas),
     availableReplicas: available,
     unavailableReplicas: Math.max(0, totalSpec(all) - available),
     terminatingReplicas: sum(all, (s) => s.status?.terminatingReplicas),
-    ...(deployment.status?.collisionCount !== undefined && { collisionCount: deployment.status.collisionCount }),
+    ...(deployment.status?.collisionCount !== undefined && {
+      collisionCount: deployment.status.collisionCount,
+    }),
   };
   const enough = available >= specReplicas(deployment) - fenceposts(deployment).maxUnavailable;
   status.conditions = withCondition(
     deployment.status?.conditions ?? [],
     enough
-      ? { type: 'Available', status: 'True', reason: 'MinimumReplicasAvailable', message: 'Deployment has minimum availability.' }
-      : { type: 'Available', status: 'False', reason: 'MinimumReplicasUnavailable', message: 'Deployment does not have minimum availability.' },
+      ? {
+          type: 'Available',
+          status: 'True',
+          reason: 'MinimumReplicasAvailable',
+          message: 'Deployment has minimum availability.',
+        }
+      : {
+          type: 'Available',
+          status: 'False',
+          reason: 'MinimumReplicasUnavailable',
+          message: 'Deployment does not have minimum availability.',
+        },
     nowMs,
   );
   return status;
@@ -85,30 +118,54 @@ export function rolloutStatus(
 ): RolloutStatus {
   const status = baseStatus(deployment, newSet, old, nowMs);
   let conditions: DeploymentCondition[] = status.conditions!;
-  if (extra !== undefined && hasDeadline(deployment)) conditions = withCondition(conditions, { type: 'Progressing', ...extra }, nowMs);
+  if (extra !== undefined && hasDeadline(deployment))
+    conditions = withCondition(conditions, { type: 'Progressing', ...extra }, nowMs);
   const current = conditions.find((c) => c.type === 'Progressing');
   const settled = status.replicas === status.updatedReplicas && current?.reason === 'NewReplicaSetAvailable';
   if (!hasDeadline(deployment)) conditions = conditions.filter((c) => c.type !== 'Progressing');
   else if (!settled) {
-    const name = newSet === undefined ? `Deployment "${deployment.metadata.name}"` : `ReplicaSet "${newSet.metadata.name}"`;
-    const progress = (value: string, reason: string, message: string) => withCondition(conditions, { type: 'Progressing', status: value, reason, message }, nowMs);
-    if (isComplete(deployment, status)) conditions = progress('True', 'NewReplicaSetAvailable', `${name} has successfully progressed.`);
+    const name =
+      newSet === undefined
+        ? `Deployment "${deployment.metadata.name}"`
+        : `ReplicaSet "${newSet.metadata.name}"`;
+    const progress = (value: string, reason: string, message: string) =>
+      withCondition(conditions, { type: 'Progressing', status: value, reason, message }, nowMs);
+    if (isComplete(deployment, status))
+      conditions = progress('True', 'NewReplicaSetAvailable', `${name} has successfully progressed.`);
     else if (isProgressing(deployment.status, status)) {
       // Each step of progress restarts the deadline.
       const moved = progress('True', 'ReplicaSetUpdated', `${name} is progressing.`);
-      conditions = moved.map((c) => (c.type === 'Progressing' ? { ...c, lastUpdateTime: formatTime(nowMs) } : c));
-    } else if (timedOut(deployment, current, nowMs)) conditions = progress('False', 'ProgressDeadlineExceeded', `${name} has timed out progressing.`);
+      conditions = moved.map((c) =>
+        c.type === 'Progressing' ? { ...c, lastUpdateTime: formatTime(nowMs) } : c,
+      );
+    } else if (timedOut(deployment, current, nowMs))
+      conditions = progress('False', 'ProgressDeadlineExceeded', `${name} has timed out progressing.`);
   }
-  const failure = newSet?.status?.conditions?.find((c) => c.type === 'ReplicaFailure') ?? old.flatMap((s) => s.status?.conditions ?? []).find((c) => c.type === 'ReplicaFailure');
+  const failure =
+    newSet?.status?.conditions?.find((c) => c.type === 'ReplicaFailure') ??
+    old.flatMap((s) => s.status?.conditions ?? []).find((c) => c.type === 'ReplicaFailure');
   conditions =
     failure === undefined
       ? conditions.filter((c) => c.type !== 'ReplicaFailure')
-      : withCondition(conditions, { type: 'ReplicaFailure', status: failure.status, reason: failure.reason ?? '', message: failure.message ?? '' }, nowMs);
+      : withCondition(
+          conditions,
+          {
+            type: 'ReplicaFailure',
+            status: failure.status,
+            reason: failure.reason ?? '',
+            message: failure.message ?? '',
+          },
+          nowMs,
+        );
   status.conditions = conditions;
   return { status, wakeInMs: deadlineIn(deployment, status, nowMs) };
 }
 
-function timedOut(deployment: Deployment, condition: DeploymentCondition | undefined, nowMs: number): boolean {
+function timedOut(
+  deployment: Deployment,
+  condition: DeploymentCondition | undefined,
+  nowMs: number,
+): boolean {
   if (condition === undefined || condition.reason === 'NewReplicaSetAvailable') return false;
   if (condition.reason === 'ProgressDeadlineExceeded') return true;
   const since = parseTime(condition.lastUpdateTime);
@@ -118,17 +175,26 @@ function timedOut(deployment: Deployment, condition: DeploymentCondition | undef
 function deadlineIn(deployment: Deployment, status: Status, nowMs: number): number | undefined {
   const condition = conditionOf(status, 'Progressing');
   if (!hasDeadline(deployment) || condition === undefined || isComplete(deployment, status)) return undefined;
-  if (condition.reason === 'ProgressDeadlineExceeded' || condition.reason === 'NewReplicaSetAvailable' || deployment.spec.paused === true) return undefined;
+  if (
+    condition.reason === 'ProgressDeadlineExceeded' ||
+    condition.reason === 'NewReplicaSetAvailable' ||
+    deployment.spec.paused === true
+  )
+    return undefined;
   const since = parseTime(condition.lastUpdateTime) ?? nowMs;
   return Math.max(1000, since + deployment.spec.progressDeadlineSeconds! * 1000 - nowMs + 1000);
 }
 
 /** Progressing says when a Deployment is paused and when it goes on. undefined = nothing to say. */
-export function pauseCondition(deployment: Deployment): { status: string; reason: string; message: string } | undefined {
+export function pauseCondition(
+  deployment: Deployment,
+): { status: string; reason: string; message: string } | undefined {
   if (!hasDeadline(deployment)) return undefined;
   const reason = conditionOf(deployment.status, 'Progressing')?.reason;
   if (reason === 'ProgressDeadlineExceeded') return undefined;
-  if (deployment.spec.paused === true && reason !== 'DeploymentPaused') return { status: 'Unknown', reason: 'DeploymentPaused', message: 'Deployment is paused' };
-  if (deployment.spec.paused !== true && reason === 'DeploymentPaused') return { status: 'Unknown', reason: 'DeploymentResumed', message: 'Deployment is resumed' };
+  if (deployment.spec.paused === true && reason !== 'DeploymentPaused')
+    return { status: 'Unknown', reason: 'DeploymentPaused', message: 'Deployment is paused' };
+  if (deployment.spec.paused !== true && reason === 'DeploymentPaused')
+    return { status: 'Unknown', reason: 'DeploymentResumed', message: 'Deployment is resumed' };
   return undefined;
 }

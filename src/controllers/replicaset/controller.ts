@@ -1,6 +1,6 @@
 // ReplicaSet: keeps the wanted number of pods alive.
 import { Pod, ReplicaSet } from '../../api/index.ts';
-import { compileSelector, controllerRef, isNotFound, semanticEqual } from '../../machinery/index.ts';
+import { compileLabelSelector, controllerRef, isNotFound, semanticEqual } from '../../machinery/index.ts';
 import { defineController, maps, owns } from '../framework/index.ts';
 import { isActive, podFromTemplate } from '../pod-facts.ts';
 import { inBatches } from './batches.ts';
@@ -22,7 +22,7 @@ export const replicaSetController = defineController({
         return [];
       return lister(ReplicaSet)
         .list(pod.metadata.namespace)
-        .filter((set) => compileSelector(set.spec.selector)(pod.metadata.labels ?? {}))
+        .filter((set) => compileLabelSelector(set.spec.selector)(pod.metadata.labels ?? {}))
         .map((set) => `${set.metadata.namespace}/${set.metadata.name}`);
     }),
   ],
@@ -38,7 +38,7 @@ export const replicaSetController = defineController({
     return async function reconcile(key, signal) {
       const set = sets.get(key);
       if (set === undefined) return;
-      const matches = compileSelector(set.spec.selector);
+      const matches = compileLabelSelector(set.spec.selector);
       const { namespace, uid } = set.metadata;
       const owned = pods.byIndex('byController', uid);
       const plan = planReplicaSet(

@@ -29,7 +29,9 @@ export const nodeAffinity = definePlugin<State>({
       required: terms === undefined ? null : compileTerms(terms),
       // An empty preference matches every node, so it says nothing.
       preferred: preferences
-        .filter((p) => (p.preference.matchExpressions?.length ?? 0) + (p.preference.matchFields?.length ?? 0) > 0)
+        .filter(
+          (p) => (p.preference.matchExpressions?.length ?? 0) + (p.preference.matchFields?.length ?? 0) > 0,
+        )
         .map((p) => ({ weight: p.weight, matches: compileTerm(p.preference) })),
     };
   },

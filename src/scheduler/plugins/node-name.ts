@@ -7,6 +7,7 @@ export const nodeName = definePlugin<string>({
   name: 'NodeName',
   reasons: ['', "node(s) didn't match the requested node name"],
   wakeOn: [{ kind: 'Node', on: 'add' }],
-  preFilter: ({ pod }) => (pod.spec.nodeName === undefined || pod.spec.nodeName === '' ? undefined : pod.spec.nodeName),
+  preFilter: ({ pod }) =>
+    pod.spec.nodeName === undefined || pod.spec.nodeName === '' ? undefined : pod.spec.nodeName,
   filter: (wanted, node) => (node.name === wanted ? fits : otherNode),
 });

@@ -20,7 +20,14 @@ interface State {
 
 export const nodeResourcesFit = definePlugin<State>({
   name: 'NodeResourcesFit',
-  reasons: ['', 'Too many pods', 'Insufficient cpu', 'Insufficient memory', 'Insufficient ephemeral-storage', 'Insufficient resources'],
+  reasons: [
+    '',
+    'Too many pods',
+    'Insufficient cpu',
+    'Insufficient memory',
+    'Insufficient ephemeral-storage',
+    'Insufficient resources',
+  ],
   wakeOn: [
     { kind: 'Pod', on: 'delete' },
     { kind: 'Node', on: 'add' },
@@ -35,19 +42,22 @@ export const nodeResourcesFit = definePlugin<State>({
     if (free.podSlots < 1) return noSlot;
     if (wanted.cpuMilli > 0 && free.cpuMilli < wanted.cpuMilli) return noCpu;
     if (wanted.memoryBytes > 0 && free.memoryBytes < wanted.memoryBytes) return noMemory;
-    if (wanted.ephemeralStorageBytes > 0 && free.ephemeralStorageBytes < wanted.ephemeralStorageBytes) return noEphemeralStorage;
+    if (wanted.ephemeralStorageBytes > 0 && free.ephemeralStorageBytes < wanted.ephemeralStorageBytes)
+      return noEphemeralStorage;
     if (wanted.others !== null) {
       for (const [name, amount] of wanted.others) if (amount > 0 && free.other(name) < amount) return noOther;
     }
     return fits;
   },
   explain({ wanted }, { free }) {
-    for (const [name, amount] of wanted.others ?? []) if (amount > 0 && free.other(name) < amount) return `Insufficient ${name}`;
+    for (const [name, amount] of wanted.others ?? [])
+      if (amount > 0 && free.other(name) < amount) return `Insufficient ${name}`;
     return 'Insufficient resources';
   },
   score({ scoreCpuMilli, scoreMemoryBytes }, { free, total }) {
     const cpu = total.cpuMilli === 0 ? 0 : Math.max(0, free.cpuMilli - scoreCpuMilli) / total.cpuMilli;
-    const memory = total.memoryBytes === 0 ? 0 : Math.max(0, free.memoryBytes - scoreMemoryBytes) / total.memoryBytes;
+    const memory =
+      total.memoryBytes === 0 ? 0 : Math.max(0, free.memoryBytes - scoreMemoryBytes) / total.memoryBytes;
     return (cpu + memory) * 50;
   },
 });

@@ -1,7 +1,10 @@
 // TaintToleration: nodes keep off pods that do not bear their taints; taints that only prefer lower the score.
-import type { Taint, Toleration } from '../../api/index.ts';
+import type { coreV1 } from '../../api/index.ts';
 import { definePlugin, fits, type NodeInfo } from '../plugin.ts';
 import { tolerates } from '../tolerations.ts';
+
+type Taint = coreV1.Taint;
+type Toleration = coreV1.Toleration;
 
 interface State {
   readonly tolerations: readonly Toleration[];
@@ -31,7 +34,8 @@ export const taintToleration = definePlugin<State>({
     { kind: 'Node', on: 'update' },
   ],
   preFilter: ({ pod }) => ({ tolerations: pod.spec.tolerations ?? [] }),
-  filter: (state, node) => (node.taints.length > 0 && firstUntolerated(state, node) !== undefined ? untolerated : fits),
+  filter: (state, node) =>
+    node.taints.length > 0 && firstUntolerated(state, node) !== undefined ? untolerated : fits,
   explain(state, node) {
     const taint = firstUntolerated(state, node);
     return `node(s) had untolerated taint {${taint?.key}: ${taint?.value ?? ''}}`;
@@ -39,7 +43,8 @@ export const taintToleration = definePlugin<State>({
   /** How many preferences against it the pod does not bear. */
   score({ tolerations }, { taints }) {
     let count = 0;
-    for (const taint of taints) if (taint.effect === 'PreferNoSchedule' && !bears(tolerations, taint)) count++;
+    for (const taint of taints)
+      if (taint.effect === 'PreferNoSchedule' && !bears(tolerations, taint)) count++;
     return count;
   },
   normalize: 'lowest',

@@ -1,0 +1,42 @@
+// Every controller. Adding one = its folder and one line here.
+import type { KindDef } from '../machinery/index.ts';
+import { deploymentController } from './deployment/controller.ts';
+import { endpointSliceController } from './endpoint-slice/controller.ts';
+import type { Controller } from './framework/index.ts';
+import { namespaceController } from './namespace/controller.ts';
+import { nodeIpamController } from './node-ipam/controller.ts';
+import { nodeLifecycleController } from './node-lifecycle/controller.ts';
+import { podGcController } from './pod-gc/controller.ts';
+import { replicaSetController } from './replicaset/controller.ts';
+import { serviceAccountController } from './service-account/controller.ts';
+import { taintEvictionController } from './taint-eviction/controller.ts';
+
+export interface ControllerSettings {
+  readonly kinds: readonly KindDef[];
+  /** PEM */
+  readonly rootCa: string;
+  readonly clusterCidr: string;
+  readonly nodeCidrMaskSize: number;
+  readonly nodeMonitorGracePeriodMs: number;
+  /** 0 = never */
+  readonly nodeOutOfServiceAfterMs: number;
+  readonly unhealthyZoneThreshold: number;
+  readonly defaultUnreachableTolerationSeconds: number;
+  readonly terminatedPodGcThreshold: number;
+}
+
+export const allControllers = (settings: ControllerSettings): readonly Controller[] => [
+  namespaceController({ kinds: settings.kinds }),
+  serviceAccountController({ rootCa: settings.rootCa }),
+  nodeIpamController(settings),
+  nodeLifecycleController({
+    gracePeriodMs: settings.nodeMonitorGracePeriodMs,
+    outOfServiceAfterMs: settings.nodeOutOfServiceAfterMs,
+    unhealthyZoneThreshold: settings.unhealthyZoneThreshold,
+  }),
+  taintEvictionController({ defaultTolerationSeconds: settings.defaultUnreachableTolerationSeconds }),
+  podGcController({ terminatedPodThreshold: settings.terminatedPodGcThreshold }),
+  deploymentController,
+  replicaSetController,
+  endpointSliceController,
+];

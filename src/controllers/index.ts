@@ -1,0 +1,3 @@
+export { allControllers, type ControllerSettings } from './all.ts';
+export { type RunningControllers, startControllers } from './framework/index.ts';
+export { startGarbageCollector } from './garbage-collector/collector.ts';
