@@ -9,8 +9,7 @@ import {
   semanticEqual,
   validateObjectMeta,
 } from '../machinery/index.ts';
-import { arbitraryObject, fullObject } from '../testkit/arbitrary.ts';
-import { settleBody } from '../testkit/kind-check.ts';
+import { arbitraryObject, fullObject, settleBody } from '../testkit/index.ts';
 import { kindFor, kindForPlural, kinds } from './kinds.ts';
 
 type Json = Record<string, unknown>;

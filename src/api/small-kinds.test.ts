@@ -1,6 +1,6 @@
 // Cases of the kinds that have few rules.
 import { describe, expect, it } from 'vitest';
-import { complaints, created, updated } from '../testkit/kind-check.ts';
+import { complaints, created, updated } from '../testkit/index.ts';
 import { Lease } from './coordination/v1/lease.ts';
 import { EndpointSlice } from './discovery/v1/endpoint-slice.ts';
 import { PriorityClass } from './scheduling/v1/priority-class.ts';

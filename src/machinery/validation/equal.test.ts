@@ -3,7 +3,10 @@ import { expect, it } from 'vitest';
 import { semanticEqual } from './equal.ts';
 
 it.each([
-  [{}, undefined, true],
+  [[], undefined, true],
+  [null, undefined, true],
+  [{}, undefined, false],
+  [{ a: {} }, {}, false],
   [{ a: [] }, {}, true],
   [{ a: 0 }, {}, false],
   [{ a: [1, 2] }, { a: [2, 1] }, false],

@@ -1,14 +1,10 @@
-// Equality as the API sees it: what is absent, null or empty is the same, because the wire form drops it.
+// Equality as the API sees it: what is absent, null or an empty list is the same. An empty object is a value of its own: `{}` as a
+// selector or a volume source says something that leaving it out does not. Empty maps need no care, decoding drops them.
 
-const isNothing = (value: unknown): boolean => {
-  if (value === undefined || value === null) return true;
-  if (typeof value !== 'object') return false;
-  if (Array.isArray(value)) return value.length === 0;
-  for (const _ in value) return false;
-  return true;
-};
+const isNothing = (value: unknown): boolean =>
+  value === undefined || value === null || (Array.isArray(value) && value.length === 0);
 
-/** Deep equality of two JSON values; absent, null, [] and {} are equal to each other. */
+/** Deep equality of two decoded JSON values. */
 export function semanticEqual(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (isNothing(a) || isNothing(b)) return isNothing(a) && isNothing(b);
@@ -19,7 +15,8 @@ export function semanticEqual(a: unknown, b: unknown): boolean {
   }
   const left = a as Record<string, unknown>;
   const right = b as Record<string, unknown>;
-  for (const key in left) if (!semanticEqual(left[key], Object.hasOwn(right, key) ? right[key] : undefined)) return false;
+  for (const key in left)
+    if (!semanticEqual(left[key], Object.hasOwn(right, key) ? right[key] : undefined)) return false;
   for (const key in right) if (!Object.hasOwn(left, key) && !isNothing(right[key])) return false;
   return true;
 }

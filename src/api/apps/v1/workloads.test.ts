@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Causes } from '../../../machinery/index.ts';
-import { complaints, created, updated } from '../../../testkit/kind-check.ts';
+import { complaints, created, updated } from '../../../testkit/index.ts';
 import { Deployment } from './deployment.ts';
 import { ReplicaSet } from './replica-set.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Causes } from '../../../machinery/index.ts';
-import { complaints, created, updated } from '../../../testkit/kind-check.ts';
+import { complaints, created, updated } from '../../../testkit/index.ts';
 import { Service } from './service.ts';
 import { setClusterIps, settleFamilies, wantedClusterIps, wantedNodePorts } from './service-allocation.ts';
 

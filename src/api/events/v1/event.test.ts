@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeObject, type KubeObject } from '../../../machinery/index.ts';
-import { arbitraryObject } from '../../../testkit/arbitrary.ts';
-import { complaints, created, updated } from '../../../testkit/kind-check.ts';
+import { arbitraryObject, complaints, created, updated } from '../../../testkit/index.ts';
 import { Event } from '../../core/v1/event.ts';
 import type { Event as StoredEvent } from '../../generated/core-v1.ts';
 import { EventsEvent, servedEvent, storedEvent } from './event.ts';
