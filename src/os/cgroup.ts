@@ -137,16 +137,27 @@ export async function killCgroup(layout: CgroupLayout, path: CgroupPath, clock: 
 
 const killTimeoutMs = 10_000;
 
-/** Removes the group and all below. A group that still holds processes stays, and the call throws. None is fine. */
-export function removeCgroup(layout: CgroupLayout, path: CgroupPath): void {
+/** Removes the group and all below. A group that still holds processes stays, and the call rejects. None is fine. */
+export async function removeCgroup(layout: CgroupLayout, path: CgroupPath, clock: Clock): Promise<void> {
   checkPath(path);
-  for (const root of roots(layout))
-    for (const group of subtree(join(root, path)).reverse())
-      try {
-        rmdirSync(group);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-      }
+  // What has just been killed may hold its group for a moment longer.
+  for (let tries = 0; ; tries++)
+    try {
+      for (const root of roots(layout))
+        for (const group of subtree(join(root, path)).reverse()) removeGroup(group);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EBUSY' || tries === 100) throw error;
+      await sleep(clock, 10);
+    }
+}
+
+function removeGroup(group: string): void {
+  try {
+    rmdirSync(group);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
 }
 
 /** Removes the groups above `path` that hold nothing any more, up to the root. */

@@ -83,9 +83,22 @@ export function shellQuote(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
+/** Variables are added by env(1), so that nothing here reads this process's own environment. */
+function withEnv(
+  argv: readonly string[],
+  env: Readonly<Record<string, string>> | undefined,
+): [command: string, args: string[]] {
+  const full =
+    env === undefined
+      ? argv
+      : ['env', ...Object.entries(env).map(([name, value]) => `${name}=${value}`), ...argv];
+  const [command, ...args] = full;
+  if (command === undefined) throw new Error('an empty command');
+  return [command, args];
+}
+
 function run(argv: readonly string[], options: RunOptions = {}): Promise<CommandOutput> {
-  const [command, ...args] = argv;
-  if (command === undefined) throw new Error('run: an empty command');
+  const [command, args] = withEnv(argv, options.env);
   return new Promise((resolve, reject) => {
     const stdin =
       options.inputFile !== undefined
@@ -95,7 +108,6 @@ function run(argv: readonly string[], options: RunOptions = {}): Promise<Command
           : 'pipe';
     const child = spawn(command, args, {
       stdio: [stdin, 'pipe', 'pipe'],
-      env: options.env === undefined ? process.env : { ...process.env, ...options.env },
       cwd: options.cwd,
       timeout: options.timeoutMs,
       killSignal: 'SIGKILL',
@@ -130,14 +142,12 @@ function run(argv: readonly string[], options: RunOptions = {}): Promise<Command
 }
 
 function spawnDetached(argv: readonly string[], options: DetachedOptions): Promise<DetachedProcess> {
-  const [command, ...args] = argv;
-  if (command === undefined) throw new Error('spawnDetached: an empty command');
+  const [command, args] = withEnv(argv, options.env);
   return new Promise((resolve, reject) => {
     const log = openSync(options.logFile, 'a', 0o600);
     const child = spawn(command, args, {
       detached: true,
       stdio: ['ignore', log, log],
-      env: options.env === undefined ? process.env : { ...process.env, ...options.env },
       cwd: options.cwd ?? '/',
     });
     closeSync(log);

@@ -1,19 +1,65 @@
-export { type CniOptions, cniConflist, writeCniConfig } from './cni.ts';
 export {
-  type Containerd,
-  type ContainerdOptions,
-  existingContainerd,
-  importImage,
-  startContainerd,
-} from './containerd.ts';
+  type CgroupPath,
+  cgroupExists,
+  ensureCgroup,
+  joinFiles,
+  killCgroup,
+  leafOf,
+  listProcesses,
+  readCgroupLayout,
+  removeCgroup,
+  removeEmptyParents,
+} from './cgroup.ts';
+export { type CgroupHierarchy, type CgroupLayout, planCgroupLayout } from './cgroup-layout.ts';
 export {
-  type ContainerdConfig,
-  type ContainerdMachine,
-  chooseRuntime,
-  containerdToml,
+  CommandError,
+  type CommandErrorCode,
+  type CommandOutput,
+  commandLine,
+  type DetachedOptions,
+  type DetachedProcess,
+  type Exec,
+  type RunOptions,
+  shellQuote,
+  systemExec,
+} from './exec.ts';
+export { type FakeAnswer, FakeExec } from './fake-exec.ts';
+export {
+  applyLinks,
+  checkLinkName,
+  cutLink,
+  type Link,
+  planBridge,
+  planInside,
+  planVeth,
+  type Route,
+  readLinks,
+  readRoutes,
+  removeLink,
+} from './links.ts';
+export {
+  type NodeMounts,
+  planCommandInGroups,
+  planMountScript,
+  planNodeCommand,
+  readMountsBelow,
+} from './mounts.ts';
+export { ensureNetns, inNetns, isPinned, removeNetns } from './netns.ts';
+export { applyRuleset, type BaseChain, planTable, readBaseChains, removeTable, tableExists } from './nft.ts';
+export {
   findProgram,
-  inspectMachine,
-} from './containerd-config.ts';
-export { goArch, localPauseImage, registryPauseImage } from './containerd-pause.ts';
-export * from './cri/index.ts';
-export { CommandError, type CommandOptions, type CommandResult, runCommand } from './run-command.ts';
+  installPackages,
+  listMissing,
+  type Programs,
+  type Requirement,
+  systemPrograms,
+} from './packages.ts';
+export {
+  identifyProcess,
+  isAlive,
+  type ProcessIdentity,
+  readStat,
+  signalProcess,
+  stopProcess,
+  waitUntilGone,
+} from './processes.ts';

@@ -1,0 +1,51 @@
+// nftables through `nft -f -`: each call is one transaction of the kernel, which takes effect whole or not at all.
+import type { Exec } from './exec.ts';
+
+export async function applyRuleset(exec: Exec, text: string): Promise<void> {
+  await exec.run(['nft', '-f', '-'], { input: text, timeoutMs: 20_000 });
+}
+
+/** Replaces a table as a whole. nft has no such word: an add that may be a no-op, a delete, and the new table. */
+export function planTable(family: 'ip' | 'ip6' | 'inet', name: string, chains: readonly string[]): string {
+  const table = `${family} ${name}`;
+  return [`add table ${table}`, `delete table ${table}`, `table ${table} {`, ...chains, '}', ''].join('\n');
+}
+
+/** Removes a table; none is fine. */
+export async function removeTable(exec: Exec, family: 'ip' | 'ip6' | 'inet', name: string): Promise<void> {
+  await applyRuleset(exec, `add table ${family} ${name}\ndelete table ${family} ${name}\n`);
+}
+
+export async function tableExists(exec: Exec, family: 'ip' | 'ip6' | 'inet', name: string): Promise<boolean> {
+  return (await exec.run(['nft', 'list', 'table', family, name], { mayFail: true })).code === 0;
+}
+
+export interface BaseChain {
+  readonly family: string;
+  readonly table: string;
+  readonly name: string;
+  readonly hook: string;
+  readonly policy: string;
+}
+
+/** Chains that hang on a hook, of `nft --json list chains`. */
+export function parseBaseChains(json: string): BaseChain[] {
+  const { nftables = [] } = JSON.parse(json) as { nftables?: { chain?: Record<string, string> }[] };
+  return nftables.flatMap(({ chain }) =>
+    chain?.['hook'] === undefined
+      ? []
+      : [
+          {
+            family: chain['family']!,
+            table: chain['table']!,
+            name: chain['name']!,
+            hook: chain['hook'],
+            policy: chain['policy'] ?? 'accept',
+          },
+        ],
+  );
+}
+
+export async function readBaseChains(exec: Exec): Promise<BaseChain[]> {
+  return parseBaseChains((await exec.run(['nft', '--json', 'list', 'chains'])).stdout);
+}
