@@ -1,7 +1,7 @@
 // Deployment: a ReplicaSet per version of a template, and the way from one version to the next.
 import { type Causes, defineKind, semanticEqual } from '../../../machinery/index.ts';
 import { ageColumn, nameColumn, workloadColumns } from '../../columns.ts';
-import { defaultPodTemplate, warnPodTemplate } from '../../core/v1/pod.ts';
+import { defaultPodTemplate } from '../../core/v1/pod.ts';
 import type { Deployment as DeploymentObject, DeploymentStrategy } from '../../generated/apps-v1.ts';
 import { shape } from '../../shape.ts';
 import {
@@ -11,6 +11,7 @@ import {
   validateIntOrPercent,
   validateNonNegative,
   validateWorkload,
+  warnWorkload,
 } from './workload-rules.ts';
 
 export type Deployment = DeploymentObject;
@@ -104,7 +105,7 @@ export const Deployment = defineKind<DeploymentObject>({
       causes.invalid('status.collisionCount', collisionCount, 'cannot be decremented');
   },
 
-  warn: (deployment) => warnPodTemplate(deployment.spec.template, 'spec.template'),
+  warn: (deployment, old) => warnWorkload(deployment, old),
 });
 
 function validateStrategy(strategy: DeploymentStrategy, causes: Causes): void {

@@ -1,10 +1,10 @@
 // ReplicaSet: a fixed number of pods of one template.
 import { controllerUid, defineKind } from '../../../machinery/index.ts';
 import { ageColumn, nameColumn, workloadColumns } from '../../columns.ts';
-import { defaultPodTemplate, warnPodTemplate } from '../../core/v1/pod.ts';
+import { defaultPodTemplate } from '../../core/v1/pod.ts';
 import type { ReplicaSet as ReplicaSetObject } from '../../generated/apps-v1.ts';
 import { shape } from '../../shape.ts';
-import { validateCounters, validateNonNegative, validateWorkload } from './workload-rules.ts';
+import { validateCounters, validateNonNegative, validateWorkload, warnWorkload } from './workload-rules.ts';
 
 export type ReplicaSet = ReplicaSetObject;
 
@@ -75,5 +75,5 @@ export const ReplicaSet = defineKind<ReplicaSetObject>({
       causes.invalid('status.availableReplicas', availableReplicas, 'cannot be greater than readyReplicas');
   },
 
-  warn: (rs) => warnPodTemplate(rs.spec.template, 'spec.template'),
+  warn: (rs, old) => warnWorkload(rs, old),
 });

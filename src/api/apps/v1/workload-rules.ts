@@ -5,11 +5,12 @@ import {
   checkPercent,
   compileLabelSelector,
   immutableMessage,
+  type KubeObject,
   nonNegativeMessage,
   semanticEqual,
   validateLabelSelector,
 } from '../../../machinery/index.ts';
-import { validatePodTemplate } from '../../core/v1/pod.ts';
+import { validatePodTemplate, warnPodTemplate } from '../../core/v1/pod.ts';
 import type { PodTemplateSpec } from '../../generated/core-v1.ts';
 import type { LabelSelector } from '../../generated/meta-v1.ts';
 
@@ -140,4 +141,13 @@ export function validateCounters<T>(
         read(field),
         `cannot be greater than status.${counters.whole}`,
       );
+}
+
+/** Warnings of the template, unless the update left the desired state alone: nobody wants them again for a new label. */
+export function warnWorkload<T extends KubeObject & { spec: WorkloadSpec }>(
+  object: T,
+  old: T | undefined,
+): readonly string[] {
+  if (old !== undefined && old.metadata.generation === object.metadata.generation) return [];
+  return warnPodTemplate(object.spec?.template, 'spec.template');
 }

@@ -6,6 +6,8 @@ import { shape } from '../../shape.ts';
 
 export type ServiceAccount = ServiceAccountObject;
 
+const mountableAnnotation = 'kubernetes.io/enforce-mountable-secrets';
+
 export const ServiceAccount = defineKind<ServiceAccountObject>({
   group: '',
   version: 'v1',
@@ -25,4 +27,11 @@ export const ServiceAccount = defineKind<ServiceAccountObject>({
     },
     ageColumn,
   ],
+  warn({ metadata }, old) {
+    const value = metadata.annotations?.[mountableAnnotation];
+    if (value === undefined || value === old?.metadata.annotations?.[mountableAnnotation]) return [];
+    return [
+      `metadata.annotations[${mountableAnnotation}]: deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets`,
+    ];
+  },
 });
