@@ -51,7 +51,8 @@ export async function bootstrap(client: Client, options: BootstrapOptions): Prom
       ports: [{ name: 'https', protocol: 'TCP', port: 443, targetPort: options.port }],
     },
   });
-  await ensureEndpoints(client, options);
+  // Nobody else can reach a loopback address, so it is no endpoint.
+  if (!options.address.startsWith('127.')) await ensureEndpoints(client, options);
 }
 
 async function ensure<T extends KubeObject>(

@@ -46,7 +46,7 @@ export const endpointSliceController = defineController({
     const pods = lister(Pod);
     const nodes = lister(Node);
     const slices = informer(EndpointSlice);
-    slices.addIndex('byService', (slice) =>
+    slices.addIndex('slicesOfService', (slice) =>
       slice.metadata.labels?.[managedByLabel] === managedByUs
         ? [`${slice.metadata.namespace}/${slice.metadata.labels[serviceNameLabel]}`]
         : [],
@@ -54,7 +54,7 @@ export const endpointSliceController = defineController({
 
     return async function reconcile(key, signal) {
       const service = services.get(key);
-      const existing = slices.byIndex('byService', key);
+      const existing = slices.byIndex('slicesOfService', key);
       if (service === undefined || service.metadata.deletionTimestamp !== undefined) return;
       const { selector, type } = service.spec;
       if (selector === undefined || type === 'ExternalName') return;
