@@ -1,6 +1,6 @@
 // containerd's configuration file, from what the machine offers. Pure, apart from `inspectMachine`, which looks.
 import * as fs from 'node:fs';
-import * as path from 'node:path';
+import { findProgram } from './packages.ts';
 
 export interface ContainerdMachine {
   /** Absolute paths; undefined = not installed. */
@@ -104,31 +104,6 @@ disabled_plugins = [${disabledPlugins.map(q).join(', ')}]
 `;
 }
 
-/** The first of these in PATH, with the places where administrators' programs live added to it. */
-export function findProgram(
-  name: string,
-  searchPath: string = process.env['PATH'] ?? '',
-): string | undefined {
-  const dirs = [
-    ...searchPath.split(':'),
-    '/usr/local/sbin',
-    '/usr/local/bin',
-    '/usr/sbin',
-    '/usr/bin',
-    '/sbin',
-    '/bin',
-  ];
-  for (const dir of dirs) {
-    if (!dir.startsWith('/')) continue;
-    const file = path.join(dir, name);
-    try {
-      fs.accessSync(file, fs.constants.X_OK);
-      return file;
-    } catch {}
-  }
-  return undefined;
-}
-
 const capSysResource = 1n << 24n;
 
 /** Looks at this machine as the calling process sees it: its mount namespace, its capabilities. */
@@ -136,8 +111,8 @@ export function inspectMachine(): ContainerdMachine {
   const mounts = fs.readFileSync('/proc/self/mountinfo', 'utf8');
   const capEff = /^CapEff:\s*([0-9a-f]+)/m.exec(fs.readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
   return {
-    crun: findProgram('crun'),
-    runc: findProgram('runc'),
+    crun: findProgram('crun', process.env['PATH'] ?? ''),
+    runc: findProgram('runc', process.env['PATH'] ?? ''),
     hybridCgroups: / - cgroup /.test(mounts) && / - cgroup2 /.test(mounts),
     maySetOomScore: (BigInt(`0x${capEff}`) & capSysResource) !== 0n,
     overlayfs: /^nodev\s+overlay$/m.test(fs.readFileSync('/proc/filesystems', 'utf8')) || overlayLoadable(),

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as tar from 'tar-stream';
-import { findProgram } from './containerd-config.ts';
+import { findProgram } from './packages.ts';
 
 export const localPauseImage = 'localhost/jotasu-pause:1';
 /** When no static program for it is installed. */
@@ -17,9 +17,9 @@ export interface PauseProgram {
 
 /** A static program that waits and, better, reaps orphans: catatonit, or a static busybox. */
 export function findPauseProgram(): PauseProgram | undefined {
-  const catatonit = findProgram('catatonit');
+  const catatonit = findProgram('catatonit', process.env['PATH'] ?? '');
   if (catatonit !== undefined && isStatic(catatonit)) return { path: catatonit, args: ['-P'] };
-  const busybox = findProgram('busybox');
+  const busybox = findProgram('busybox', process.env['PATH'] ?? '');
   if (busybox !== undefined && isStatic(busybox)) {
     // As init, a shell reaps what is orphaned while it waits.
     const script = 'trap "exit 0" TERM INT; while :; do sleep 2147483647 & wait $!; done';

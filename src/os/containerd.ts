@@ -4,10 +4,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { Backoff, type Clock, type Log, Scope, sleep } from '../base/index.ts';
-import { type ContainerdConfig, containerdToml, findProgram, inspectMachine } from './containerd-config.ts';
+import { type ContainerdConfig, containerdToml, inspectMachine } from './containerd-config.ts';
 import { findPauseProgram, localPauseImage, pauseArchive, registryPauseImage } from './containerd-pause.ts';
 import { connectRuntime } from './cri/index.ts';
-import { runCommand } from './run-command.ts';
+import type { Exec } from './exec.ts';
+import { findProgram as findIn } from './packages.ts';
 
 export interface ContainerdOptions {
   /** Images and snapshots; survives restarts. */
@@ -23,6 +24,7 @@ export interface ContainerdOptions {
   readonly registryConfigDir?: string | undefined;
   /** Goes before `containerd …` on its command line, e.g. `nsenter --net=… --`. Must replace itself (exec). */
   readonly commandPrefix?: readonly string[] | undefined;
+  readonly exec: Exec;
   readonly clock: Clock;
   readonly log: Log;
   /** How long it may take to answer the first time. Default 30 s. */
@@ -43,23 +45,30 @@ export interface Containerd {
 const importTimeoutMs = 600_000;
 const stopTimeoutMs = 10_000;
 
-export async function importImage(socketPath: string, archive: string): Promise<readonly string[]> {
+/** Where a program is; the places where administrators' programs live are looked in even when PATH lacks them. */
+const findProgram = (name: string): string | undefined => findIn(name, process.env['PATH'] ?? '');
+
+export async function importImage(
+  exec: Exec,
+  socketPath: string,
+  archive: string,
+): Promise<readonly string[]> {
   const ctr = findProgram('ctr');
   if (ctr === undefined) throw new Error('ctr is not installed (it comes with containerd)');
   if (!fs.existsSync(archive)) throw new Error(`${archive}: no such file`);
-  const args = ['--address', socketPath, '--namespace', 'k8s.io', 'images', 'import', archive];
-  const { stdout } = await runCommand(ctr, args, { timeoutMs: importTimeoutMs });
+  const command = [ctr, '--address', socketPath, '--namespace', 'k8s.io', 'images', 'import', archive];
+  const { stdout } = await exec.run(command, { timeoutMs: importTimeoutMs });
   // `unpacking docker.io/library/busybox:1.36 (sha256:…)...done`
   return [...stdout.matchAll(/^unpacking (\S+)/gm)].map((m) => m[1]!);
 }
 
 /** Uses a containerd that somebody else runs. */
-export function existingContainerd(socketPath: string, sandboxImage: string): Containerd {
+export function existingContainerd(exec: Exec, socketPath: string, sandboxImage: string): Containerd {
   return {
     socketPath,
     sandboxImage,
     pid: 0,
-    importImage: (archive) => importImage(socketPath, archive),
+    importImage: (archive) => importImage(exec, socketPath, archive),
     stop: async () => {},
   };
 }
@@ -91,7 +100,7 @@ export async function startContainerd(options: ContainerdOptions): Promise<Conta
       if ((await runtime.imageStatus(sandboxImage)) === undefined) {
         const archive = path.join(options.runDir, 'pause.tar');
         fs.writeFileSync(archive, await pauseArchive(pause));
-        await importImage(config.socketPath, archive);
+        await importImage(options.exec, config.socketPath, archive);
         fs.rmSync(archive);
       }
     } finally {
@@ -101,7 +110,7 @@ export async function startContainerd(options: ContainerdOptions): Promise<Conta
   return {
     socketPath: config.socketPath,
     sandboxImage,
-    importImage: (archive) => importImage(config.socketPath, archive),
+    importImage: (archive) => importImage(options.exec, config.socketPath, archive),
     get pid() {
       return daemon.pid;
     },

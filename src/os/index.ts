@@ -11,6 +11,23 @@ export {
   removeEmptyParents,
 } from './cgroup.ts';
 export { type CgroupHierarchy, type CgroupLayout, planCgroupLayout } from './cgroup-layout.ts';
+export { type CniOptions, cniConflist, writeCniConfig } from './cni.ts';
+export {
+  type Containerd,
+  type ContainerdOptions,
+  existingContainerd,
+  importImage,
+  startContainerd,
+} from './containerd.ts';
+export {
+  type ContainerdConfig,
+  type ContainerdMachine,
+  chooseRuntime,
+  containerdToml,
+  inspectMachine,
+} from './containerd-config.ts';
+export { goArch, localPauseImage, registryPauseImage } from './containerd-pause.ts';
+export * from './cri/index.ts';
 export {
   CommandError,
   type CommandErrorCode,
