@@ -1,0 +1,42 @@
+// `jotasu agent`: one node in the foreground. Flags that the kubelet has too carry its names.
+import type { Command } from 'commander';
+import { CommandFailure } from '../failure.ts';
+import { ipv4Cidr, list, nodeName, whole } from '../flags.ts';
+import type { AgentFlags, Handlers } from '../handlers.ts';
+import { logLevel } from '../shared-options.ts';
+
+export function agentCommand(program: Command, handlers: Handlers): void {
+  program
+    .command('agent')
+    .description('run one node in the foreground: its pods, their network, its own containerd')
+    .helpGroup('Parts, one process each:')
+    .option('--server <url>', 'the API server, https://HOST:PORT')
+    .option('--kubeconfig <file>', 'address and credentials from a kubeconfig, instead of the flags for them')
+    .option('--certificate-authority <file>', 'who signed the certificate of the server')
+    .option('--client-certificate <file>', 'how this node shows who it is')
+    .option('--client-key <file>', 'the key of that certificate')
+    .option(
+      '--tls-cert-file <file>',
+      'certificate of the server for logs and exec (default: the client certificate)',
+    )
+    .option('--tls-private-key-file <file>', 'the key of that certificate')
+    .option('--node-name <name>', 'the name of the node (default: the host name)', nodeName)
+    .option('--node-ip <ip>', 'the address of the node (default: that of the route to the server)')
+    .option('--state-dir <dir>', 'volumes, logs, images (default: /var/lib/jotasu/agent)')
+    .option('--run-dir <dir>', 'sockets and pid files (default: /run/jotasu)')
+    .option('--cgroup-parent <path>', 'the cgroup below which those of the pods are made')
+    .option('--cluster-cidr <range>', 'addresses of pods in the whole cluster', ipv4Cidr)
+    .option('--cluster-domain <domain>', 'DNS domain of the cluster (default: cluster.local)')
+    .option('--cluster-dns <addresses>', 'DNS servers that pods get', list)
+    .option('--node-labels <labels>', 'labels the node registers with: key=value,…', list)
+    .option('--port <port>', 'port of the server for logs and exec (default: 10250)', whole(1, 65535))
+    .option('--max-pods <count>', 'how many pods may run here (default: 110)', whole(1, 100_000))
+    .addOption(logLevel())
+    .action((flags: AgentFlags) => {
+      if (flags.server === undefined && flags.kubeconfig === undefined)
+        throw new CommandFailure('agent needs --server or --kubeconfig', { exitCode: 2 });
+      if (flags.server !== undefined && flags.kubeconfig !== undefined)
+        throw new CommandFailure('agent takes --server or --kubeconfig, not both', { exitCode: 2 });
+      return handlers.agent(flags);
+    });
+}

@@ -1,0 +1,72 @@
+// `jotasu server`: the control plane in the foreground. Flags that kube-apiserver has too carry its names.
+import { type Command, Option } from 'commander';
+import { durationMs, ipv4Cidr, list, listOf, whole } from '../flags.ts';
+import type { Handlers, ServerFlags } from '../handlers.ts';
+import { logLevel } from '../shared-options.ts';
+
+interface Parsed
+  extends Omit<ServerFlags, 'tlsSans' | 'nodeMonitorGracePeriodMs' | 'nodeOutOfServiceAfterMs'> {
+  tlsSan?: readonly string[];
+  nodeMonitorGracePeriod?: number;
+  nodeOutOfServiceAfter?: number;
+}
+
+export function serverCommand(program: Command, handlers: Handlers): void {
+  program
+    .command('server')
+    .description('run the control plane in the foreground: storage, API server, controllers, scheduler')
+    .helpGroup('Parts, one process each:')
+    .option('--data-dir <dir>', 'database, certificates and keys (default: /var/lib/jotasu/server)')
+    .addOption(
+      new Option('--datastore <kind>', 'where objects are kept (default: lmdb)').choices(['lmdb', 'memory']),
+    )
+    .option('--bind-address <ip>', 'address to listen on (default: 0.0.0.0)')
+    .option(
+      '--https-listen-port <port>',
+      'port to listen on, 0 for any free one (default: 6443)',
+      whole(0, 65535),
+    )
+    .option('--advertise-address <ip>', 'address by which nodes and pods reach this server')
+    .option('--tls-san <names>', 'further names and addresses in the serving certificate', list)
+    .option('--token-auth-file <file>', 'tokens that are accepted: lines of token,user,uid,"group1,group2"')
+    .option('--write-kubeconfig <file>', "write an administrator's kubeconfig to this file")
+    .option('--service-cidr <range>', 'addresses of services (default: 10.96.0.0/16)', ipv4Cidr)
+    .option('--cluster-cidr <range>', 'addresses of pods (default: 10.244.0.0/16)', ipv4Cidr)
+    .option(
+      '--node-cidr-mask-size <bits>',
+      "prefix length of one node's share of them (default: 24)",
+      whole(8, 30),
+    )
+    .option('--cluster-domain <domain>', 'DNS domain of the cluster (default: cluster.local)')
+    .option(
+      '--without <parts>',
+      'leave out any of controllers, scheduler',
+      listOf(['controllers', 'scheduler']),
+    )
+    .option('--node-monitor-grace-period <time>', 'how long a node may be silent (default: 2.5s)', durationMs)
+    .option(
+      '--node-out-of-service-after <time>',
+      'when the pods of a silent node are given up, after the grace period; 0 for never (default: 300ms)',
+      durationMs,
+    )
+    .option(
+      '--default-not-ready-toleration-seconds <seconds>',
+      'how long pods stay on a node that is not ready (default: 300)',
+      whole(0, 2 ** 31 - 1),
+    )
+    .option(
+      '--default-unreachable-toleration-seconds <seconds>',
+      'how long pods stay on a node that cannot be reached (default: 300)',
+      whole(0, 2 ** 31 - 1),
+    )
+    .addOption(logLevel())
+    .action((parsed: Parsed) => {
+      const { tlsSan, nodeMonitorGracePeriod, nodeOutOfServiceAfter, ...rest } = parsed;
+      return handlers.server({
+        ...rest,
+        ...(tlsSan !== undefined && { tlsSans: tlsSan }),
+        ...(nodeMonitorGracePeriod !== undefined && { nodeMonitorGracePeriodMs: nodeMonitorGracePeriod }),
+        ...(nodeOutOfServiceAfter !== undefined && { nodeOutOfServiceAfterMs: nodeOutOfServiceAfter }),
+      });
+    });
+}

@@ -1,0 +1,32 @@
+// `jotasu up` and `jotasu down`: a whole cluster on this machine, and nothing of it.
+import type { Command } from 'commander';
+import { list, whole } from '../flags.ts';
+import type { ClusterFlags, Handlers, UpFlags } from '../handlers.ts';
+import { clusterOption } from '../shared-options.ts';
+
+interface Parsed extends Omit<UpFlags, 'images'> {
+  image?: readonly string[];
+}
+
+export function upCommand(program: Command, handlers: Handlers): void {
+  program
+    .command('up')
+    .description('start a cluster on this machine, or what is not running of it')
+    .helpGroup('A cluster on this machine:')
+    .addOption(clusterOption())
+    .option('--nodes <count>', 'how many nodes (default: 3, or as many as there are)', whole(1, 250))
+    .option('--data-dir <dir>', 'where the cluster keeps its data (default: /var/lib/jotasu/NAME)')
+    .option('--kubeconfig <file>', 'where to add the context (default: $KUBECONFIG or ~/.kube/config)')
+    .option('--image <files>', 'image archives to load into every node', list)
+    .option('--no-install', 'say which packages are missing instead of installing them')
+    .action(({ image, ...rest }: Parsed) => handlers.up({ ...rest, images: image ?? [] }));
+}
+
+export function downCommand(program: Command, handlers: Handlers): void {
+  program
+    .command('down')
+    .description('stop the cluster and remove it, its data included')
+    .helpGroup('A cluster on this machine:')
+    .addOption(clusterOption())
+    .action((flags: ClusterFlags) => handlers.down(flags));
+}

@@ -1,0 +1,73 @@
+// What the words behind a flag must look like. Each parser takes the text and returns the value, or throws with what is expected;
+// commander puts the flag's name before it.
+import { InvalidArgumentError } from 'commander';
+
+const expected = (what: string): never => {
+  throw new InvalidArgumentError(what);
+};
+
+export function whole(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    return /^\d+$/.test(text) && value >= min && value <= max
+      ? value
+      : expected(`Must be a whole number from ${min} to ${max}.`);
+  };
+}
+
+const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** A duration as Go writes them: `2.5s`, `1m30s`, `300ms`, `0`. In milliseconds. */
+export function durationMs(text: string): number {
+  if (text === '0') return 0;
+  if (!/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(text))
+    return expected('Must be a duration such as 2.5s, 300ms or 1m30s.');
+  let total = 0;
+  for (const [, number, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g))
+    total += Number(number) * unitMs[unit!]!;
+  return Math.round(total);
+}
+
+/** A list after commas; the flag may also be given several times. */
+export function list(text: string, before: readonly string[] = []): readonly string[] {
+  const items = text.split(',').map((item) => item.trim());
+  if (items.includes('')) return expected('Must be a list with commas between its items.');
+  return [...before, ...items];
+}
+
+/** A list of which every item is one of `allowed`. */
+export function listOf<T extends string>(
+  allowed: readonly T[],
+): (text: string, before?: readonly T[]) => readonly T[] {
+  return (text, before = []) => {
+    for (const item of list(text))
+      if (!allowed.includes(item as T)) return expected(`Must be any of ${allowed.join(', ')}.`);
+    return [...before, ...(list(text) as T[])];
+  };
+}
+
+/** An IPv4 range: `10.244.0.0/16`. The address must be the first of the range. */
+export function ipv4Cidr(text: string): string {
+  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\/(\d{1,2})$/.exec(text);
+  const [a, b, c, d, bits] = (match ?? []).slice(1).map(Number) as [number, number, number, number, number];
+  const what = 'Must be an IPv4 range such as 10.244.0.0/16.';
+  if (match === null || [a, b, c, d].some((part) => part > 255) || bits > 32) return expected(what);
+  const address = ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
+  const mask = bits === 0 ? 0 : (0xffffffff << (32 - bits)) >>> 0;
+  if ((address & mask) >>> 0 !== address) return expected(`${what} ${text} has bits set beyond its prefix.`);
+  return text;
+}
+
+/** The name of a cluster: it becomes part of node names, cgroups and files. */
+export function clusterName(text: string): string {
+  return /^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$/.test(text)
+    ? text
+    : expected('Must be at most 40 lower-case letters, digits and dashes, with no dash at either end.');
+}
+
+/** The name of a node, as Kubernetes wants names of objects. */
+export function nodeName(text: string): string {
+  return /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(text)
+    ? text
+    : expected('Must be at most 63 lower-case letters, digits and dashes, with no dash at either end.');
+}

@@ -1,0 +1,105 @@
+// What the command line asks for. Each command calls one function of `Handlers`; `app` supplies them and imports what they need
+// only when they are called, so that `status` does not pay for the API server. Flags that were not given are absent: defaults
+// belong to whoever does the work.
+
+export type LogLevelFlag = 'debug' | 'info' | 'warn' | 'error';
+
+export interface ServerFlags {
+  readonly dataDir?: string;
+  readonly datastore?: 'lmdb' | 'memory';
+  readonly bindAddress?: string;
+  readonly httpsListenPort?: number;
+  readonly advertiseAddress?: string;
+  readonly tlsSans?: readonly string[];
+  readonly tokenAuthFile?: string;
+  readonly writeKubeconfig?: string;
+  readonly serviceCidr?: string;
+  readonly clusterCidr?: string;
+  readonly nodeCidrMaskSize?: number;
+  readonly clusterDomain?: string;
+  readonly without?: readonly ('controllers' | 'scheduler')[];
+  readonly nodeMonitorGracePeriodMs?: number;
+  readonly nodeOutOfServiceAfterMs?: number;
+  readonly defaultNotReadyTolerationSeconds?: number;
+  readonly defaultUnreachableTolerationSeconds?: number;
+  readonly logLevel?: LogLevelFlag;
+}
+
+export interface AgentFlags {
+  /** The API server: `https://HOST:PORT`. */
+  readonly server?: string;
+  /** Instead of `server` and the three certificate files. */
+  readonly kubeconfig?: string;
+  readonly certificateAuthority?: string;
+  readonly clientCertificate?: string;
+  readonly clientKey?: string;
+  /** For the node's own HTTPS server (logs, exec). */
+  readonly tlsCertFile?: string;
+  readonly tlsPrivateKeyFile?: string;
+  readonly nodeName?: string;
+  readonly nodeIp?: string;
+  /** Kept: volumes, logs, images. */
+  readonly stateDir?: string;
+  /** Gone after a reboot: sockets and pid files. containerd's socket is `containerd/containerd.sock` in it. */
+  readonly runDir?: string;
+  /** The pods' cgroups are made below it. */
+  readonly cgroupParent?: string;
+  readonly clusterCidr?: string;
+  readonly clusterDomain?: string;
+  readonly clusterDns?: readonly string[];
+  readonly nodeLabels?: readonly string[];
+  readonly port?: number;
+  readonly maxPods?: number;
+  readonly logLevel?: LogLevelFlag;
+}
+
+/** Which cluster of this machine; the name is always there. */
+export interface ClusterFlags {
+  readonly name: string;
+}
+
+export interface UpFlags extends ClusterFlags {
+  readonly nodes?: number;
+  readonly dataDir?: string;
+  readonly kubeconfig?: string;
+  /** Whether missing packages may be installed. */
+  readonly install: boolean;
+  readonly images: readonly string[];
+}
+
+export interface StatusFlags extends ClusterFlags {
+  readonly output: 'text' | 'json';
+}
+
+export interface NodeFlags extends ClusterFlags {
+  readonly node: string;
+}
+
+export interface NodeAddFlags extends ClusterFlags {
+  readonly node?: string;
+}
+
+export interface ImageLoadFlags extends ClusterFlags {
+  readonly files: readonly string[];
+  readonly nodes?: readonly string[];
+  /** The name the image gets, for an archive that holds none. */
+  readonly as?: string;
+}
+
+/** Each resolves when the command is done and rejects with a CommandFailure when it could not be. */
+export interface Handlers {
+  server(flags: ServerFlags): Promise<void>;
+  agent(flags: AgentFlags): Promise<void>;
+  up(flags: UpFlags): Promise<void>;
+  down(flags: ClusterFlags): Promise<void>;
+  status(flags: StatusFlags): Promise<void>;
+  nodeList(flags: StatusFlags): Promise<void>;
+  nodeKill(flags: NodeFlags): Promise<void>;
+  nodeStop(flags: NodeFlags): Promise<void>;
+  nodeStart(flags: NodeFlags): Promise<void>;
+  nodeAdd(flags: NodeAddFlags): Promise<void>;
+  nodeRemove(flags: NodeFlags): Promise<void>;
+  imageLoad(flags: ImageLoadFlags): Promise<void>;
+  /** Prints which program this is. */
+  version(): Promise<void>;
+}

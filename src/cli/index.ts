@@ -1,0 +1,14 @@
+export { CommandFailure } from './failure.ts';
+export type {
+  AgentFlags,
+  ClusterFlags,
+  Handlers,
+  ImageLoadFlags,
+  LogLevelFlag,
+  NodeAddFlags,
+  NodeFlags,
+  ServerFlags,
+  StatusFlags,
+  UpFlags,
+} from './handlers.ts';
+export { createProgram, exitCodes, type Output, runProgram } from './program.ts';
