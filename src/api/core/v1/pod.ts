@@ -19,6 +19,12 @@ export { defaultPodTemplate } from './pod/defaults.ts';
 export { preparePodStatus } from './pod/prepare.ts';
 export { type QosClass, qosClass } from './pod/qos.ts';
 export { podLimits, podRequests, type ResourceNumbers } from './pod/resources.ts';
+export {
+  prepareEphemeralContainers,
+  preparePodResize,
+  validateEphemeralContainersUpdate,
+  validatePodResize,
+} from './pod/subresources.ts';
 export { FieldAt } from './pod/validation/field.ts';
 export { validateNodeSelector, validateTolerations } from './pod/validation/scheduling.ts';
 export { validatePodSpec } from './pod/validation/spec.ts';
