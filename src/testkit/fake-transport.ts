@@ -1,0 +1,397 @@
+// THE FAKE OF Transport: a small API server in memory, for tests of informers and controllers. It has revisions, watches, conflicts,
+// status isolation, finalizers, graceful deletion and history that can be lost; it has no admission, no validation, no storage
+// and no subresources but status, binding and eviction. It passes client/transport-contract.ts, as the real transports do.
+//
+// Like the in-process transport it hands out frozen, shared objects. Unlike it, events can be made to come late or twice.
+import type { Clock, Random } from '../base/index.ts';
+import { nameSuffix } from '../base/index.ts';
+import type {
+  DeleteOptions,
+  ListQuery,
+  ListResult,
+  PatchType,
+  Target,
+  Transport,
+  WatchQuery,
+  WatchSink,
+  WriteOptions,
+} from '../client/index.ts';
+import {
+  alreadyExists,
+  badRequest,
+  conflict,
+  decodeObject,
+  formatTime,
+  type KindDef,
+  type KubeObject,
+  methodNotSupported,
+  notFound,
+  staleObject,
+  storageKey,
+} from '../machinery/index.ts';
+import { applyPatch, carry, deepFreeze, sameJson, selectionTest } from './fake-objects.ts';
+import { type Delivery, FakeWatches } from './fake-watches.ts';
+
+export type { Delivery };
+
+export type FakeVerb =
+  | 'get'
+  | 'list'
+  | 'watch'
+  | 'create'
+  | 'update'
+  | 'patch'
+  | 'delete'
+  | 'deleteCollection';
+
+export interface FakeCall {
+  readonly verb: FakeVerb;
+  readonly target: Target;
+}
+
+export interface FakeTransportOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+type Loose = KubeObject & { status?: unknown; spec?: unknown };
+
+export class FakeTransport implements Transport {
+  /** How watch events travel; may be changed at any time. */
+  get delivery(): Delivery {
+    return this.#watches.delivery;
+  }
+
+  set delivery(delivery: Delivery) {
+    this.#watches.delivery = delivery;
+  }
+
+  /** Called before each call; what it returns is thrown. */
+  failWith: ((call: FakeCall) => unknown) | null = null;
+  /** Every call made, oldest first; clear it by setting its length to 0. */
+  readonly calls: FakeCall[] = [];
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #objects = new Map<string, KubeObject>();
+  readonly #watches: FakeWatches;
+  #revision = 1;
+
+  constructor(options: FakeTransportOptions) {
+    this.#clock = options.clock;
+    this.#random = options.random;
+    this.#watches = new FakeWatches(options.clock);
+  }
+
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** Forgets all changes so far: a watch from before now gets 410. */
+  compact(): void {
+    this.#watches.compact(this.#revision);
+  }
+
+  /** Ends every watch, as a server that stops or a connection that breaks. */
+  cutWatches(error?: unknown): void {
+    this.#watches.cut(error);
+  }
+
+  /** Loses the events that are under way. */
+  dropUndelivered(): void {
+    this.#watches.dropUndelivered();
+  }
+
+  /** Sends a bookmark to every watch. */
+  bookmark(): void {
+    this.#watches.bookmark(this.#revision);
+  }
+
+  /** Watches open now. */
+  get watching(): number {
+    return this.#watches.open;
+  }
+
+  async get(target: Target): Promise<KubeObject> {
+    this.#enter('get', target);
+    return this.#require(target);
+  }
+
+  async list(target: Target, query: ListQuery): Promise<ListResult<KubeObject>> {
+    this.#enter('list', target);
+    const matches = selectionTest(target.kind, query);
+    const prefix = prefixOf(target);
+    const from = query.continue === undefined ? '' : query.continue;
+    const found: [string, KubeObject][] = [];
+    for (const [key, object] of this.#objects)
+      if (key.startsWith(prefix) && key > from && matches(object)) found.push([key, object]);
+    found.sort(([a], [b]) => (a < b ? -1 : 1));
+    const page = query.limit === undefined || query.limit <= 0 ? found : found.slice(0, query.limit);
+    return {
+      items: page.map(([, object]) => object),
+      resourceVersion: String(this.#revision),
+      continue: page.length < found.length ? page.at(-1)![0] : undefined,
+    };
+  }
+
+  watch(target: Target, query: WatchQuery, sink: WatchSink, signal: AbortSignal): void {
+    // As over a network: nothing happens before the caller has returned.
+    queueMicrotask(() => {
+      if (signal.aborted) return;
+      try {
+        this.#enter('watch', target);
+        this.#watches.start(
+          { target, query },
+          this.#watches.initial(query) ? this.#under(target) : [],
+          sink,
+          signal,
+        );
+      } catch (error) {
+        sink.onEnd(error);
+      }
+    });
+  }
+
+  async create(target: Target, given: unknown, options: WriteOptions): Promise<KubeObject> {
+    this.#enter('create', target);
+    if (target.subresource !== '') return this.#createSub(target, given);
+    const { kind } = target;
+    const object = this.#decode(kind, given) as Loose;
+    const { metadata } = object;
+    if (metadata.resourceVersion)
+      throw badRequest('resourceVersion should not be set on objects to be created');
+    if (kind.scope === 'Namespaced') {
+      if (target.namespace === undefined)
+        throw badRequest('an empty namespace may not be set during creation');
+      metadata.namespace = target.namespace;
+    } else delete metadata.namespace;
+    if (!metadata.name) {
+      if (!metadata.generateName) throw badRequest('name or generateName is required');
+      metadata.name = metadata.generateName + nameSuffix(this.#random);
+    }
+    const key = storageKey(kind, metadata);
+    if (this.#objects.has(key)) throw alreadyExists(refOf(kind), metadata.name);
+    metadata.uid = this.#random.uuid();
+    metadata.creationTimestamp = formatTime(this.#clock.nowMs());
+    delete metadata.deletionTimestamp;
+    delete metadata.deletionGracePeriodSeconds;
+    if (kind.generationFields.length > 0) metadata.generation = 1;
+    if (kind.subresources.status && !kind.subresources.keepsStatusOnCreate) {
+      const empty = this.#decode(kind, { metadata }) as Loose;
+      if (empty.status === undefined) delete object.status;
+      else object.status = empty.status;
+    }
+    kind.prepareCreate?.(object, { nowMs: this.#clock.nowMs() });
+    return options.dryRun === true ? deepFreeze(object) : this.#commit(key, kind, object);
+  }
+
+  async update(target: Target, given: unknown, options: WriteOptions): Promise<KubeObject> {
+    this.#enter('update', target);
+    return this.#update(target, this.#decode(target.kind, given), options);
+  }
+
+  async patch(
+    target: Target,
+    type: PatchType,
+    patch: unknown,
+    options: WriteOptions & { force?: boolean },
+  ): Promise<KubeObject> {
+    this.#enter('patch', target);
+    const current = this.#require(target);
+    const patched = applyPatch(target.kind, type, structuredClone(current), patch);
+    return this.#update(target, this.#decode(target.kind, patched), options);
+  }
+
+  async delete(target: Target, options: DeleteOptions): Promise<KubeObject> {
+    this.#enter('delete', target);
+    return this.#delete(target, options);
+  }
+
+  async deleteCollection(target: Target, query: ListQuery, options: DeleteOptions): Promise<void> {
+    this.#enter('deleteCollection', target);
+    const matches = selectionTest(target.kind, query);
+    const prefix = prefixOf(target);
+    for (const [key, object] of [...this.#objects]) {
+      if (!key.startsWith(prefix) || !matches(object)) continue;
+      const { namespace, name } = object.metadata;
+      this.#delete({ ...target, namespace, name }, options);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.cutWatches();
+  }
+
+  #enter(verb: FakeVerb, target: Target): void {
+    const call: FakeCall = { verb, target };
+    this.calls.push(call);
+    const failure = this.failWith?.(call);
+    if (failure !== undefined && failure !== null) throw failure;
+    if (verb !== 'get' && verb !== 'update' && verb !== 'patch') return;
+    if (target.subresource !== '' && target.subresource !== 'status')
+      throw methodNotSupported(refOf(target.kind), `${verb} of ${target.subresource} by the fake`);
+  }
+
+  #require(target: Target): KubeObject {
+    const object = this.#objects.get(keyOfTarget(target));
+    if (object === undefined) throw notFound(refOf(target.kind), target.name);
+    return object;
+  }
+
+  #decode(kind: KindDef, given: unknown): KubeObject {
+    if (kind.conversion !== null) throw new Error(`the fake does not serve ${kind.apiVersion} ${kind.kind}`);
+    const object = decodeObject(kind.schema, given, []) as unknown as KubeObject;
+    kind.defaults?.(object);
+    // In the order in which the server writes them.
+    return { ...object, apiVersion: kind.apiVersion, kind: kind.kind, metadata: { ...object.metadata } };
+  }
+
+  #update(target: Target, object: Loose, options: WriteOptions): KubeObject {
+    const { kind, subresource } = target;
+    const old = this.#require(target) as Loose;
+    const { metadata } = object;
+    if (metadata.name !== target.name)
+      throw badRequest(
+        `the name of the object (${metadata.name}) does not match the name on the URL (${target.name})`,
+      );
+    if (metadata.resourceVersion && metadata.resourceVersion !== old.metadata.resourceVersion)
+      throw staleObject(refOf(kind), target.name);
+    if (metadata.uid && metadata.uid !== old.metadata.uid)
+      throw conflict(
+        refOf(kind),
+        target.name,
+        `Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${old.metadata.uid}`,
+      );
+    for (const field of [
+      'namespace',
+      'uid',
+      'creationTimestamp',
+      'generation',
+      'deletionTimestamp',
+      'deletionGracePeriodSeconds',
+      'resourceVersion',
+    ] as const)
+      carry(
+        metadata as unknown as Record<string, unknown>,
+        old.metadata as unknown as Record<string, unknown>,
+        field,
+      );
+    const loose = object as unknown as Record<string, unknown>;
+    const before = old as unknown as Record<string, unknown>;
+    if (subresource === 'status') {
+      for (const field of new Set([...Object.keys(loose), ...Object.keys(before)]))
+        if (field !== 'status' && field !== 'metadata') carry(loose, before, field);
+    } else {
+      if (kind.subresources.status) carry(loose, before, 'status');
+      kind.prepareUpdate?.(object, old, { nowMs: this.#clock.nowMs() });
+      if (kind.generationFields.some((field) => !sameJson(loose[field], before[field])))
+        metadata.generation = (old.metadata.generation ?? 0) + 1;
+    }
+    if (sameJson(object, old)) return old;
+    if (options.dryRun === true) return deepFreeze(object);
+    const key = keyOfTarget(target);
+    const going = metadata.deletionTimestamp !== undefined && !(metadata.deletionGracePeriodSeconds! > 0);
+    if (going && (metadata.finalizers?.length ?? 0) === 0 && !kind.deletionHeld?.(object))
+      return this.#remove(key, kind, object);
+    return this.#commit(key, kind, object);
+  }
+
+  #delete(target: Target, options: DeleteOptions): KubeObject {
+    const { kind } = target;
+    const current = this.#require(target);
+    const { uid, resourceVersion } = options.preconditions ?? {};
+    const refuse = (what: string, wanted: string, has: string) =>
+      conflict(
+        refOf(kind),
+        target.name,
+        `Precondition failed: ${what} in precondition: ${wanted}, ${what} in object meta: ${has}`,
+      );
+    if (uid !== undefined && uid !== current.metadata.uid) throw refuse('UID', uid, current.metadata.uid);
+    if (resourceVersion !== undefined && resourceVersion !== current.metadata.resourceVersion)
+      throw refuse('ResourceVersion', resourceVersion, current.metadata.resourceVersion);
+    const object = structuredClone(current);
+    const { metadata } = object;
+    const finalizers = new Set(metadata.finalizers);
+    if (options.propagationPolicy === 'Foreground') finalizers.add('foregroundDeletion');
+    if (options.propagationPolicy === 'Orphan') finalizers.add('orphan');
+    const graceSeconds = kind.gracePeriodSeconds?.(current, options.gracePeriodSeconds) ?? 0;
+    const held = finalizers.size > 0 || kind.deletionHeld?.(current) === true;
+    if (options.dryRun === true) return current;
+    if (!held && graceSeconds === 0) return this.#remove(keyOfTarget(target), kind, object);
+    if (finalizers.size > 0) metadata.finalizers = [...finalizers];
+    if (metadata.deletionTimestamp === undefined) {
+      metadata.deletionTimestamp = formatTime(this.#clock.nowMs() + graceSeconds * 1000);
+      metadata.deletionGracePeriodSeconds = graceSeconds;
+      if (kind.generationFields.length > 0) metadata.generation = (metadata.generation ?? 0) + 1;
+      kind.beginDeletion?.(object);
+    } else if (graceSeconds < (metadata.deletionGracePeriodSeconds ?? 0))
+      metadata.deletionGracePeriodSeconds = graceSeconds;
+    if (sameJson(object, current)) return current;
+    return this.#commit(keyOfTarget(target), kind, object);
+  }
+
+  #createSub(target: Target, given: unknown): KubeObject {
+    const { kind } = target;
+    const body = given as { target?: { name?: string }; deleteOptions?: DeleteOptions };
+    if (kind.kind === 'Pod' && target.subresource === 'binding') {
+      const pod = structuredClone(this.#require(target)) as KubeObject & { spec: { nodeName?: string } };
+      if (pod.spec.nodeName)
+        throw conflict(
+          refOf(kind),
+          target.name,
+          `pod ${target.name} is already assigned to node "${pod.spec.nodeName}"`,
+        );
+      pod.spec.nodeName = body.target?.name ?? '';
+      this.#commit(keyOfTarget(target), kind, pod);
+    } else if (kind.kind === 'Pod' && target.subresource === 'eviction') {
+      this.#delete({ ...target, subresource: '' }, body.deleteOptions ?? {});
+    } else throw methodNotSupported(refOf(kind), `create of ${target.subresource} by the fake`);
+    return success();
+  }
+
+  #commit(key: string, kind: KindDef, object: KubeObject): KubeObject {
+    const previous = this.#objects.get(key);
+    object.metadata.resourceVersion = String(++this.#revision);
+    deepFreeze(object);
+    this.#objects.set(key, object);
+    this.#watches.publish({
+      type: 'put',
+      revision: this.#revision,
+      prefix: kind.storagePrefix,
+      object,
+      previous,
+    });
+    return object;
+  }
+
+  #remove(key: string, kind: KindDef, last: KubeObject): KubeObject {
+    const previous = this.#objects.get(key)!;
+    this.#objects.delete(key);
+    last.metadata.resourceVersion = String(++this.#revision);
+    deepFreeze(last);
+    this.#watches.publish({
+      type: 'delete',
+      revision: this.#revision,
+      prefix: kind.storagePrefix,
+      object: last,
+      previous,
+    });
+    return kind.returnsDeleted ? previous : success();
+  }
+
+  #under(target: Target): KubeObject[] {
+    const prefix = prefixOf(target);
+    return [...this.#objects].filter(([key]) => key.startsWith(prefix)).map(([, object]) => object);
+  }
+}
+
+const refOf = (kind: KindDef) => ({ group: kind.group, resource: kind.plural });
+
+const keyOfTarget = ({ kind, namespace, name }: Target): string => storageKey(kind, { namespace, name });
+
+const prefixOf = ({ kind, namespace }: Target): string =>
+  kind.scope === 'Namespaced' && namespace !== undefined
+    ? `${kind.storagePrefix}${namespace}/`
+    : kind.storagePrefix;
+
+const success = (): KubeObject =>
+  deepFreeze({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success' }) as unknown as KubeObject;
