@@ -15,8 +15,8 @@ export function parseJson(body: string | Uint8Array): Parsed<unknown> {
   } catch {
     return unparsed(explainJsonError(text));
   }
-  // a text must be long to be deep: most bodies are not looked at again
-  if (text.length > 2 * maxDepth && depthExceeds(text, maxDepth)) return unparsed('exceeded max depth');
+  if (text.length > 2 * maxDepth && mayBeDeep(text) && depthExceeds(text, maxDepth))
+    return unparsed('exceeded max depth');
   return parsed(value);
 }
 
@@ -38,6 +38,14 @@ function endOfString(text: string, start: number): number {
     while (text.charCodeAt(slash) === backslash) slash--;
     if ((end - slash) % 2 === 1) return end;
   }
+}
+
+/** Counting brackets is quick, and few bodies have so many that they could be too deep. */
+function mayBeDeep(text: string): boolean {
+  let count = 0;
+  for (let i = text.indexOf('{'); i >= 0; i = text.indexOf('{', i + 1)) count++;
+  for (let i = text.indexOf('['); i >= 0; i = text.indexOf('[', i + 1)) count++;
+  return count > maxDepth;
 }
 
 function depthExceeds(text: string, limit: number): boolean {
