@@ -9,7 +9,7 @@ function isNothing(value: unknown, field: string): boolean {
   if (typeof value !== 'object') return false;
   if (Array.isArray(value)) return value.length === 0;
   if (meansSomething(field)) return false;
-  for (const _ in value) return false;
+  for (const key in value) if (!isNothing((value as Record<string, unknown>)[key], key)) return false;
   return true;
 }
 

@@ -121,8 +121,9 @@ function validateNarrowerAffinity(
   old: NodeAffinity | undefined,
   field: FieldAt,
 ): void {
-  const oldTerms = old?.[required]?.nodeSelectorTerms;
-  if (oldTerms === undefined) return;
+  // null when nothing was given, as the field is always written
+  const oldTerms = old?.[required]?.nodeSelectorTerms ?? [];
+  if (oldTerms.length === 0) return;
   const here = field.child(required);
   const terms = now?.[required]?.nodeSelectorTerms ?? [];
   if (terms.length !== oldTerms.length) {
