@@ -1,6 +1,7 @@
 export { humanDuration, translateTimestampSince } from './codec/age.ts';
 export { durationError, formatDuration, parseDuration } from './codec/duration.ts';
 export { findDuplicateFields, parseJson } from './codec/json.ts';
+export { loadYaml } from './codec/load-yaml.ts';
 export type { Parsed } from './codec/parsed.ts';
 export * from './codec/quantity.ts';
 export { canonicalMicroTime, canonicalTime, formatMicroTime, formatTime, parseTime } from './codec/time.ts';

@@ -1,6 +1,6 @@
 // YAML as sigs.k8s.io/yaml reads and prints it: the scalars of YAML 1.1 (yes and on are true, 010 is eight), no timestamps,
 // keys made strings, no key twice. The `yaml` library parses and lays out; what scalars mean is decided here. Not in
-// machinery's index: the library costs start-up time, so whoever needs YAML imports this file, best with `await import()`.
+// machinery's index: the library costs start-up time. Other folders come here through `loadYaml()`.
 import {
   Document,
   isAlias,
