@@ -28,6 +28,7 @@ interface Watcher {
   readonly sink: WatchSink;
   /** Monotonic time at which the last event under way arrives: none may overtake it. */
   lastDueMs: number;
+  underWay: number;
   ended: boolean;
 }
 
@@ -99,6 +100,7 @@ export class FakeWatches {
       matches: selectionTest(target.kind, query),
       sink,
       lastDueMs: 0,
+      underWay: 0,
       ended: false,
     };
     const initial: WatchEvent[] = [];
@@ -133,13 +135,15 @@ export class FakeWatches {
       watcher.sink.onEvents([event]);
       if (twice && !watcher.ended) watcher.sink.onEvents([event]);
     };
-    if (dueMs <= nowMs) deliver();
+    if (dueMs <= nowMs && watcher.underWay === 0) deliver();
     else {
       const timer = this.#clock.after(dueMs - nowMs, () => {
         this.#underWay.delete(timer);
+        watcher.underWay--;
         deliver();
       });
       this.#underWay.add(timer);
+      watcher.underWay++;
     }
   }
 }
