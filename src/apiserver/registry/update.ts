@@ -125,8 +125,10 @@ export async function applyUpdate(
       context,
     } as const;
     core.admission.mutate(request);
-    if (plan.subresource === 'status') keepAllButStatus(kind.schema.fields.keys(), object, old);
-    else if (plan.subresource === '') prepare(core, at, object, old);
+    if (plan.subresource === 'status') {
+      keepAllButStatus(kind.schema.fields.keys(), object, old);
+      kind.prepareStatus?.(object, old);
+    } else if (plan.subresource === '') prepare(core, at, object, old);
     if (plan.subresource !== 'status' && plan.subresource !== 'binding')
       raiseGeneration(kind.generationFields, object, old);
 

@@ -6,7 +6,7 @@ import { shape } from '../../shape.ts';
 import { podColumns } from './pod/columns.ts';
 import { isTerminal } from './pod/conditions.ts';
 import { defaultPod } from './pod/defaults.ts';
-import { preparePodCreate, preparePodUpdate } from './pod/prepare.ts';
+import { preparePodCreate, preparePodStatus, preparePodUpdate } from './pod/prepare.ts';
 import { validatePodCreate } from './pod/validation/create.ts';
 import { validatePodStatus } from './pod/validation/status.ts';
 import { validatePodUpdate } from './pod/validation/update.ts';
@@ -16,7 +16,6 @@ export { type PodSummary, summarizePod } from './pod/columns.ts';
 export * from './pod/conditions.ts';
 export { isSidecar, type PlacedContainer, placedContainers } from './pod/containers.ts';
 export { defaultPodTemplate } from './pod/defaults.ts';
-export { preparePodStatus } from './pod/prepare.ts';
 export { type QosClass, qosClass } from './pod/qos.ts';
 export { podLimits, podRequests, type ResourceNumbers } from './pod/resources.ts';
 export {
@@ -68,6 +67,7 @@ export const Pod = defineKind<PodObject>({
   defaults: defaultPod,
   prepareCreate: (pod, { nowMs }) => preparePodCreate(pod, nowMs),
   prepareUpdate: (pod, old) => preparePodUpdate(pod, old),
+  prepareStatus: preparePodStatus,
   validate(pod, old, causes) {
     if (old === undefined) validatePodCreate(pod, causes);
     else validatePodUpdate(pod, old, causes);

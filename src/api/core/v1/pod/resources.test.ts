@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Pod, podLimits, podRequests, preparePodStatus, qosClass, warnPodTemplate } from '../pod.ts';
+import { Pod, podLimits, podRequests, qosClass, warnPodTemplate } from '../pod.ts';
 import { type Body, container, createdPod, podOf, withStatus } from './fixture.ts';
 
 const asking = (name: string, requests: Body, more: Body = {}) =>
@@ -140,7 +140,7 @@ it('a status keeps what a report leaves out', () => {
     phase: 'Running',
     conditions: [{ type: 'Ready', status: 'False' }],
   });
-  preparePodStatus(pod, old);
+  Pod.prepareStatus?.(pod, old);
   expect(pod.status).toEqual({
     phase: 'Running',
     qosClass: 'BestEffort',
