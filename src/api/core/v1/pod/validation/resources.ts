@@ -165,7 +165,9 @@ export function validatePodLevelResources(spec: PodSpec, field: FieldAt): void {
   const { requests = {}, limits = {} } = resources;
   const needed = aggregateContainerRequests(spec);
   for (const name of Object.keys(needed).sort()) {
-    const given = requests[name] ?? '0';
+    // What is not given for the pod is counted from its containers.
+    const given = requests[name];
+    if (given === undefined) continue;
     if (compareQuantities(needed[name]!, given) > 0)
       field
         .child('requests')
