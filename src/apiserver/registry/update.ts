@@ -71,12 +71,15 @@ export async function update(
     return createDecoded(core, at, wanted, context);
   }
   const pristine = wanted;
+  const pinnedTo = wanted.metadata.resourceVersion;
   let used = false;
   return applyUpdate(core, at, context, {
     subresource,
     change: () => {
       const object = used ? structuredClone(pristine) : pristine;
       used = true;
+      // The attempt before has filled in the version that it lost to.
+      object.metadata.resourceVersion = pinnedTo;
       return object;
     },
   });
@@ -114,6 +117,8 @@ export async function applyUpdate(
       );
     }
     keepServerFields(object, old);
+    // Who named no version means the newest: from here on, rules see an object that says which one it replaces.
+    object.metadata.resourceVersion = old.metadata.resourceVersion;
     const request = {
       operation: 'update',
       kind,
@@ -148,7 +153,6 @@ export async function applyUpdate(
       throwIfInvalid(kind, object, causes);
       if (plan.subresource === '') collectWarnings(kind, object, old, context);
       core.admission.validate(request);
-      object.metadata.resourceVersion = old.metadata.resourceVersion;
       if (context.dryRun) {
         undo?.();
         return dryAnswer(kind, object);
