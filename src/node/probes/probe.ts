@@ -1,0 +1,181 @@
+// One try of a probe: HTTP, TCP or a command in the container. Outcomes are values; messages are the kubelet's.
+import * as http from 'node:http';
+import * as https from 'node:https';
+import * as net from 'node:net';
+import type { coreV1 } from '../../api/index.ts';
+import { type ContainerRuntime, RuntimeError } from '../../os/index.ts';
+
+export interface ProbeOutcome {
+  readonly ok: boolean;
+  /** Of a failure; for events. */
+  readonly message: string;
+}
+
+export interface ProbeTarget {
+  readonly container: coreV1.Container;
+  readonly containerId: string;
+  /** Where HTTP and TCP go when they name no host. */
+  readonly podIp: string;
+}
+
+export interface ProbeAction {
+  readonly exec?: coreV1.ExecAction | undefined;
+  readonly httpGet?: coreV1.HTTPGetAction | undefined;
+  readonly tcpSocket?: coreV1.TCPSocketAction | undefined;
+  readonly grpc?: coreV1.GRPCAction | undefined;
+}
+
+export interface TryOptions {
+  readonly runtime: ContainerRuntime;
+  readonly timeoutMs: number;
+  readonly userAgent: string;
+  readonly signal: AbortSignal;
+}
+
+const ok: ProbeOutcome = { ok: true, message: '' };
+const failed = (message: string): ProbeOutcome => ({ ok: false, message });
+const maxBody = 10 << 10;
+
+/** A port by number, or by the name of one of the container's ports. Throws when there is none. */
+export function resolvePort(port: number | string, container: coreV1.Container): number {
+  const number = typeof port === 'number' ? port : /^\d+$/.test(port) ? Number(port) : undefined;
+  if (number !== undefined) {
+    if (number > 0 && number < 65_536) return number;
+    throw new Error(`invalid port number: ${port}`);
+  }
+  const named = container.ports?.find((p) => p.name === port);
+  if (named === undefined) throw new Error(`couldn't find port: ${JSON.stringify(port)}`);
+  return named.containerPort;
+}
+
+const joinHost = (host: string, port: number): string => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`);
+
+/** A failed connection as Go words it. */
+function dialError(error: NodeJS.ErrnoException, host: string, port: number): string {
+  const reasons: Readonly<Record<string, string>> = {
+    ECONNREFUSED: 'connect: connection refused',
+    EHOSTUNREACH: 'connect: no route to host',
+    ENETUNREACH: 'connect: network is unreachable',
+    ETIMEDOUT: 'i/o timeout',
+  };
+  const reason = reasons[error.code ?? ''];
+  return reason === undefined ? error.message : `dial tcp ${joinHost(host, port)}: ${reason}`;
+}
+
+export async function tryProbe(action: ProbeAction, target: ProbeTarget, options: TryOptions): Promise<ProbeOutcome> {
+  try {
+    if (action.exec !== undefined) return await tryExec(action.exec.command ?? [], target, options);
+    if (action.httpGet !== undefined) return await tryHttp(action.httpGet, target, options);
+    if (action.tcpSocket !== undefined) {
+      const host = action.tcpSocket.host || target.podIp;
+      return await tryTcp(host, resolvePort(action.tcpSocket.port, target.container), options);
+    }
+    return failed('grpc probes are not supported by this node');
+  } catch (error) {
+    options.signal.throwIfAborted();
+    return failed((error as Error).message);
+  }
+}
+
+async function tryExec(command: readonly string[], target: ProbeTarget, options: TryOptions): Promise<ProbeOutcome> {
+  try {
+    const result = await options.runtime.execSync(target.containerId, command, options.timeoutMs);
+    if (result.exitCode === 0) return ok;
+    return failed(Buffer.concat([result.stdout, result.stderr]).subarray(0, maxBody).toString('utf8'));
+  } catch (error) {
+    if (error instanceof RuntimeError && error.code === 'deadlineExceeded')
+      return failed(`command timed out: ${JSON.stringify(command.join(' '))} timed out after ${options.timeoutMs / 1000}s`);
+    throw error;
+  }
+}
+
+function tryTcp(host: string, port: number, options: TryOptions): Promise<ProbeOutcome> {
+  return new Promise((resolve) => {
+    const socket = net.connect({ host, port });
+    const end = (outcome: ProbeOutcome) => {
+      socket.destroy();
+      resolve(outcome);
+    };
+    socket.setTimeout(options.timeoutMs, () => end(failed(`dial tcp ${joinHost(host, port)}: i/o timeout`)));
+    socket.once('connect', () => end(ok));
+    socket.once('error', (error) => end(failed(dialError(error, host, port))));
+    options.signal.addEventListener('abort', () => end(failed('stopped')), { once: true });
+  });
+}
+
+export function probeUrl(action: coreV1.HTTPGetAction, target: ProbeTarget): URL {
+  const scheme = (action.scheme ?? 'HTTP').toLowerCase();
+  const host = action.host || target.podIp;
+  const path = action.path ?? '/';
+  const base = `${scheme}://${joinHost(host, resolvePort(action.port, target.container))}`;
+  return new URL(`${base}${path.startsWith('/') ? '' : '/'}${path}`);
+}
+
+function headersOf(action: coreV1.HTTPGetAction, userAgent: string): Record<string, string | string[]> {
+  const headers: Record<string, string | string[]> = { 'user-agent': userAgent, accept: '*/*' };
+  const own = new Map<string, string[]>();
+  for (const { name, value } of action.httpHeaders ?? []) {
+    const key = name.toLowerCase();
+    own.set(key, [...(own.get(key) ?? []), value]);
+  }
+  for (const [key, values] of own) {
+    // An empty Accept or User-Agent means: send none.
+    if (values.length === 1 && values[0] === '' && (key === 'accept' || key === 'user-agent')) delete headers[key];
+    else headers[key] = values.length === 1 ? values[0]! : values;
+  }
+  return headers;
+}
+
+/** 2xx and 3xx are success; a redirect to the same host is followed, to another host it is taken as success. */
+export function tryHttp(action: coreV1.HTTPGetAction, target: ProbeTarget, options: TryOptions): Promise<ProbeOutcome> {
+  const url = probeUrl(action, target);
+  return requestOnce(url, { headers: headersOf(action, options.userAgent), options, redirects: 0 });
+}
+
+function requestOnce(
+  url: URL,
+  input: { headers: Record<string, string | string[]>; options: TryOptions; redirects: number },
+): Promise<ProbeOutcome> {
+  const { options, headers, redirects } = input;
+  return new Promise((resolve) => {
+    let settled = false;
+    const end = (outcome: ProbeOutcome) => {
+      if (settled) return;
+      settled = true;
+      clearTimeout(timer);
+      request.destroy();
+      resolve(outcome);
+    };
+    const send = url.protocol === 'https:' ? https.request : http.request;
+    const request = send(
+      url,
+      // A probe asks for a sign of life, not for an identity.
+      { headers, agent: false, rejectUnauthorized: false } as https.RequestOptions,
+      (response) => {
+        const status = response.statusCode ?? 0;
+        const location = response.headers.location;
+        if (status >= 300 && status < 400 && location !== undefined) {
+          const next = new URL(location, url);
+          if (next.hostname !== url.hostname) return end(ok);
+          if (redirects >= 10) return end(failed(`Get ${JSON.stringify(location)}: stopped after 10 redirects`));
+          settled = true;
+          clearTimeout(timer);
+          request.destroy();
+          resolve(requestOnce(next, { headers, options, redirects: redirects + 1 }));
+          return;
+        }
+        end(status >= 200 && status < 400 ? ok : failed(`HTTP probe failed with statuscode: ${status}`));
+      },
+    );
+    const get = `Get ${JSON.stringify(url.href)}`;
+    const timer = setTimeout(
+      () => end(failed(`${get}: context deadline exceeded (Client.Timeout exceeded while awaiting headers)`)),
+      options.timeoutMs,
+    );
+    request.on('error', (error: NodeJS.ErrnoException) =>
+      end(failed(`${get}: ${dialError(error, url.hostname.replace(/^\[|\]$/g, ''), Number(url.port) || 80)}`)),
+    );
+    options.signal.addEventListener('abort', () => end(failed('stopped')), { once: true });
+    request.end();
+  });
+}

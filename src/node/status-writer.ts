@@ -1,0 +1,154 @@
+// Writes pod statuses to the API: one write under way per pod, the latest status wins, what is equal is not written. A pod that
+// starts quickly is written once: the first status of a pod waits a moment for the next.
+import { type coreV1, Pod } from '../api/index.ts';
+import { Backoff, type Clock, type Log, type Scope, sleep } from '../base/index.ts';
+import type { Client } from '../client/index.ts';
+import { isConflict, isNotFound } from '../machinery/index.ts';
+import { planStatusPatch } from './plan/status-patch.ts';
+
+export interface StatusWriterOptions {
+  readonly client: Client;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly scope: Scope;
+  /** How long the very first status of a pod may wait to be overtaken. */
+  readonly firstDelayMs: number;
+}
+
+interface Entry {
+  readonly pod: { readonly name: string; readonly namespace: string; readonly uid: string };
+  wanted: coreV1.PodStatus;
+  /** What the API has, as far as we know. */
+  written: coreV1.PodStatus | undefined;
+  running: boolean;
+  urgent: boolean;
+  wake: (() => void) | undefined;
+  waiters: (() => void)[];
+  gone: boolean;
+}
+
+export class StatusWriter {
+  readonly #options: StatusWriterOptions;
+  readonly #entries = new Map<string, Entry>();
+  /** Patches sent, for measurements. */
+  writes = 0;
+
+  constructor(options: StatusWriterOptions) {
+    this.#options = options;
+  }
+
+  /** The newest status, written or not. */
+  get(uid: string): coreV1.PodStatus | undefined {
+    return this.#entries.get(uid)?.wanted;
+  }
+
+  put(pod: Pod, status: coreV1.PodStatus): void {
+    const { uid, name, namespace = '' } = pod.metadata;
+    let entry = this.#entries.get(uid);
+    if (entry === undefined) {
+      entry = {
+        pod: { uid, name, namespace },
+        wanted: status,
+        written: pod.status,
+        running: false,
+        urgent: false,
+        wake: undefined,
+        waiters: [],
+        gone: false,
+      };
+      this.#entries.set(uid, entry);
+    }
+    entry.wanted = status;
+    if (status.phase !== 'Pending') this.#hurry(entry);
+    this.#run(entry);
+  }
+
+  /** Resolves when the newest status has been written, or the pod is gone from the API. */
+  flush(uid: string): Promise<void> {
+    const entry = this.#entries.get(uid);
+    if (entry === undefined || entry.gone) return Promise.resolve();
+    if (!entry.running && planStatusPatch(uid, entry.written, entry.wanted) === undefined) return Promise.resolve();
+    this.#hurry(entry);
+    const flushed = new Promise<void>((resolve) => entry.waiters.push(resolve));
+    this.#run(entry);
+    return flushed;
+  }
+
+  /** Somebody else may have written: what the API has is in this object. */
+  observe(pod: Pod): void {
+    const entry = this.#entries.get(pod.metadata.uid);
+    if (entry === undefined || entry.running) return;
+    entry.written = pod.status;
+    this.#run(entry);
+  }
+
+  forget(uid: string): void {
+    const entry = this.#entries.get(uid);
+    if (entry === undefined) return;
+    entry.gone = true;
+    this.#hurry(entry);
+    this.#entries.delete(uid);
+  }
+
+  #hurry(entry: Entry): void {
+    entry.urgent = true;
+    entry.wake?.();
+  }
+
+  #run(entry: Entry): void {
+    if (entry.running || entry.gone) return;
+    if (planStatusPatch(entry.pod.uid, entry.written, entry.wanted) === undefined) {
+      this.#done(entry);
+      return;
+    }
+    entry.running = true;
+    this.#options.scope.run('pod status', async (signal) => {
+      try {
+        await this.#write(entry, signal);
+      } finally {
+        entry.running = false;
+        this.#done(entry);
+      }
+    });
+  }
+
+  #done(entry: Entry): void {
+    for (const resolve of entry.waiters.splice(0)) resolve();
+  }
+
+  async #write(entry: Entry, signal: AbortSignal): Promise<void> {
+    const { client, clock, log, firstDelayMs } = this.#options;
+    const { uid, name, namespace } = entry.pod;
+    const backoff = new Backoff({ initialMs: 100, maxMs: 10_000 });
+    if (entry.written?.startTime === undefined && !entry.urgent && firstDelayMs > 0) {
+      await new Promise<void>((resolve) => {
+        entry.wake = resolve;
+        const timer = clock.after(firstDelayMs, resolve);
+        signal.addEventListener('abort', () => {
+          timer.cancel();
+          resolve();
+        }, { once: true });
+      });
+      entry.wake = undefined;
+    }
+    while (!signal.aborted && !entry.gone) {
+      const sent = entry.wanted;
+      const patch = planStatusPatch(uid, entry.written, sent);
+      if (patch === undefined) return;
+      try {
+        this.writes++;
+        await client(Pod).patch({ name, namespace, subresource: 'status' }, 'strategic', patch);
+        entry.written = sent;
+      } catch (error) {
+        // Another pod of the same name, or none: ours has ended for the API.
+        if (isNotFound(error) || isConflict(error)) {
+          log.debug('pod is gone, its status is not written', { pod: `${namespace}/${name}`, error });
+          entry.gone = true;
+          return;
+        }
+        log.warn('cannot write pod status', { pod: `${namespace}/${name}`, error });
+        await sleep(clock, backoff.nextMs(), signal).catch(() => {});
+      }
+    }
+  }
+}
