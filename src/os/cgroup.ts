@@ -22,8 +22,8 @@ function checkPath(path: CgroupPath): void {
 }
 
 /**
- * Makes the group and those above it. In v2 the controllers are handed down to it from the root, so that groups below it can
- * limit; the group itself can then hold no processes (see `leafOf`).
+ * Makes the group and those above it. In v2 every group above it hands its controllers down, and can then hold no processes of
+ * its own; the group itself hands nothing down, so it can.
  */
 export function ensureCgroup(layout: CgroupLayout, path: CgroupPath): void {
   checkPath(path);
@@ -48,7 +48,6 @@ export function ensureCgroup(layout: CgroupLayout, path: CgroupPath): void {
     at = join(at, name);
     mkdirSync(at, { recursive: true });
   }
-  if (layout.mode === 'v2') handDown(at);
 }
 
 /** Enables for the children of a v2 group every controller it has. */

@@ -20,6 +20,8 @@ export interface NodeMounts {
   readonly resolver: { readonly source: string; readonly target: string } | undefined;
   /** Mounts below these are let go of inside, so that this node does not keep another's namespaces alive. */
   readonly released: readonly string[];
+  /** Kernel settings of the namespaces: `[file, value]`. */
+  readonly settings: readonly (readonly [file: string, value: string])[];
 }
 
 /**
@@ -52,6 +54,7 @@ const planJoin = (joins: readonly string[]): string[] => [
 export function planMountScript(mounts: NodeMounts, argv: readonly string[]): string {
   const q = shellQuote;
   const lines = ['set -e', `echo ${q(mounts.hostname)} >/proc/sys/kernel/hostname || true`];
+  for (const [file, value] of mounts.settings) lines.push(`echo ${q(value)} >${q(file)}`);
   if (mounts.released.length > 0)
     lines.push(
       'while read -r _ target _; do',

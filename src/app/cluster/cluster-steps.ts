@@ -1,0 +1,148 @@
+// The steps that `up` and `node start` share: the cluster's network, its nodes, the routes to its pods.
+import { sleep } from '../../base/index.ts';
+import { CommandFailure } from '../../cli/index.ts';
+import { applyLinks, planBridge, readLinks, readRoutes, removeLink } from '../../os/index.ts';
+import { type ControlApi, connectControlApi } from './control-api.ts';
+import { ensureFirewall, isForwarding, removeFirewall, setForwarding } from './firewall.ts';
+import type { Machine } from './machine.ts';
+import { ensureNode, isNodeAlive, ownPlaces, stopNode } from './node-machine.ts';
+import { nodeLog } from './places.ts';
+import type { Step } from './progress.ts';
+import { endOfLog } from './server-process.ts';
+import { type ClusterState, makeDirectories, type NodeState, type StateHolder } from './state.ts';
+
+const nodesReadyTimeoutMs = 120_000;
+
+/** The bridge and the way out; what a restart of the machine takes away. */
+export function networkSteps(machine: Machine, holder: StateHolder): Step[] {
+  const { exec, searchPath } = machine;
+  const { now: state } = holder;
+  return [
+    {
+      title: `network ${state.bridge}, ${state.nodeCidr} for nodes, ${state.podCidr} for pods`,
+      async ensure() {
+        if ((await readLinks(exec)).some((link) => link.name === state.bridge && link.up)) return 'there';
+        await removeLink(exec, state.bridge);
+        const prefix = state.nodeCidr.split('/')[1]!;
+        await applyLinks(
+          exec,
+          planBridge({ name: state.bridge, address: `${state.gateway}/${prefix}`, mtu: state.mtu }),
+        );
+        return 'made';
+      },
+      undo: () => removeLink(exec, state.bridge),
+    },
+    {
+      title: 'forwarding and masquerading (nftables)',
+      async ensure() {
+        const made = [...holder.now.made.directories];
+        for (const [place] of ownPlaces) makeDirectories(place, made);
+        const off = !isForwarding();
+        holder.change({
+          made: { directories: made, forwardingWasOff: holder.now.made.forwardingWasOff || off },
+        });
+        if (off) setForwarding('1');
+        await ensureFirewall(exec, holder.now, searchPath);
+        return 'made';
+      },
+      undo: () => removeFirewall(exec, holder.now, searchPath),
+    },
+  ];
+}
+
+/** Starts nodes side by side and waits until the server calls all of them ready. */
+export function nodesStep(machine: Machine, holder: StateHolder, nodes: readonly NodeState[]): Step {
+  const started = new Set<string>();
+  const names = nodes.map((node) => node.name);
+  return {
+    title: nodes.length === 1 ? `node ${names[0]}` : `nodes ${names[0]} … ${names.at(-1)}`,
+    async ensure(signal) {
+      const sinceMs = machine.clock.nowMs();
+      const outcomes = await Promise.allSettled(
+        names.map(async (name) => {
+          if (!isNodeAlive(holder.node(name))) started.add(name);
+          await ensureNode(machine, holder, name);
+        }),
+      );
+      for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+      await waitUntilNodesReady(machine, holder, { names, started, sinceMs }, signal);
+      return started.size === 0 ? 'there' : 'made';
+    },
+    async undo() {
+      for (const name of started) await stopNode(machine, holder.now, holder.node(name));
+    },
+  };
+}
+
+async function waitUntilNodesReady(
+  machine: Machine,
+  holder: StateHolder,
+  wanted: { names: readonly string[]; started: ReadonlySet<string>; sinceMs: number },
+  signal: AbortSignal,
+): Promise<void> {
+  const { clock } = machine;
+  const api = connectControlApi(holder.now, clock);
+  try {
+    const deadline = clock.monotonicMs() + nodesReadyTimeoutMs;
+    for (;;) {
+      for (const name of wanted.names)
+        if (!isNodeAlive(holder.node(name)))
+          throw new CommandFailure(`node ${name} ended${endOfLog(nodeLog(holder.now, holder.node(name)))}`);
+      const waiting = await listWaiting(api, wanted);
+      if (waiting.length === 0) return;
+      if (clock.monotonicMs() > deadline) {
+        const first = holder.node(waiting[0]!);
+        throw new CommandFailure(
+          `not ready after ${nodesReadyTimeoutMs / 1000} s: ${waiting.join(', ')}${endOfLog(nodeLog(holder.now, first))}`,
+        );
+      }
+      await sleep(clock, 50, signal);
+    }
+  } finally {
+    api.close();
+  }
+}
+
+/** A node that was started now counts once it has been heard of since: what is stored may be from before it ended. */
+async function listWaiting(
+  api: ControlApi,
+  wanted: { names: readonly string[]; started: ReadonlySet<string>; sinceMs: number },
+): Promise<string[]> {
+  const ready = new Set((await api.listNodes()).filter((node) => node.ready).map((node) => node.name));
+  const heard = await api.readHeartbeats();
+  return wanted.names.filter(
+    (name) => !ready.has(name) || (wanted.started.has(name) && (heard.get(name) ?? 0) < wanted.sinceMs),
+  );
+}
+
+/** Pods are reached from this machine too: from the server for webhooks, and by people. */
+export async function ensurePodRoutes(machine: Machine, state: ClusterState): Promise<'made' | 'there'> {
+  const api = connectControlApi(state, machine.clock);
+  try {
+    const ranges = new Map((await api.listNodes()).map((node) => [node.name, node.podCidr]));
+    const have = await readRoutes(machine.exec);
+    const lines = planPodRoutes(state, ranges).filter(
+      ({ destination, gateway }) =>
+        !have.some((route) => route.destination === destination && route.gateway === gateway),
+    );
+    await applyLinks(
+      machine.exec,
+      lines.map(
+        ({ destination, gateway }) => `route replace ${destination} via ${gateway} dev ${state.bridge}`,
+      ),
+    );
+    return lines.length === 0 ? 'there' : 'made';
+  } finally {
+    api.close();
+  }
+}
+
+export function planPodRoutes(
+  state: Pick<ClusterState, 'nodes'>,
+  ranges: ReadonlyMap<string, string | undefined>,
+): { destination: string; gateway: string }[] {
+  return state.nodes.flatMap((node) => {
+    const destination = ranges.get(node.name);
+    return destination === undefined ? [] : [{ destination, gateway: node.address }];
+  });
+}

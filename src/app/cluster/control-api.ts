@@ -1,0 +1,95 @@
+// The few questions that commands on clusters ask the API server, as plain JSON: loading every kind and its rules for them would
+// cost more than the answers.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '../../base/index.ts';
+import { createHttpsClient, type HttpsClient } from '../../http/index.ts';
+import { pkiDir, serverUrl } from './places.ts';
+import type { ClusterState } from './state.ts';
+
+export interface NodeFacts {
+  readonly name: string;
+  readonly ready: boolean;
+  readonly podCidr: string | undefined;
+  readonly version: string | undefined;
+}
+
+export interface PodFacts {
+  readonly node: string | undefined;
+  /** Containers that run now. */
+  readonly running: number;
+}
+
+export interface ControlApi {
+  isReady(): Promise<boolean>;
+  version(): Promise<string>;
+  listNodes(): Promise<NodeFacts[]>;
+  listPods(): Promise<PodFacts[]>;
+  /** When each node was last heard of, in ms since the epoch. */
+  readHeartbeats(): Promise<Map<string, number>>;
+  /** None is fine. */
+  deleteNode(name: string): Promise<void>;
+  close(): void;
+}
+
+/** Needs the server's directory to hold certificates; a server that does not answer rejects each call. */
+export function connectControlApi(state: ClusterState, clock: Clock): ControlApi {
+  const read = (file: string) => readFileSync(join(pkiDir(state), file), 'utf8');
+  const http = createHttpsClient({
+    server: serverUrl(state),
+    ca: read('ca.crt'),
+    cert: read('admin.crt'),
+    key: read('admin.key'),
+    userAgent: 'jotasu-cluster',
+    timeoutMs: 5_000,
+    clock,
+  });
+  return controlApiOver(http);
+}
+
+interface Item {
+  metadata: { name: string };
+  spec: { podCIDR?: string; nodeName?: string; renewTime?: string };
+  status?: {
+    conditions?: { type: string; status: string }[];
+    nodeInfo?: { kubeletVersion?: string };
+    containerStatuses?: { state?: { running?: unknown } }[];
+  };
+}
+
+export function controlApiOver(http: HttpsClient): ControlApi {
+  const get = async (path: string): Promise<unknown> => {
+    const { status, body } = await http.request({ method: 'GET', path });
+    if (status !== 200) throw new Error(`GET ${path}: ${status} ${body.toString('utf8').slice(0, 500)}`);
+    return JSON.parse(body.toString('utf8'));
+  };
+  const list = async (path: string): Promise<Item[]> => ((await get(path)) as { items?: Item[] }).items ?? [];
+  return {
+    isReady: async () => (await http.request({ method: 'GET', path: '/readyz' })).status === 200,
+    version: async () => ((await get('/version')) as { gitVersion: string }).gitVersion,
+    listNodes: async () =>
+      (await list('/api/v1/nodes')).map(({ metadata, spec, status }) => ({
+        name: metadata.name,
+        ready: status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') === true,
+        podCidr: spec?.podCIDR,
+        version: status?.nodeInfo?.kubeletVersion,
+      })),
+    listPods: async () =>
+      (await list('/api/v1/pods')).map(({ spec, status }) => ({
+        node: spec.nodeName,
+        running: (status?.containerStatuses ?? []).filter((c) => c.state?.running !== undefined).length,
+      })),
+    readHeartbeats: async () =>
+      new Map(
+        (await list('/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases')).map(
+          ({ metadata, spec }) => [metadata.name, Date.parse(spec.renewTime ?? '') || 0],
+        ),
+      ),
+    async deleteNode(name) {
+      const { status, body } = await http.request({ method: 'DELETE', path: `/api/v1/nodes/${name}` });
+      if (status !== 200 && status !== 202 && status !== 404)
+        throw new Error(`DELETE node ${name}: ${status} ${body.toString('utf8').slice(0, 500)}`);
+    },
+    close: () => http.close(),
+  };
+}

@@ -1,0 +1,133 @@
+// `jotasu node kill | stop | start | add | remove`.
+import { existsSync, rmSync } from 'node:fs';
+import { CommandFailure, type NodeAddFlags, type NodeFlags } from '../../cli/index.ts';
+import { ensurePodRoutes, nodesStep } from './cluster-steps.ts';
+import { connectControlApi } from './control-api.ts';
+import { lockDirectory } from './lock.ts';
+import type { Machine } from './machine.ts';
+import { isNodeAlive, killNode, stopNode } from './node-machine.ts';
+import { nodeDir, nodeLog, nodeNameOf } from './places.ts';
+import { planNode } from './plan-allocation.ts';
+import { runSteps } from './progress.ts';
+import { needRoot } from './requirements.ts';
+import { isServerAlive } from './server-process.ts';
+import { needState, StateHolder } from './state.ts';
+
+/** Takes no lock: a power cut waits for nobody. */
+export async function nodeKill(machine: Machine, flags: NodeFlags): Promise<void> {
+  needRoot(machine, 'node kill');
+  const holder = new StateHolder(needState(machine.clustersDir, flags.name));
+  const node = holder.node(flags.node);
+  const beganMs = machine.clock.monotonicMs();
+  const killed = await killNode(machine, holder.now, node);
+  const tookMs = Math.round(machine.clock.monotonicMs() - beganMs);
+  if (killed === 0) machine.say(`Node ${node.name} was off already.`);
+  else
+    machine.say(
+      `Node ${node.name} is off: ${killed} processes ended and link ${node.link} down in ${tookMs} ms.`,
+    );
+}
+
+export async function nodeStop(machine: Machine, flags: NodeFlags): Promise<void> {
+  needRoot(machine, 'node stop');
+  await withCluster(machine, flags.name, async (holder) => {
+    const node = holder.node(flags.node);
+    const alive = isNodeAlive(node);
+    await stopNode(machine, holder.now, node);
+    holder.changeNode(node.name, { process: null });
+    machine.say(alive ? `Node ${node.name} is stopped.` : `Node ${node.name} was off already.`);
+  });
+}
+
+export async function nodeStart(machine: Machine, flags: NodeFlags, signal: AbortSignal): Promise<void> {
+  needRoot(machine, 'node start');
+  await withCluster(machine, flags.name, async (holder) => {
+    const node = holder.node(flags.node);
+    if (isNodeAlive(node)) {
+      machine.say(`Node ${node.name} is running.`);
+      return;
+    }
+    needServer(holder);
+    await startNode(machine, holder, { name: node.name, signal });
+  });
+}
+
+export async function nodeAdd(machine: Machine, flags: NodeAddFlags, signal: AbortSignal): Promise<void> {
+  needRoot(machine, 'node add');
+  await withCluster(machine, flags.name, async (holder) => {
+    needServer(holder);
+    const number = holder.now.lastNodeNumber + 1;
+    const name = flags.node ?? nodeNameOf(flags.name, number);
+    if (holder.now.nodes.some((node) => node.name === name))
+      throw new CommandFailure(`cluster ${flags.name} has a node ${name} already`);
+    const before = holder.now;
+    holder.change({ nodes: [...before.nodes, planNode(before, number, name)], lastNodeNumber: number });
+    try {
+      await startNode(machine, holder, { name, signal });
+    } catch (error) {
+      await forgetNode(machine, holder, name);
+      throw error;
+    }
+  });
+}
+
+export async function nodeRemove(machine: Machine, flags: NodeFlags): Promise<void> {
+  needRoot(machine, 'node remove');
+  await withCluster(machine, flags.name, async (holder) => {
+    holder.node(flags.node);
+    needServer(holder);
+    await forgetNode(machine, holder, flags.node);
+    machine.say(`Node ${flags.node} is removed, with its data.`);
+  });
+}
+
+async function startNode(
+  machine: Machine,
+  holder: StateHolder,
+  { name, signal }: { name: string; signal: AbortSignal },
+): Promise<void> {
+  const { clock, say } = machine;
+  const routes = {
+    title: 'routes from this machine to pods',
+    ensure: () => ensurePodRoutes(machine, holder.now),
+  };
+  await runSteps([nodesStep(machine, holder, [holder.node(name)]), routes], { clock, say, signal });
+}
+
+/** Of the machine, of the cluster, of the record, in that order: it can be tried again until the last is done. */
+async function forgetNode(machine: Machine, holder: StateHolder, name: string): Promise<void> {
+  const node = holder.node(name);
+  await stopNode(machine, holder.now, node);
+  const api = connectControlApi(holder.now, machine.clock);
+  try {
+    await api.deleteNode(name);
+  } finally {
+    api.close();
+  }
+  rmSync(nodeDir(holder.now, node), { recursive: true, force: true });
+  rmSync(nodeLog(holder.now, node), { force: true });
+  holder.change({ nodes: holder.now.nodes.filter((other) => other.name !== name) });
+}
+
+function needServer(holder: StateHolder): void {
+  const { now: state } = holder;
+  if (!isServerAlive(state))
+    throw new CommandFailure(`the server of cluster ${state.name} does not run; "jotasu up" starts it`);
+}
+
+async function withCluster(
+  machine: Machine,
+  name: string,
+  run: (holder: StateHolder) => Promise<void>,
+): Promise<void> {
+  needState(machine.clustersDir, name);
+  if (!existsSync(machine.clustersDir)) return;
+  const release = await lockDirectory(machine.clustersDir, () =>
+    machine.say('Waiting for another jotasu command to finish.'),
+  );
+  try {
+    await run(new StateHolder(needState(machine.clustersDir, name)));
+  } finally {
+    await release();
+  }
+}

@@ -1,0 +1,141 @@
+// The control plane of a cluster of this machine: `jotasu server` as a process of its own.
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { sleep } from '../../base/index.ts';
+import { CommandFailure } from '../../cli/index.ts';
+import { ConnectionError } from '../../http/index.ts';
+import {
+  ensureCgroup,
+  identifyProcess,
+  isAlive,
+  joinFiles,
+  killCgroup,
+  type ProcessIdentity,
+  planCommandInGroups,
+  removeCgroup,
+  stopProcess,
+} from '../../os/index.ts';
+import { connectControlApi } from './control-api.ts';
+import type { Machine } from './machine.ts';
+import { logDir, serverCgroup, serverDir, serverLog } from './places.ts';
+import type { ClusterState, StateHolder } from './state.ts';
+
+/** Beside its database: an open file of lmdb is not to be cut off in the middle of a commit without need. */
+const stopGraceMs = 10_000;
+const readyTimeoutMs = 60_000;
+
+export const isServerAlive = (state: ClusterState): boolean => state.server !== null && isAlive(state.server);
+
+/** The command line of the server. Pure. */
+export function planServerCommand(state: ClusterState, program: readonly string[]): string[] {
+  return [
+    ...program,
+    'server',
+    `--data-dir=${serverDir(state)}`,
+    '--bind-address=0.0.0.0',
+    `--https-listen-port=${state.apiPort}`,
+    `--advertise-address=${state.gateway}`,
+    `--cluster-cidr=${state.podCidr}`,
+    `--service-cidr=${state.serviceCidr}`,
+    `--write-kubeconfig=${join(state.dataDir, 'admin.kubeconfig')}`,
+  ];
+}
+
+/** Starts it unless it runs, and waits until /readyz says ok. A CommandFailure carries the end of its log. */
+export async function ensureServer(
+  machine: Machine,
+  holder: StateHolder,
+  signal: AbortSignal,
+): Promise<'made' | 'there'> {
+  const state = holder.now;
+  const there = isServerAlive(state);
+  if (!there) {
+    const group = serverCgroup(state);
+    const cgroups = machine.cgroups();
+    // A server whose start was recorded by nobody.
+    await killCgroup(cgroups, group, machine.clock);
+    await checkPortFree(state.apiPort);
+    ensureCgroup(cgroups, group);
+    for (const path of [serverDir(state), logDir(state)]) mkdirSync(path, { recursive: true, mode: 0o700 });
+    const command = planCommandInGroups(joinFiles(cgroups, group), planServerCommand(state, machine.program));
+    const { pid } = await machine.exec.spawnDetached(command, { logFile: serverLog(state) });
+    holder.change({ server: identify(pid, 'the server', serverLog(state)) });
+  }
+  await waitUntilReady(machine, holder.now, signal);
+  return there ? 'there' : 'made';
+}
+
+/** What was just started; a CommandFailure with its log when it has ended already. */
+export function identify(pid: number, what: string, log: string): ProcessIdentity {
+  const identity = identifyProcess(pid);
+  if (identity === undefined) throw new CommandFailure(`${what} ended at once${endOfLog(log)}`);
+  return identity;
+}
+
+async function waitUntilReady(machine: Machine, state: ClusterState, signal: AbortSignal): Promise<void> {
+  const { clock } = machine;
+  const deadline = clock.monotonicMs() + readyTimeoutMs;
+  let last = 'nothing was heard of it';
+  for (;;) {
+    if (!isServerAlive(state)) throw new CommandFailure(`the server ended${endOfLog(serverLog(state))}`);
+    try {
+      const api = connectControlApi(state, clock);
+      try {
+        if (await api.isReady()) return;
+        last = '/readyz does not say ok';
+      } finally {
+        api.close();
+      }
+    } catch (error) {
+      // Its certificates are not there yet, or it does not listen yet.
+      const code = (error as NodeJS.ErrnoException).code;
+      if (!(error instanceof ConnectionError) && code !== 'ENOENT') throw error;
+      last = (error as Error).message;
+    }
+    if (clock.monotonicMs() > deadline)
+      throw new CommandFailure(
+        `the server is not ready after ${readyTimeoutMs / 1000} s (${last})${endOfLog(serverLog(state))}`,
+      );
+    await sleep(clock, 20, signal);
+  }
+}
+
+export async function stopServer(machine: Machine, holder: StateHolder): Promise<void> {
+  const { server } = holder.now;
+  if (server !== null) await stopProcess(server, stopGraceMs, machine.clock);
+  await killCgroup(machine.cgroups(), serverCgroup(holder.now), machine.clock);
+  await removeCgroup(machine.cgroups(), serverCgroup(holder.now), machine.clock);
+}
+
+export function isPortFree(port: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'EADDRINUSE' ? resolve(false) : reject(error),
+    );
+    probe.listen({ port, host: '0.0.0.0', exclusive: true }, () => probe.close(() => resolve(true)));
+  });
+}
+
+async function checkPortFree(port: number): Promise<void> {
+  if (!(await isPortFree(port)))
+    throw new CommandFailure(
+      `port ${port} is in use by another program, and this cluster's kubeconfigs name it; stop that program and try again`,
+    );
+}
+
+const shownLines = 15;
+
+/** For an error message: a line feed and the last lines of a log, or nothing. */
+export function endOfLog(file: string): string {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8').trimEnd();
+  } catch {
+    return '';
+  }
+  if (text === '') return '';
+  const lines = text.split('\n').slice(-shownLines);
+  return `; the end of ${file}:\n${lines.map((line) => `    ${line}`).join('\n')}`;
+}

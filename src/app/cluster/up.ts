@@ -1,0 +1,246 @@
+// `jotasu up`: the steps that make a cluster, each idempotent, in one readable order. The same steps start a cluster that is not
+// there, resume one whose processes were killed or whose machine was restarted, and find one that runs.
+import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { CommandFailure, type UpFlags } from '../../cli/index.ts';
+import { mergeKubeconfig } from '../../client/index.ts';
+import { readLinks, readRoutes } from '../../os/index.ts';
+import { ensurePodRoutes, networkSteps, nodesStep } from './cluster-steps.ts';
+import { removeCluster } from './down.ts';
+import { checkArchives, loadImages } from './images.ts';
+import { lockDirectory } from './lock.ts';
+import type { Machine } from './machine.ts';
+import { isNodeAlive } from './node-machine.ts';
+import { contextName, nodeNameOf, pkiDir, serverUrl } from './places.ts';
+import { planAllocation, planNode } from './plan-allocation.ts';
+import { runSteps, type Step } from './progress.ts';
+import { ensureKernel, ensurePackages, needRoot } from './requirements.ts';
+import { ensureServer, isPortFree, isServerAlive, stopServer } from './server-process.ts';
+import {
+  type ClusterState,
+  listClusters,
+  makeDataDir,
+  makeDirectories,
+  readState,
+  readStateOf,
+  StateHolder,
+  writeState,
+} from './state.ts';
+
+const defaultNodes = 3;
+const firstApiPort = 6443;
+
+export async function up(machine: Machine, flags: UpFlags, signal: AbortSignal): Promise<void> {
+  needRoot(machine, 'up');
+  await checkArchives(flags.images);
+  await ensurePackages(machine, { install: flags.install });
+  await ensureKernel(machine);
+  const release = await lockDirectory(machine.clustersDir, () =>
+    machine.say('Waiting for another jotasu command to finish.'),
+  );
+  try {
+    await upLocked(machine, flags, signal);
+  } finally {
+    await release();
+  }
+}
+
+async function upLocked(machine: Machine, flags: UpFlags, signal: AbortSignal): Promise<void> {
+  const { clock, say } = machine;
+  const beganMs = clock.monotonicMs();
+  const before = readStateOf(machine.clustersDir, flags.name);
+  const holder = new StateHolder(
+    before === undefined ? await createCluster(machine, flags) : changedCluster(before, flags),
+  );
+  if (before === undefined)
+    say(`Starting cluster ${flags.name} with ${count(holder.now.nodes.length, 'node')}.`);
+  else if (isServerAlive(before) && before.nodes.every(isNodeAlive))
+    say(`Cluster ${flags.name} is running; checking its parts.`);
+  else say(`Cluster ${flags.name} is there; starting what does not run.`);
+
+  const fresh: Step = {
+    title: `data in ${holder.now.dataDir}`,
+    ensure: async () => (before === undefined ? 'made' : 'there'),
+    undo: async () => removeCluster(machine, holder),
+  };
+  try {
+    await runSteps([fresh, ...clusterSteps(machine, holder, flags)], { clock, say, signal });
+  } catch (error) {
+    if (before !== undefined) throw asFailure(error);
+    throw asFailure(error, 'Nothing was left behind.');
+  }
+  const seconds = ((clock.monotonicMs() - beganMs) / 1000).toFixed(1);
+  for (const line of whatNext(holder.now, seconds)) say(line);
+}
+
+/** A failure of a step is what a person reads; with a stack only when it is one of ours. */
+function asFailure(error: unknown, more = ''): unknown {
+  if (!(error instanceof Error)) return error;
+  const known =
+    error instanceof CommandFailure || ['CommandError', 'AbortError', 'KubeconfigError'].includes(error.name);
+  if (!known) return error;
+  const exitCode = error instanceof CommandFailure ? error.exitCode : 1;
+  const message = more === '' ? error.message : `${error.message}\n${more}`;
+  return new CommandFailure(message, { exitCode, cause: error });
+}
+
+export function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`;
+}
+
+export function whatNext(state: ClusterState, seconds: string): string[] {
+  const option = state.name === 'jotasu' ? '' : ` --name ${state.name}`;
+  const standard = state.kubeconfig.file.endsWith('/.kube/config')
+    ? ''
+    : ` --kubeconfig ${state.kubeconfig.file}`;
+  return [
+    '',
+    `Cluster ${state.name} is ready after ${seconds} s: ${serverUrl(state)}, kubectl context ${state.kubeconfig.context} in ${state.kubeconfig.file}`,
+    '',
+    'Try:',
+    `  kubectl${standard} get nodes -o wide`,
+    `  jotasu status${option}`,
+    `  jotasu node kill ${state.nodes.at(-1)?.name ?? nodeNameOf(state.name, 1)}${option}    # power-off; "node start" brings it back`,
+    `  jotasu down${option}    # removes the cluster with its data`,
+  ];
+}
+
+/** Chooses what a new cluster gets and writes it down, before anything else is made. */
+async function createCluster(machine: Machine, flags: UpFlags): Promise<ClusterState> {
+  const dataDir = resolve(flags.dataDir ?? join(machine.clustersDir, flags.name));
+  checkDataDir(dataDir, join(machine.clustersDir, flags.name));
+  const clusters = listClusters(machine.clustersDir);
+  const allocation = planAllocation({
+    links: await readLinks(machine.exec),
+    routes: await readRoutes(machine.exec),
+    clusters,
+  });
+  const apiPort = await chooseApiPort(clusters);
+  const nodes = Array.from({ length: flags.nodes ?? defaultNodes }, (_, i) =>
+    planNode(allocation, i + 1, nodeNameOf(flags.name, i + 1)),
+  );
+  const directories = makeDataDir(machine.clustersDir, flags.name, dataDir);
+  const kubeconfig = resolve(flags.kubeconfig ?? machine.defaultKubeconfig);
+  const madeForKubeconfig: string[] = [];
+  makeDirectories(dirname(kubeconfig), madeForKubeconfig);
+  const state: ClusterState = {
+    format: 1,
+    name: flags.name,
+    ...allocation,
+    dataDir,
+    apiPort,
+    kubeconfig: {
+      file: kubeconfig,
+      context: contextName(flags.name),
+      isOurs: !existsSync(kubeconfig),
+    },
+    version: machine.programVersion,
+    server: null,
+    nodes,
+    lastNodeNumber: nodes.length,
+    made: { directories: [...directories, ...madeForKubeconfig], forwardingWasOff: false },
+  };
+  writeState(state);
+  return state;
+}
+
+const notForData = ['/', '/run', '/proc', '/sys', '/dev', '/etc', '/usr', '/bin', '/sbin', '/lib', '/boot'];
+
+function checkDataDir(dataDir: string, byName: string): void {
+  if (notForData.some((place) => dataDir === place || (place !== '/' && dataDir.startsWith(`${place}/`))))
+    throw new CommandFailure(`${dataDir} is no place for data`);
+  if (!existsSync(dataDir)) {
+    // A cluster whose data directory elsewhere was removed by hand leaves a link that leads nowhere.
+    if (lstatSync(byName, { throwIfNoEntry: false })?.isSymbolicLink())
+      throw new CommandFailure(`${byName} leads to a data directory that is gone; remove it to start anew`);
+    return;
+  }
+  if (!lstatSync(dataDir).isDirectory()) throw new CommandFailure(`${dataDir} is not a directory`);
+  const other = readState(dataDir);
+  if (other !== undefined) throw new CommandFailure(`${dataDir} holds the data of cluster ${other.name}`);
+  if (readdirSync(dataDir).length > 0)
+    throw new CommandFailure(
+      `${dataDir} is not empty, and "jotasu down" removes data; give an empty or a new directory`,
+    );
+}
+
+async function chooseApiPort(clusters: readonly ClusterState[]): Promise<number> {
+  for (let port = firstApiPort; port < firstApiPort + 1000; port++)
+    if (!clusters.some((cluster) => cluster.apiPort === port) && (await isPortFree(port))) return port;
+  throw new CommandFailure(`no port from ${firstApiPort} on is free`);
+}
+
+/** What flags may change of a cluster that exists: the number of nodes upwards, and where its context is written. */
+function changedCluster(state: ClusterState, flags: UpFlags): ClusterState {
+  if (flags.dataDir !== undefined && resolve(flags.dataDir) !== state.dataDir)
+    throw new CommandFailure(
+      `the data of cluster ${state.name} are in ${state.dataDir}, not in ${flags.dataDir}`,
+    );
+  let { nodes, lastNodeNumber } = state;
+  if (flags.nodes !== undefined && flags.nodes < nodes.length)
+    throw new CommandFailure(
+      `cluster ${state.name} has ${count(nodes.length, 'node')}; "jotasu node remove" takes one away`,
+    );
+  for (let missing = (flags.nodes ?? 0) - nodes.length; missing > 0; missing--) {
+    lastNodeNumber++;
+    nodes = [...nodes, planNode(state, lastNodeNumber, nodeNameOf(state.name, lastNodeNumber))];
+  }
+  const file = flags.kubeconfig === undefined ? state.kubeconfig.file : resolve(flags.kubeconfig);
+  const kubeconfig =
+    file === state.kubeconfig.file
+      ? state.kubeconfig
+      : { ...state.kubeconfig, file, isOurs: !existsSync(file) };
+  const changed = { ...state, nodes, lastNodeNumber, kubeconfig };
+  writeState(changed);
+  return changed;
+}
+
+function clusterSteps(machine: Machine, holder: StateHolder, flags: UpFlags): Step[] {
+  const { now: state } = holder;
+  return [
+    ...networkSteps(machine, holder),
+    {
+      title: `server ${serverUrl(state)}`,
+      ensure: (signal) => ensureServer(machine, holder, signal),
+      undo: () => stopServer(machine, holder),
+    },
+    nodesStep(machine, holder, state.nodes),
+    {
+      title: 'routes from this machine to pods',
+      ensure: () => ensurePodRoutes(machine, holder.now),
+    },
+    ...(flags.images.length === 0
+      ? []
+      : [
+          {
+            title: `images ${flags.images.join(', ')}`,
+            ensure: async () => {
+              await loadImages(machine, holder.now, { files: flags.images });
+              return 'made' as const;
+            },
+          },
+        ]),
+    {
+      title: `kubectl context ${state.kubeconfig.context} in ${state.kubeconfig.file}`,
+      ensure: async () => {
+        await writeContext(machine, holder.now);
+        return 'made';
+      },
+    },
+  ];
+}
+
+async function writeContext(machine: Machine, state: ClusterState): Promise<void> {
+  const read = (file: string) => readFileSync(join(pkiDir(state), file), 'utf8');
+  await mergeKubeconfig(
+    state.kubeconfig.file,
+    {
+      name: state.kubeconfig.context,
+      server: serverUrl(state),
+      ca: read('ca.crt'),
+      cert: read('admin.crt'),
+      key: read('admin.key'),
+    },
+    machine.clock,
+  );
+}
