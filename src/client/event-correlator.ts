@@ -1,7 +1,9 @@
 // What becomes of an event: a new Event, a count on one that exists, or nothing. The three steps of client-go, with its numbers:
 // many similar events (same object, reason, type) within ten minutes become one "(combined from similar events)"; an event that
 // is the same to the letter raises a count; and a source that says too much about one object is cut off. Pure but for its memory.
-import type { CoreEvent } from './events.ts';
+import type { coreV1 } from '../api/index.ts';
+
+export type CoreEvent = coreV1.Event;
 
 /** A source may say this much about an object at once … */
 const spamBurst = 25;

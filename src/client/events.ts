@@ -5,9 +5,8 @@ import { type coreV1, Event } from '../api/index.ts';
 import { Backoff, type Clock, type Log, type Random, RingQueue, type Scope, sleep } from '../base/index.ts';
 import { formatTime, isNotFound, type KubeObject, StatusError } from '../machinery/index.ts';
 import type { Client } from './client.ts';
-import { EventCorrelator } from './event-correlator.ts';
+import { type CoreEvent, EventCorrelator } from './event-correlator.ts';
 
-export type CoreEvent = coreV1.Event;
 export type ObjectReference = coreV1.ObjectReference;
 
 export type EventType = 'Normal' | 'Warning';

@@ -237,6 +237,7 @@ class RunningInformer<T extends KubeObject> implements Informer<T> {
 
   async #list(signal: AbortSignal): Promise<void> {
     const result = await this.#client.list({ ...this.selection });
+    signal.throwIfAborted();
     const pause = new Pause(this.#options.clock);
     const gone = new Set(this.#cache.keys());
     for (const object of result.items) {
@@ -265,6 +266,10 @@ class RunningInformer<T extends KubeObject> implements Informer<T> {
   /** Resolves when the watch has ended: with its error, or undefined when it was time. */
   #watch(signal: AbortSignal): Promise<unknown> {
     return new Promise((resolve) => {
+      if (signal.aborted) {
+        resolve(undefined);
+        return;
+      }
       const abort = new AbortController();
       const stop = () => {
         abort.abort(signal.reason);

@@ -1,3 +1,9 @@
 export { allControllers, type ControllerSettings } from './all.ts';
-export { type RunningControllers, startControllers } from './framework/index.ts';
+export {
+  type Controller,
+  type ControllerStats,
+  type ControllersOptions,
+  type RunningControllers,
+  startControllers,
+} from './framework/index.ts';
 export { startGarbageCollector } from './garbage-collector/collector.ts';

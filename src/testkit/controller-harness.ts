@@ -14,7 +14,7 @@ import {
   type ControllerStats,
   type RunningControllers,
   startControllers,
-} from '../controllers/framework/index.ts';
+} from '../controllers/index.ts';
 import type { Draft, KindDef, KubeObject } from '../machinery/index.ts';
 import { type Delivery, FakeTransport } from './fake-transport.ts';
 

@@ -1,2 +1,11 @@
+export { httpsApiServer, inProcessApiServer, type ServedTransport } from './api-servers.ts';
 export { type ArbitraryOptions, arbitraryObject, arbitraryValue, fullObject } from './arbitrary.ts';
+export {
+  ControllerHarness,
+  disorderly,
+  type HarnessOptions,
+  type RecordedEvent,
+} from './controller-harness.ts';
+export { deepFreeze } from './fake-objects.ts';
+export { type Delivery, type FakeCall, FakeTransport, type FakeTransportOptions } from './fake-transport.ts';
 export { complaints, created, settleBody, updated } from './kind-check.ts';

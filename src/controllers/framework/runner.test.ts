@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { ConfigMap, Secret } from '../../api/index.ts';
 import { seededRandom } from '../../base/index.ts';
 import { controllerRef, notFound, staleObject, tooManyRequests } from '../../machinery/index.ts';
-import { ControllerHarness, disorderly, type HarnessOptions } from '../../testkit/controller-harness.ts';
+import { ControllerHarness, disorderly, type HarnessOptions } from '../../testkit/index.ts';
 import {
   type ControllerInput,
   defineController,

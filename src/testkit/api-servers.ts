@@ -1,4 +1,5 @@
-// The contract of Transport, kept by the real ones: in-process, and HTTPS over a socket.
+// A real API server over a memory store, reached in process or through a socket with client certificates. For tests that must know
+// that a fake behaves as the real thing. Real time: sockets know no other.
 import { Namespace } from '../api/index.ts';
 import {
   createApiServer,
@@ -9,25 +10,55 @@ import {
 } from '../apiserver/index.ts';
 import { systemClock as clock, seededRandom, silentLog } from '../base/index.ts';
 import { createHttpsTransport, type Transport } from '../client/index.ts';
-import { transportContract } from '../client/transport-contract.ts';
-import { createCa, createHttpsClient, issueCertificate, startHttpsServer } from '../http/index.ts';
+import {
+  createCa,
+  createHttpsClient,
+  issueCertificate,
+  type KeyPairPem,
+  startHttpsServer,
+} from '../http/index.ts';
 import { createMemoryBackend, createStore } from '../storage/index.ts';
 import { deepFreeze } from './fake-objects.ts';
 
-const nowMs = Date.now();
-const ca = await createCa({ commonName: 'test', days: 1, nowMs });
-const serving = await issueCertificate(
-  ca,
-  { commonName: 'server', dnsNames: ['localhost'], ips: ['127.0.0.1'], usage: 'server', days: 1 },
-  nowMs,
-);
-const admin = await issueCertificate(
-  ca,
-  { commonName: 'admin', organizations: ['system:masters'], usage: 'client', days: 1 },
-  nowMs,
-);
+export interface ServedTransport {
+  readonly transport: Transport;
+  /** Makes the server forget all changes so far. */
+  compact(): Promise<void>;
+  close(): Promise<void>;
+}
 
+interface Keys {
+  readonly ca: KeyPairPem;
+  readonly serving: KeyPairPem;
+  readonly admin: KeyPairPem;
+}
+
+let made: Promise<Keys> | undefined;
+
+/** Once per process: keys are slow to make. */
+const keys = (): Promise<Keys> => (made ??= makeKeys());
+
+async function makeKeys(): Promise<Keys> {
+  const nowMs = clock.nowMs();
+  const ca = await createCa({ commonName: 'test', days: 1, nowMs });
+  const names = { dnsNames: ['localhost'], ips: ['127.0.0.1'] };
+  const serving = await issueCertificate(
+    ca,
+    { commonName: 'server', ...names, usage: 'server', days: 1 },
+    nowMs,
+  );
+  const groups = { organizations: ['system:masters'] };
+  const admin = await issueCertificate(
+    ca,
+    { commonName: 'admin', ...groups, usage: 'client', days: 1 },
+    nowMs,
+  );
+  return { ca, serving, admin };
+}
+
+/** With the namespaces `default` and `other`. */
 async function apiServer() {
+  const { ca, admin } = await keys();
   const store = await createStore(await createMemoryBackend({ clock, log: silentLog }), {
     clock,
     log: silentLog,
@@ -55,16 +86,17 @@ async function apiServer() {
   return { store, api };
 }
 
-transportContract('in process', async () => {
+export async function inProcessApiServer(): Promise<ServedTransport> {
   const { store, api } = await apiServer();
   return {
     transport: api.transport,
     compact: () => store.compact(store.revision),
     close: () => store.close(),
   };
-});
+}
 
-transportContract('HTTPS', async () => {
+export async function httpsApiServer(): Promise<ServedTransport> {
+  const { ca, serving, admin } = await keys();
   const { store, api } = await apiServer();
   const server = await startHttpsServer({
     host: '127.0.0.1',
@@ -99,4 +131,4 @@ transportContract('HTTPS', async () => {
       await store.close();
     },
   };
-});
+}

@@ -1,0 +1,156 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { FakeClock, settle } from '../base/index.ts';
+import { WorkQueue } from './work-queue.ts';
+
+function begin() {
+  const clock = new FakeClock();
+  return { clock, queue: new WorkQueue({ clock }) };
+}
+
+const drain = (queue: WorkQueue): string[] => {
+  const out: string[] = [];
+  for (let key = queue.take(); key !== undefined; key = queue.take()) {
+    out.push(key);
+    queue.done(key);
+  }
+  return out;
+};
+
+describe('WorkQueue', () => {
+  it('hands out each waiting key once, in order', () => {
+    const { queue } = begin();
+    for (const key of ['a', 'b', 'a', 'c', 'b']) queue.add(key);
+    expect(queue.size).toBe(3);
+    expect(drain(queue)).toEqual(['a', 'b', 'c']);
+  });
+
+  it('keeps a key back while it is worked on, and brings it again when it was added meanwhile', () => {
+    const { queue } = begin();
+    queue.add('a');
+    expect(queue.take()).toBe('a');
+    queue.add('a');
+    queue.add('a');
+    expect([queue.take(), queue.size]).toEqual([undefined, 0]);
+    queue.done('a');
+    expect(drain(queue)).toEqual(['a']);
+  });
+
+  it('gives a waiting taker the next key', async () => {
+    const { queue } = begin();
+    const first = queue.next();
+    const second = queue.next();
+    queue.add('a');
+    queue.add('b');
+    expect([await first, await second, queue.processing]).toEqual(['a', 'b', 2]);
+  });
+
+  it('adds after a delay; the earliest of several counts', async () => {
+    const { clock, queue } = begin();
+    queue.addAfter('a', 1000);
+    queue.addAfter('b', 500);
+    queue.addAfter('a', 200);
+    queue.addAfter('a', 700);
+    expect(clock.waiting).toBe(1);
+    await clock.advance(199);
+    expect(drain(queue)).toEqual([]);
+    await clock.advance(1);
+    expect(drain(queue)).toEqual(['a']);
+    await clock.advance(300);
+    expect(drain(queue)).toEqual(['b']);
+    await clock.advance(1000);
+    expect([drain(queue), clock.waiting, queue.delayed]).toEqual([[], 0, 0]);
+  });
+
+  it('waits longer after each failure, per key, until forgotten', async () => {
+    const clock = new FakeClock();
+    const queue = new WorkQueue({ clock, retryMaxMs: 60 });
+    expect([1, 2, 3, 4, 5, 6].map(() => queue.addRateLimited('a'))).toEqual([5, 10, 20, 40, 60, 60]);
+    expect(queue.addRateLimited('b')).toBe(5);
+    expect(queue.addRateLimited('b', 1000)).toBe(1000);
+    expect(queue.failures('a')).toBe(6);
+    queue.forget('a');
+    expect(queue.addRateLimited('a')).toBe(5);
+    queue.shutDown();
+  });
+
+  it('reaches 1000 seconds by default', () => {
+    const { queue } = begin();
+    let delay = 0;
+    for (let i = 0; i < 40; i++) delay = queue.addRateLimited('a');
+    expect(delay).toBe(1_000_000);
+    queue.shutDown();
+  });
+
+  it('shuts down: no more adds, what is ready can be taken, no timer stays', async () => {
+    const { clock, queue } = begin();
+    queue.add('a');
+    queue.addAfter('b', 100);
+    queue.shutDown();
+    queue.add('c');
+    queue.addAfter('c', 1);
+    expect(clock.waiting).toBe(0);
+    expect([await queue.next(), await queue.next()]).toEqual(['a', undefined]);
+    const empty = begin().queue;
+    const taker = empty.next();
+    empty.shutDown();
+    expect(await taker).toBe(undefined);
+  });
+
+  it('never loses a key, never works on one twice at once', async () => {
+    const step = fc.oneof(
+      fc.record({ what: fc.constant('add'), key: fc.nat(3), ms: fc.constant(0) }),
+      fc.record({ what: fc.constant('after'), key: fc.nat(3), ms: fc.nat(50) }),
+      fc.record({ what: fc.constantFrom('take', 'done'), key: fc.nat(3), ms: fc.constant(0) }),
+      fc.record({ what: fc.constant('time'), key: fc.constant(0), ms: fc.nat(30) }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+        const { clock, queue } = begin();
+        const held = new Set<string>();
+        /** Added since it was last taken: must be handed out again. */
+        const owed = new Set<string>();
+        const dueMs = new Map<string, number>();
+        const lapse = () => {
+          for (const [key, due] of dueMs)
+            if (due <= clock.monotonicMs()) {
+              owed.add(key);
+              dueMs.delete(key);
+            }
+        };
+        for (const { what, key: n, ms } of steps) {
+          const key = `k${n}`;
+          if (what === 'add') {
+            queue.add(key);
+            owed.add(key);
+          } else if (what === 'after') {
+            queue.addAfter(key, ms);
+            if (ms === 0) owed.add(key);
+            else dueMs.set(key, Math.min(dueMs.get(key) ?? Infinity, clock.monotonicMs() + ms));
+          } else if (what === 'take') {
+            const taken = queue.take();
+            if (taken === undefined) {
+              for (const o of owed) expect(held.has(o)).toBe(true);
+              continue;
+            }
+            expect(held.has(taken)).toBe(false);
+            expect(owed.delete(taken)).toBe(true);
+            held.add(taken);
+          } else if (what === 'done') {
+            queue.done(key);
+            held.delete(key);
+          } else {
+            await clock.advance(ms);
+            lapse();
+          }
+        }
+        for (const key of held) queue.done(key);
+        await clock.advance(100);
+        lapse();
+        await settle(1);
+        expect(drain(queue).sort()).toEqual([...owed].sort());
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
