@@ -35,6 +35,7 @@ export type * as metaV1 from './generated/meta-v1.ts';
 export type * as policyV1 from './generated/policy-v1.ts';
 export type * as schedulingV1 from './generated/scheduling-v1.ts';
 export { kindFor, kindForPlural, kinds } from './kinds.ts';
+export { protobufMessage, protobufMessageFor } from './protobuf.ts';
 export * from './request-bodies.ts';
 export { highestUserPriority, PriorityClass, systemPriorityClasses } from './scheduling/v1/priority-class.ts';
 export { shape } from './shape.ts';

@@ -3,6 +3,16 @@ export { durationError, formatDuration, parseDuration } from './codec/duration.t
 export { findDuplicateFields, parseJson } from './codec/json.ts';
 export { loadYaml } from './codec/load-yaml.ts';
 export type { Parsed } from './codec/parsed.ts';
+export {
+  type Envelope,
+  envelopeHead,
+  envelopeTail,
+  readEnvelope,
+  watchFrame,
+  writeEnvelope,
+} from './codec/protobuf-envelope.ts';
+export { Message, type MessageSource, Messages } from './codec/protobuf-message.ts';
+export { ProtobufError, WireWriter } from './codec/protobuf-wire.ts';
 export * from './codec/quantity.ts';
 export { canonicalMicroTime, canonicalTime, formatMicroTime, formatTime, parseTime } from './codec/time.ts';
 export {

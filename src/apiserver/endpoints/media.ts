@@ -40,15 +40,18 @@ function parameter(parameters: readonly string[], name: string): string | undefi
   return undefined;
 }
 
-export type BodyType = 'json' | 'yaml';
+export type BodyType = 'json' | 'yaml' | 'protobuf';
+
+export const protobufType = 'application/vnd.kubernetes.protobuf';
 
 /** The type of a request body; missing counts as JSON. Throws 415. */
 export function bodyType(contentType: string | undefined): BodyType {
   const type = mediaType(contentType);
   if (type === '' || type === 'application/json') return 'json';
+  if (type === protobufType) return 'protobuf';
   if (type === 'application/yaml') return 'yaml';
   throw unsupportedMediaType(
-    `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml`,
+    `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, ${protobufType}`,
   );
 }
 

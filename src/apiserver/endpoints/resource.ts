@@ -26,6 +26,7 @@ import { update } from '../registry/update.ts';
 import { watch } from '../registry/watch.ts';
 import { findSubresource } from '../subresources/all.ts';
 import { bodyType, mediaType, wantedForm } from './media.ts';
+import { type Expected, readProtobuf } from './protobuf-body.ts';
 import {
   deleteOptions,
   dryRun,
@@ -266,9 +267,9 @@ async function serveWrite(env: ResourceEnvironment, call: ResourceRequest): Prom
     context = contextOf(call);
     if (verb === 'create') {
       if (route.name !== '') throw methodNotSupported(refOf(kind), 'POST to a named object');
-      result = await create(env.core, at, await readObject(request, context), context);
+      result = await create(env.core, at, await readObject(call, context), context);
     } else if (verb === 'update')
-      result = await update(env.core, at, await readObject(request, context), context);
+      result = await update(env.core, at, await readObject(call, context), context);
     else {
       const { type, body } = await readPatch(request, context);
       result = await patch(env.core, at, type, body, context);
@@ -288,7 +289,7 @@ async function serveSubresource(env: ResourceEnvironment, call: ResourceRequest)
   let body: Body = { value: undefined, duplicates: [] };
   let patchType: PatchType = 'merge';
   if (verb === 'patch') ({ type: patchType, body } = await readPatch(request, context));
-  else if (verb !== 'get') body = await readObject(request, context);
+  else if (verb !== 'get') body = await readObject(call, context);
   const at = placeOf(call);
   const result = await subresource.handle(env.core, {
     verb: verb as 'get' | 'create' | 'update' | 'patch',
@@ -315,9 +316,10 @@ async function readBytes(request: HttpRequest): Promise<Buffer> {
   throw badRequest('the client closed the connection before its request was read');
 }
 
-async function readObject(request: HttpRequest, context: CallContext): Promise<Body> {
+async function readObject({ request, kind }: ResourceRequest, context: CallContext): Promise<Body> {
   const type = bodyType(request.headers['content-type']);
   const bytes = await readBytes(request);
+  if (type === 'protobuf') return { value: readProtobuf(bytes, kind), duplicates: [] };
   if (type === 'yaml') return readYaml(bytes);
   return readJson(bytes, context);
 }
@@ -370,6 +372,8 @@ async function readPatch(
   return { type, body: { value: parsed.value, duplicates } };
 }
 
+const deleteOptionsBody: Expected = { apiVersion: 'meta.k8s.io/v1', kind: 'DeleteOptions' };
+
 interface DeleteBody extends DeleteOptions {
   readonly dryRun?: readonly string[];
 }
@@ -381,9 +385,12 @@ async function readDeleteOptions({ request, query }: ResourceRequest): Promise<D
   if (bytes.length > 0) {
     const type = bodyType(request.headers['content-type']);
     const parsed =
-      type === 'yaml'
-        ? await readYaml(bytes).then((b) => ({ ok: true as const, value: b.value }))
-        : parseJson(bytes.toString('utf8'));
+      type === 'json'
+        ? parseJson(bytes.toString('utf8'))
+        : {
+            ok: true as const,
+            value: type === 'yaml' ? (await readYaml(bytes)).value : readProtobuf(bytes, deleteOptionsBody),
+          };
     if (!parsed.ok) throw badRequest(`DeleteOptions cannot be decoded: ${parsed.error}`);
     if (typeof parsed.value === 'object' && parsed.value !== null) given = parsed.value as DeleteBody;
   }
