@@ -118,12 +118,17 @@ export class ObjectCache<T extends KubeObject> implements Lister<T> {
     return built.find(value);
   }
 
-  /** The same name with another function is a mistake; with the same function it is nothing new. */
+  /**
+   * The same name with another function is a mistake; with the same function it is nothing new. Before the first list, naming an
+   * index of the kind here saves its first reader the time of building it.
+   */
   addIndex(name: string, values: IndexFunction<T>): void {
     const known = this.#functions.get(name);
     if (known !== undefined && known !== values)
       throw new Error(`there is another index named ${name} already`);
     this.#functions.set(name, values);
+    // Asked for before there is anything: it grows with the objects instead of all at once later.
+    if (this.#objects.size === 0 && !this.#built.has(name)) this.#built.set(name, new Index(values));
   }
 
   /** Returns what was there before. */
