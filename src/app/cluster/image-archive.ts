@@ -5,7 +5,7 @@ import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { extract, type Headers, pack } from 'tar-stream';
+import { extract, pack } from 'tar-stream';
 import { CommandFailure } from '../../cli/index.ts';
 
 const largestIndexBytes = 4 * 1024 * 1024;
@@ -157,8 +157,11 @@ async function openArchive(file: string): Promise<Readable> {
   return source.pipe(unzipped);
 }
 
-async function readJson(entry: Readable & { header: Headers }, name: string): Promise<unknown> {
-  if ((entry.header.size ?? 0) > largestIndexBytes) throw new CommandFailure(`its ${name} is too large`);
+async function readJson(
+  entry: AsyncIterable<unknown> & { header: { size: number } },
+  name: string,
+): Promise<unknown> {
+  if (entry.header.size > largestIndexBytes) throw new CommandFailure(`its ${name} is too large`);
   const chunks: Buffer[] = [];
   for await (const chunk of entry) chunks.push(chunk as Buffer);
   try {

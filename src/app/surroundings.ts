@@ -1,0 +1,20 @@
+// The real clock, randomness and log of a process that runs in the foreground, and how it ends.
+import { createLog, type LogLevel, systemClock, systemRandom } from '../base/index.ts';
+import type { Surroundings } from './server.ts';
+
+export function realSurroundings(level: LogLevel = 'info'): Surroundings {
+  const write = (line: string): void => void process.stderr.write(line);
+  return { clock: systemClock, random: systemRandom(), log: createLog({ level, write, nowMs: () => Date.now() }) };
+}
+
+/** Resolves with the first SIGTERM or SIGINT. A second one ends the process at once, as usual. */
+export function endSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    const names = ['SIGTERM', 'SIGINT'] as const;
+    const end = (name: NodeJS.Signals) => {
+      for (const each of names) process.removeListener(each, end);
+      resolve(name);
+    };
+    for (const name of names) process.on(name, end);
+  });
+}
