@@ -109,14 +109,19 @@ export function listProcesses(layout: CgroupLayout, path: CgroupPath): number[] 
 export async function killCgroup(layout: CgroupLayout, path: CgroupPath, clock: Clock): Promise<number> {
   const killed = new Set<number>();
   const deadline = clock.monotonicMs() + killTimeoutMs;
+  if (layout.unified !== undefined) {
+    // Every process is in the v2 tree too, also on a hybrid machine.
+    for (const group of subtree(join(layout.unified, path)))
+      for (const pid of readProcs(group)) killed.add(pid);
+    if (killed.has(process.pid)) throw new Error(`${path} holds this very process`);
+    try {
+      // The kernel kills all of a subtree in one step, children that are being born included.
+      writeFileSync(join(layout.unified, path, 'cgroup.kill'), '1');
+    } catch {
+      // Before Linux 5.14, or no such group.
+    }
+  }
   for (;;) {
-    // The kernel kills all of a subtree in one step, children that are being born included.
-    if (layout.unified !== undefined)
-      try {
-        writeFileSync(join(layout.unified, path, 'cgroup.kill'), '1');
-      } catch {
-        // Before Linux 5.14, or no such group.
-      }
     const left = listProcesses(layout, path).filter((pid) => pid !== 0);
     if (left.length === 0) return killed.size;
     if (left.includes(process.pid)) throw new Error(`${path} holds this very process`);

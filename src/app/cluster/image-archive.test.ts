@@ -27,16 +27,28 @@ const ref = 'org.opencontainers.image.ref.name';
 describe('planArchive', () => {
   test.each<[string, Parameters<typeof planArchive>, readonly string[]]>([
     ['docker', [docker(['busybox:1.36', 'r.io/b:1'])], ['docker.io/library/busybox:1.36', 'r.io/b:1']],
-    ['OCI as containerd writes it', [oci({ [image]: 'docker.io/library/a:1', [ref]: '1' })], ['docker.io/library/a:1']],
+    [
+      'OCI as containerd writes it',
+      [oci({ [image]: 'docker.io/library/a:1', [ref]: '1' })],
+      ['docker.io/library/a:1'],
+    ],
   ])('%s is loaded as it is', (_, args, names) => {
     expect(planArchive(...args)).toEqual({ kind: 'as-is', names });
   });
 
   test.each<[string, Parameters<typeof planArchive>, readonly string[]]>([
     ['a whole name in the ref', [oci({ [ref]: 'docker.io/library/a:1' })], ['docker.io/library/a:1']],
-    ['a short name in the ref', [oci({ [ref]: 'a:1' }, { [ref]: 'me/b:2' })], ['docker.io/library/a:1', 'docker.io/me/b:2']],
+    [
+      'a short name in the ref',
+      [oci({ [ref]: 'a:1' }, { [ref]: 'me/b:2' })],
+      ['docker.io/library/a:1', 'docker.io/me/b:2'],
+    ],
     ['a name given', [oci({ [ref]: 'latest' }), 'localhost:5000/x'], ['localhost:5000/x:latest']],
-    ['a name given over one inside', [oci({ [image]: 'docker.io/library/a:1' }), 'b:2'], ['docker.io/library/b:2']],
+    [
+      'a name given over one inside',
+      [oci({ [image]: 'docker.io/library/a:1' }), 'b:2'],
+      ['docker.io/library/b:2'],
+    ],
   ])('%s goes into the index', (_, args, names) => {
     const plan = planArchive(...args);
     expect(plan).toMatchObject({ kind: 'rename', names });
@@ -44,18 +56,28 @@ describe('planArchive', () => {
       manifests: { digest: string; annotations: Record<string, string> }[];
     };
     expect(rest).toEqual({ schemaVersion: 2 });
-    expect(manifests.map((m) => [m.digest, m.annotations[image]])).toEqual(names.map((name, at) => [`sha256:${at}`, name]));
+    expect(manifests.map((m) => [m.digest, m.annotations[image]])).toEqual(
+      names.map((name, at) => [`sha256:${at}`, name]),
+    );
   });
 
   test.each<[string, Parameters<typeof planArchive>, RegExp]>([
-    ['no index at all', [{ index: undefined, manifest: undefined }], /not an image archive: it holds neither/],
+    [
+      'no index at all',
+      [{ index: undefined, manifest: undefined }],
+      /not an image archive: it holds neither/,
+    ],
     ['an odd manifest', [{ index: undefined, manifest: {} as never }], /its manifest.json is not/],
     ['docker without a name', [docker(null)], /its image has no name; save it by name/],
     ['--as for docker', [docker(['a:1']), 'b:1'], /--as is for OCI archives/],
     ['OCI without an image', [oci()], /lists no image/],
     ['OCI without a name', [oci(undefined)], /give one with --as/],
     ['OCI with a tag only', [oci({ [ref]: '1.36' })], /give one with --as/],
-    ['one name for two', [oci(undefined, undefined), 'a:1'], /--as names one image, and this archive holds 2/],
+    [
+      'one name for two',
+      [oci(undefined, undefined), 'a:1'],
+      /--as names one image, and this archive holds 2/,
+    ],
   ])('%s is refused', (_, args, message) => {
     expect(() => planArchive(...args)).toThrow(message);
   });
