@@ -1,4 +1,5 @@
 // No floating promises: every background task belongs to a scope, and stopping the scope waits for all of them.
+import { setMaxListeners } from 'node:events';
 import type { Log } from './log.ts';
 
 export class Scope {
@@ -9,6 +10,8 @@ export class Scope {
 
   constructor(log: Log, parent?: AbortSignal) {
     this.#log = log;
+    // Everything that waits in the scope listens: many listeners are no leak.
+    setMaxListeners(0, this.#abort.signal);
     if (parent?.aborted) this.#abort.abort(parent.reason);
     else
       parent?.addEventListener('abort', () => this.#abort.abort(parent.reason), {

@@ -255,6 +255,9 @@ describe('informer', () => {
     await scope.stop();
     await rejected;
     expect([transport.watching, clock.waiting]).toEqual([0, 0]);
+    const late = informers(ConfigMap, { namespace: 'default' });
+    await expect(late.synced).rejects.toThrow('stopped');
+    await expect(late.waitForRevision(1)).rejects.toThrow('stopped');
   });
 
   it('of a kind no longer served can be dropped', async () => {

@@ -80,6 +80,7 @@ export function createInformers(client: Client, options: InformersOptions): Info
       informer = new RunningInformer(client(kind), kind, selection, options);
       ofKind.set(id, informer);
       options.scope.run(`informer ${kind.plural}`, informer.run);
+      if (options.scope.stopped) informer.abandon(options.scope.signal.reason);
     }
     return informer;
   };
@@ -95,6 +96,7 @@ export function createInformers(client: Client, options: InformersOptions): Info
 interface Waiter {
   readonly revision: number;
   readonly resolve: () => void;
+  readonly reject: (why: unknown) => void;
 }
 
 class RunningInformer<T extends KubeObject> implements Informer<T> {
@@ -169,25 +171,19 @@ class RunningInformer<T extends KubeObject> implements Informer<T> {
 
   waitForRevision(revision: number, signal?: AbortSignal): Promise<void> {
     if (this.#hasSynced && this.#revision >= revision) return Promise.resolve();
-    const ends = [this.#ended.signal, this.#options.scope.signal];
-    if (signal !== undefined) ends.push(signal);
-    const aborted = ends.find((end) => end.aborted);
-    if (aborted !== undefined) return Promise.reject(aborted.reason);
+    const over = [this.#ended.signal, this.#options.scope.signal, signal].find((end) => end?.aborted);
+    if (over !== undefined) return Promise.reject(over.reason);
     const { promise, resolve, reject } = withResolvers();
-    const forget = () => {
-      for (const end of ends) end.removeEventListener('abort', fail);
+    const onAbort = () => reject(signal?.reason);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    const settle = (how: () => void) => () => {
+      signal?.removeEventListener('abort', onAbort);
+      how();
     };
-    const fail = (event: Event) => {
-      forget();
-      reject((event.target as AbortSignal).reason);
-    };
-    for (const end of ends) end.addEventListener('abort', fail);
     this.#waiters.push({
       revision,
-      resolve: () => {
-        forget();
-        resolve();
-      },
+      resolve: settle(resolve),
+      reject: (why) => settle(() => reject(why))(),
     });
     return promise;
   }
@@ -231,9 +227,16 @@ class RunningInformer<T extends KubeObject> implements Informer<T> {
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
-      this.#settleSynced.reject(signal.reason);
+      this.abandon(signal.reason);
     }
   };
+
+  /** Nobody shall wait for what will not come. */
+  abandon(why: unknown): void {
+    this.#settleSynced.reject(why);
+    for (let waiter = this.#waiters.pop(); waiter !== undefined; waiter = this.#waiters.pop())
+      waiter.reject(why);
+  }
 
   async #list(signal: AbortSignal): Promise<void> {
     const result = await this.#client.list({ ...this.selection });
