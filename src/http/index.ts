@@ -20,6 +20,22 @@ export {
 } from './pki.ts';
 export { loadOrCreatePki, type Pki, PkiError, type PkiOptions } from './pki-directory.ts';
 export {
+  encodeTerminalSize,
+  exitStatus,
+  failureStatus,
+  parseStatus,
+  type RemoteProcess,
+  type RemoteStatus,
+  type RemoteStreamOptions,
+  type RemoteStreams,
+  successStatus,
+  type TerminalSize,
+} from './remote-command.ts';
+export { openRemoteProcess } from './remote-command-client.ts';
+export { LocalCommands } from './remote-command-local.ts';
+export { type Refusal, refuseUpgrade } from './remote-command-refusal.ts';
+export { acceptRemoteCommand, remoteCommandRefusal } from './remote-command-server.ts';
+export {
   type HttpsServer,
   type HttpsServerOptions,
   ListenError,
@@ -27,3 +43,6 @@ export {
   startHttpsServer,
   type UpgradeHandler,
 } from './server.ts';
+export { SpdyError, type SpdyHeaders } from './spdy-headers.ts';
+export { SpdySession, type SpdyStream } from './spdy-session.ts';
+export { acceptSpdy, connectSpdy, type Upgrade } from './spdy-upgrade.ts';

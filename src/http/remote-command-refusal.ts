@@ -1,5 +1,5 @@
-// The answer to an upgrade request that is not granted: a plain HTTP/1.1 response on the raw socket, as node gives no response
-// object for upgrades.
+// What an upgrade request is granted, and the answer when it is not: a plain HTTP/1.1 response on the raw socket, as node gives
+// no response object for upgrades.
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 
@@ -28,4 +28,22 @@ export function refuseUpgrade(socket: Duplex, { status, message, headers = [] }:
   socket.on('error', () => {});
   socket.once('finish', () => socket.destroy());
   socket.end(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`), body]));
+}
+
+/** The client's first protocol that is among `accepted`, or why there is none. */
+export function chooseProtocol(
+  asked: readonly string[],
+  accepted: readonly string[],
+): { readonly protocol: string } | { readonly refusal: Refusal } {
+  const protocol = asked.find((one) => accepted.includes(one));
+  if (protocol !== undefined) return { protocol };
+  const refusal: Refusal =
+    asked.length === 0
+      ? { status: 400, message: 'unable to upgrade: X-Stream-Protocol-Version is required' }
+      : {
+          status: 403,
+          message: `unable to upgrade: unable to negotiate protocol: client supports [${asked.join(' ')}], server accepts [${accepted.join(' ')}]`,
+          headers: accepted.map((one) => ['X-Accepted-Stream-Protocol-Versions', one] as const),
+        };
+  return { refusal };
 }

@@ -4,7 +4,7 @@ import { request as httpRequest } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../base/index.ts';
 import type { HttpRequest } from './exchange.ts';
-import { type Refusal, refuseUpgrade } from './remote-command-refusal.ts';
+import { chooseProtocol, refuseUpgrade } from './remote-command-refusal.ts';
 import { SpdySession, type SpdyStream } from './spdy-session.ts';
 
 const protocolHeader = 'x-stream-protocol-version';
@@ -26,6 +26,9 @@ const listOf = (value: string | readonly string[] | undefined): string[] =>
 export const isSpdyUpgrade = (request: HttpRequest): boolean =>
   (request.headers.upgrade ?? '').toLowerCase().includes('spdy/3.1');
 
+/** The protocols that a client offers, the one it likes best first. */
+export const spdyProtocolsOf = (request: HttpRequest): string[] => listOf(request.headers[protocolHeader]);
+
 /**
  * Answers the request with 101 and the client's first protocol that is among `protocols`; undefined = refused, and answered so.
  * Streams that the client opens go to `onStream`.
@@ -35,20 +38,12 @@ export function acceptSpdy(
   protocols: readonly string[],
   onStream: (stream: SpdyStream) => boolean,
 ): { readonly session: SpdySession; readonly protocol: string } | undefined {
-  const asked = listOf(request.headers[protocolHeader]);
-  const protocol = asked.find((one) => protocols.includes(one));
-  if (protocol === undefined) {
-    const refusal: Refusal =
-      asked.length === 0
-        ? { status: 400, message: 'unable to upgrade: X-Stream-Protocol-Version is required' }
-        : {
-            status: 403,
-            message: `unable to upgrade: unable to negotiate protocol: client supports [${asked.join(' ')}], server accepts [${protocols.join(' ')}]`,
-            headers: protocols.map((one) => ['X-Accepted-Stream-Protocol-Versions', one] as const),
-          };
-    refuseUpgrade(socket, refusal);
+  const choice = chooseProtocol(spdyProtocolsOf(request), protocols);
+  if ('refusal' in choice) {
+    refuseUpgrade(socket, choice.refusal);
     return undefined;
   }
+  const { protocol } = choice;
   socket.write(
     'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n' +
       `X-Stream-Protocol-Version: ${protocol}\r\n\r\n`,
