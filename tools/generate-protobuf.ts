@@ -3,9 +3,13 @@
 // line, and tools/facts/protobuf-fields-extra.json for the groups that file lacks. Every field is checked against the shape
 // here, so that the server can trust the table. Run: node --import tsx tools/generate-protobuf.ts PROTOBUF-FIELDS.json
 import { readFileSync, writeFileSync } from 'node:fs';
-import { shapes } from '../src/api/generated/shapes.ts';
 
 type Facts = Record<string, Record<string, readonly [number: number, type: string, repeated?: 'repeated']>>;
+
+/** What tools/generate.ts made, read as data. */
+const { shapes } = (await import(new URL('../src/api/generated/shapes.ts', import.meta.url).href)) as {
+  shapes: Record<string, Record<string, string>>;
+};
 
 const source = process.argv[2];
 if (source === undefined) {

@@ -3,16 +3,18 @@ export { durationError, formatDuration, parseDuration } from './codec/duration.t
 export { findDuplicateFields, parseJson } from './codec/json.ts';
 export { loadYaml } from './codec/load-yaml.ts';
 export type { Parsed } from './codec/parsed.ts';
+export { decodeMessage } from './codec/protobuf-decode.ts';
+export { encodeMessage } from './codec/protobuf-encode.ts';
 export {
   type Envelope,
-  envelopeHead,
-  envelopeTail,
+  envelopeParts,
+  messageField,
   readEnvelope,
   watchFrame,
   writeEnvelope,
 } from './codec/protobuf-envelope.ts';
 export { Message, type MessageSource, Messages } from './codec/protobuf-message.ts';
-export { ProtobufError, WireWriter } from './codec/protobuf-wire.ts';
+export { ProtobufError } from './codec/protobuf-wire.ts';
 export * from './codec/quantity.ts';
 export { canonicalMicroTime, canonicalTime, formatMicroTime, formatTime, parseTime } from './codec/time.ts';
 export {

@@ -193,7 +193,7 @@ export function createHandler(options: HandlerOptions): ApiHandler {
           });
         }
         if (response.headersSent) response.destroy();
-        else sendError(response, error);
+        else sendError(request, response, error);
       });
     },
     onUpgrade(request, socket, head) {

@@ -1,38 +1,67 @@
 // Which form of an answer the client wants (Accept) and which form its body has (Content-Type).
-import { notAcceptable, unsupportedMediaType } from '../../machinery/index.ts';
+import { type KindDef, notAcceptable, unsupportedMediaType } from '../../machinery/index.ts';
+import { messageOf } from './protobuf-answer.ts';
 
-/** What the JSON holds: the object itself, a Table for printing, or only metadata. */
+/** What the answer holds: the object itself, a Table for printing, or only metadata. */
 export type Form = 'object' | 'table' | 'metadata';
 
 export interface Wanted {
   readonly form: Form;
   /** 'v1' or 'v1beta1' of meta.k8s.io, for tables and metadata. */
   readonly version: string;
-  readonly yaml: boolean;
+  readonly encoding: 'json' | 'yaml' | 'protobuf';
 }
 
-const plain: Wanted = { form: 'object', version: 'v1', yaml: false };
+export const protobufType = 'application/vnd.kubernetes.protobuf';
+
+const plain: Wanted = { form: 'object', version: 'v1', encoding: 'json' };
+
+const encodings: ReadonlyMap<string, Wanted['encoding']> = new Map([
+  ['application/json', 'json'],
+  ['application/*', 'json'],
+  ['*/*', 'json'],
+  ['application/yaml', 'yaml'],
+  ['text/yaml', 'yaml'],
+  [protobufType, 'protobuf'],
+]);
 
 /**
- * Picks the first clause of an Accept header that this server can serve. HOT: the usual headers are answered without parsing.
- * Throws 406 when none fits.
+ * Picks the first clause of an Accept header that this server can serve for a kind. HOT: the usual headers are answered without
+ * parsing. Tables have no protobuf, nor have the objects of kinds without field numbers. Throws 406 when none fits.
  */
-export function wantedForm(accept: string | undefined): Wanted {
+export function wantedForm(accept: string | undefined, kind: KindDef): Wanted {
   if (accept === undefined || accept === '' || accept === '*/*' || accept === 'application/json')
     return plain;
   for (const clause of accept.split(',')) {
     const [type, ...parameters] = clause.split(';').map((p) => p.trim()) as [string, ...string[]];
+    const encoding = encodings.get(type);
+    if (encoding === undefined) continue;
     const as = parameter(parameters, 'as');
     const version = parameter(parameters, 'v') ?? 'v1';
-    const yaml = type === 'application/yaml' || type === 'text/yaml';
-    if (!yaml && type !== 'application/json' && type !== '*/*' && type !== 'application/*') continue;
-    if (as === undefined) return yaml ? { ...plain, yaml } : plain;
+    if (as === undefined) {
+      if (encoding === 'json') return plain;
+      if (encoding === 'yaml' || messageOf(kind) !== undefined) return { ...plain, encoding };
+      continue;
+    }
     if (parameter(parameters, 'g') !== 'meta.k8s.io' || (version !== 'v1' && version !== 'v1beta1')) continue;
-    if (as === 'Table') return { form: 'table', version, yaml };
+    if (as === 'Table' && encoding !== 'protobuf') return { form: 'table', version, encoding };
     if (as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList')
-      return { form: 'metadata', version, yaml };
+      return { form: 'metadata', version, encoding };
   }
-  throw notAcceptable(`only the following media types are accepted: application/json, application/yaml`);
+  const yaml = 'application/json, application/yaml';
+  throw notAcceptable(
+    `only the following media types are accepted: ${messageOf(kind) === undefined ? yaml : `${yaml}, ${protobufType}`}`,
+  );
+}
+
+/** The encoding of a Status: whatever the client would take an answer in. */
+export function statusEncoding(accept: string | undefined): 'json' | 'protobuf' {
+  if (accept === undefined || !accept.includes(protobufType)) return 'json';
+  for (const clause of accept.split(',')) {
+    const encoding = encodings.get(clause.split(';')[0]!.trim());
+    if (encoding !== undefined) return encoding === 'protobuf' ? 'protobuf' : 'json';
+  }
+  return 'json';
 }
 
 function parameter(parameters: readonly string[], name: string): string | undefined {
@@ -41,8 +70,6 @@ function parameter(parameters: readonly string[], name: string): string | undefi
 }
 
 export type BodyType = 'json' | 'yaml' | 'protobuf';
-
-export const protobufType = 'application/vnd.kubernetes.protobuf';
 
 /** The type of a request body; missing counts as JSON. Throws 415. */
 export function bodyType(contentType: string | undefined): BodyType {

@@ -1,6 +1,6 @@
 // Bodies in Kubernetes' protobuf: from the envelope to the JSON form that the registry reads.
 import { protobufMessageFor } from '../../api/index.ts';
-import { badRequest, ProtobufError, readEnvelope } from '../../machinery/index.ts';
+import { badRequest, decodeMessage, ProtobufError, readEnvelope } from '../../machinery/index.ts';
 
 /** What a body is when its envelope does not say. */
 export interface Expected {
@@ -19,7 +19,7 @@ export function readProtobuf(bytes: Buffer, expected: Expected): Record<string, 
     const message = protobufMessageFor(apiVersion, kind);
     if (message === undefined)
       throw new ProtobufError(`no kind "${kind}" is registered for version "${apiVersion}"`);
-    return { kind, apiVersion, ...message.decode(envelope.raw) };
+    return { kind, apiVersion, ...decodeMessage(message, envelope.raw) };
   } catch (error) {
     if (!(error instanceof ProtobufError)) throw error;
     throw badRequest(

@@ -37,7 +37,7 @@ import {
   type Query,
   text,
 } from './query.ts';
-import { addWarnings, sendAnswer, sendList } from './respond.ts';
+import { addWarnings, type Printing, sendAnswer, sendList } from './respond.ts';
 import type { ResourceRoute } from './route.ts';
 import type { IncludeObject } from './table.ts';
 import { WatchStream } from './watch-stream.ts';
@@ -143,14 +143,15 @@ function includeOf(query: Query): IncludeObject {
   throw badRequest(`unrecognized includeObject value: ${JSON.stringify(value)}`);
 }
 
-const printing = (env: ResourceEnvironment, query: Query) => ({
+const printing = (env: ResourceEnvironment, query: Query): Printing => ({
+  clock: env.clock,
   include: includeOf(query),
   nowMs: env.clock.nowMs(),
 });
 
 async function serveGet(env: ResourceEnvironment, call: ResourceRequest): Promise<void> {
   const { request, response, kind, query } = call;
-  const wanted = wantedForm(request.headers.accept);
+  const wanted = wantedForm(request.headers.accept, kind);
   // A read of one object is linearizable unless it names a version it is content with.
   if (query.get('resourceVersion') === null) await env.core.store.catchUp();
   sendAnswer(
@@ -175,7 +176,7 @@ const selectors = (query: Query, route: ResourceRoute) => {
 
 async function serveList(env: ResourceEnvironment, call: ResourceRequest): Promise<void> {
   const { request, response, kind, query, route } = call;
-  const wanted = wantedForm(request.headers.accept);
+  const wanted = wantedForm(request.headers.accept, kind);
   const result = await list(env.core, placeOf(call), {
     ...selectors(query, route),
     resourceVersion: text(query, 'resourceVersion'),
@@ -183,12 +184,12 @@ async function serveList(env: ResourceEnvironment, call: ResourceRequest): Promi
     limit: integer(query, 'limit'),
     continue: text(query, 'continue'),
   });
-  sendList(request, response, kind, result, wanted, printing(env, query));
+  await sendList(request, response, kind, result, wanted, printing(env, query));
 }
 
 async function serveWatch(env: ResourceEnvironment, call: ResourceRequest): Promise<void> {
   const { request, response, kind, query, route } = call;
-  const wanted = wantedForm(request.headers.accept);
+  const wanted = wantedForm(request.headers.accept, kind);
   const timeoutSeconds = integer(query, 'timeoutSeconds');
   const sendInitialEvents = flag(query, 'sendInitialEvents');
   checkWatchOptions(query, sendInitialEvents);
@@ -243,19 +244,19 @@ async function serveDeleteCollection(env: ResourceEnvironment, call: ResourceReq
     options,
     contextOfDelete(call, options),
   );
-  sendList(
+  await sendList(
     request,
     response,
     kind,
     { entries: items, revision: env.core.store.revision, continue: undefined, remaining: undefined },
-    wantedForm(request.headers.accept),
+    wantedForm(request.headers.accept, kind),
     printing(env, query),
   );
 }
 
 async function serveWrite(env: ResourceEnvironment, call: ResourceRequest): Promise<void> {
   const { request, response, kind, query, verb, route } = call;
-  const wanted = wantedForm(request.headers.accept);
+  const wanted = wantedForm(request.headers.accept, kind);
   const at = placeOf(call);
   let result: Awaited<ReturnType<typeof create>>;
   let context: CallContext;
@@ -284,7 +285,7 @@ async function serveSubresource(env: ResourceEnvironment, call: ResourceRequest)
   const subresource = findSubresource(kind, route.subresource);
   if (subresource === undefined) throw notFoundPath();
   if (!subresource.verbs.includes(verb)) throw methodNotSupported(refOf(kind), verb);
-  const wanted = wantedForm(request.headers.accept);
+  const wanted = wantedForm(request.headers.accept, kind);
   const context = contextOf(call);
   let body: Body = { value: undefined, duplicates: [] };
   let patchType: PatchType = 'merge';

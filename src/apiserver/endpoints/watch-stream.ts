@@ -1,30 +1,15 @@
-// A watch over HTTP: one JSON event a line. HOT: bench/watch.ts. A frame is encoded once per version of an object and shared by
-// all watchers (Entry.derived). A watcher that does not read is cut off instead of being buffered for without end.
+// A watch over HTTP: one JSON event a line, or protobuf frames. HOT: bench/watch.ts. A frame is encoded once per version of an
+// object and shared by all watchers (derived.ts). A watcher that does not read is cut off instead of being buffered for without end.
 import type { Clock, Timer } from '../../base/index.ts';
 import type { HttpResponse } from '../../http/index.ts';
-import { expired, type KindDef } from '../../machinery/index.ts';
-import type { Entry } from '../../storage/index.ts';
+import { expired, type KindDef, type KubeObject, watchFrame } from '../../machinery/index.ts';
 import { objectOf } from '../registry/objects.ts';
 import type { SeenEvent, WatchReceiver } from '../registry/watch.ts';
-import type { Wanted } from './media.ts';
+import { type EventType, jsonFrame, protobufFrame } from './derived.ts';
+import { protobufType, type Wanted } from './media.ts';
+import { messageOf, objectEnvelope, partialEnvelope } from './protobuf-answer.ts';
 import { partial } from './respond.ts';
 import { type IncludeObject, rowJson, tableJson } from './table.ts';
-
-type EventType = SeenEvent['type'];
-
-/** The frames of one version of an object, each made when first needed. */
-class Frames {
-  ADDED: Buffer | null = null;
-  MODIFIED: Buffer | null = null;
-  DELETED: Buffer | null = null;
-}
-
-const tail = Buffer.from('}\n');
-
-function frameOf(type: EventType, entry: Entry): Buffer {
-  const frames = (entry.derived ??= new Frames()) as Frames;
-  return (frames[type] ??= Buffer.concat([Buffer.from(`{"type":"${type}","object":`), entry.wire, tail]));
-}
 
 export interface WatchStreamOptions {
   readonly kind: KindDef;
@@ -84,7 +69,7 @@ export class WatchStream implements WatchReceiver {
     if (this.#ended) return;
     this.#openOnce();
     const status = expired(`The resourceVersion for the provided watch is too old.`).toStatus();
-    this.#write(Buffer.from(`{"type":"ERROR","object":${JSON.stringify(status)}}\n`));
+    this.#write(this.#encoded('ERROR', status as unknown as KubeObject));
     this.end();
   }
 
@@ -100,7 +85,8 @@ export class WatchStream implements WatchReceiver {
   #openOnce(): void {
     if (this.#response.headersSent) return;
     this.#response.writeHead(200, {
-      'content-type': 'application/json',
+      'content-type':
+        this.#options.wanted.encoding === 'protobuf' ? `${protobufType};stream=watch` : 'application/json',
       'cache-control': 'no-cache, private',
     });
     this.#response.flushHeaders();
@@ -119,19 +105,20 @@ export class WatchStream implements WatchReceiver {
 
   #frame({ type, entry }: SeenEvent): Buffer {
     const { kind, wanted, include, clock } = this.#options;
-    if (wanted.form === 'object' && kind.conversion === null) return frameOf(type, entry);
+    const protobuf = wanted.encoding === 'protobuf';
+    if (wanted.form === 'object' && kind.conversion === null)
+      return protobuf
+        ? protobufFrame(type, entry, { kind, message: messageOf(kind)! })
+        : jsonFrame(type, entry);
     const object = kind.conversion === null ? objectOf(entry) : kind.conversion.fromStored(objectOf(entry));
-    let body: string;
-    if (wanted.form === 'object') body = JSON.stringify(object);
-    else if (wanted.form === 'metadata') body = JSON.stringify(partial(object, wanted.version));
-    else {
-      body = tableJson(kind, [rowJson(kind, objectOf(entry), include, clock.nowMs())], {
-        version: wanted.version,
-        listMeta: JSON.stringify({ resourceVersion: object.metadata.resourceVersion }),
-        withColumns: !this.#columnsSent,
-      }).trimEnd();
-      this.#columnsSent = true;
-    }
+    if (wanted.form === 'object') return this.#encoded(type, object);
+    if (wanted.form === 'metadata') return this.#encoded(type, partial(object, wanted.version));
+    const body = tableJson(kind, [rowJson(kind, objectOf(entry), include, clock.nowMs())], {
+      version: wanted.version,
+      listMeta: JSON.stringify({ resourceVersion: object.metadata.resourceVersion }),
+      withColumns: !this.#columnsSent,
+    }).trimEnd();
+    this.#columnsSent = true;
     return Buffer.from(`{"type":"${type}","object":${body}}\n`);
   }
 
@@ -156,7 +143,18 @@ export class WatchStream implements WatchReceiver {
         ],
       };
     }
-    return Buffer.from(`{"type":"BOOKMARK","object":${JSON.stringify(object)}}\n`);
+    return this.#encoded('BOOKMARK', object as KubeObject);
+  }
+
+  /** A frame of an object that is no stored version. */
+  #encoded(type: EventType | 'BOOKMARK' | 'ERROR', object: KubeObject): Buffer {
+    if (this.#options.wanted.encoding !== 'protobuf')
+      return Buffer.from(`{"type":"${type}","object":${JSON.stringify(object)}}\n`);
+    const envelope =
+      object.kind === 'PartialObjectMetadata'
+        ? partialEnvelope(object, this.#options.wanted.version)
+        : objectEnvelope(object)!;
+    return watchFrame(type, envelope);
   }
 
   #scheduleBookmark(): void {

@@ -12,6 +12,10 @@ const maxDepth = 500;
 const firstSecond = -62_167_219_200;
 const lastSecond = 253_402_300_799;
 
+/**
+ * The JSON form of the bytes: plain values that decodeObject then checks and normalises. Unknown fields are passed over. Throws
+ * ProtobufError and nothing else.
+ */
 export function decodeMessage(message: Message, bytes: Buffer): Json {
   return new Decoder(bytes, 0).message(message, {}, bytes.length);
 }

@@ -6,6 +6,7 @@ import { WireWriter } from './protobuf-wire.ts';
 /** One buffer for all: encoding never waits, and the result is copied out. */
 const shared = new WireWriter();
 
+/** The bytes of an object as decodeObject makes them. What the message has no number for is left out. */
 export function encodeMessage(message: Message, object: Json): Buffer {
   try {
     writeMessage(shared, message, object);

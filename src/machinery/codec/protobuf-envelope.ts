@@ -1,7 +1,7 @@
 // The envelope of Kubernetes' protobuf: four magic bytes, then a runtime.Unknown
 // {typeMeta=1 {apiVersion=1, kind=2}, raw=2, contentEncoding=3, contentType=4}. The frames of a watch are envelopes inside
 // WatchEvents {type=1, object=2 {raw=1}}, each after its length in four bytes.
-import { ProtobufError, WireReader, WireWriter } from './protobuf-wire.ts';
+import { ProtobufError, WireReader, WireWriter, wireBytes } from './protobuf-wire.ts';
 
 const magic = Buffer.from('k8s\0', 'latin1');
 
@@ -48,9 +48,14 @@ export function readEnvelope(bytes: Buffer): Envelope {
   return { apiVersion, kind, raw };
 }
 
-/** What stands before `length` bytes of a message of a kind, so that the envelope needs not copy them. */
-export function envelopeHead(apiVersion: string, kind: string, length: number): Buffer {
-  const writer = new WireWriter(64 + apiVersion.length + kind.length);
+/** contentEncoding and contentType, both empty: Kubernetes always writes them. */
+const envelopeTail: Buffer = Buffer.from([0x1a, 0x00, 0x22, 0x00]);
+
+/** A message of a kind in its envelope; `raw` is the message in parts. The parts are not copied. */
+export function envelopeParts(apiVersion: string, kind: string, raw: readonly Buffer[]): readonly Buffer[] {
+  let length = 0;
+  for (const part of raw) length += part.length;
+  const writer = new WireWriter(64 + 3 * (apiVersion.length + kind.length));
   writer.varint(length);
   writer.varint(0x12);
   const before = writer.length;
@@ -61,14 +66,33 @@ export function envelopeHead(apiVersion: string, kind: string, length: number): 
   writer.varint(writer.length - before);
   writer.varint(0x0a);
   writer.bytes(magic);
-  return writer.take();
+  return [writer.take(), ...raw, envelopeTail];
 }
 
-/** contentEncoding and contentType, both empty: Kubernetes always writes them. */
-export const envelopeTail: Buffer = Buffer.from([0x1a, 0x00, 0x22, 0x00]);
+/** A message of a kind in its envelope. */
+export const writeEnvelope = (apiVersion: string, kind: string, raw: Buffer): Buffer =>
+  Buffer.concat(envelopeParts(apiVersion, kind, [raw]));
 
-export function writeEnvelope(apiVersion: string, kind: string, raw: Buffer): Buffer {
-  return Buffer.concat([envelopeHead(apiVersion, kind, raw.length), raw, envelopeTail]);
+/** One field that holds messages: each after its header and length. */
+export function messageField(number: number, messages: readonly Buffer[]): Buffer {
+  let length = 0;
+  for (const message of messages) length += 1 + varintSize(message.length) + message.length;
+  const out = Buffer.allocUnsafeSlow(length);
+  let at = 0;
+  for (const message of messages) {
+    out[at++] = number * 8 + wireBytes;
+    let rest = message.length;
+    for (; rest >= 0x80; rest >>>= 7) out[at++] = (rest & 0x7f) | 0x80;
+    out[at++] = rest;
+    at += message.copy(out, at);
+  }
+  return out;
+}
+
+function varintSize(value: number): number {
+  let size = 1;
+  for (let rest = value; rest >= 0x80; rest >>>= 7) size++;
+  return size;
 }
 
 /** One frame of a watch: `object` is an envelope. */

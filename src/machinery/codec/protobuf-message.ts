@@ -6,8 +6,6 @@
 //   items=24:schemaOrArray  the unions of JSON schema (also schemaOrBool, schemaOrStrings)
 //   >core.v1.VolumeSource=2 another message whose fields lie flat in the same JSON object
 import type { ObjectSchema, ScalarType, Schema } from '../schema/schema.ts';
-import { decodeMessage } from './protobuf-decode.ts';
-import { encodeMessage } from './protobuf-encode.ts';
 import { wireBytes, wireFixed64, wireVarint } from './protobuf-wire.ts';
 
 export type Json = Record<string, unknown>;
@@ -77,19 +75,6 @@ export class Message {
     this.byNumber = byNumber;
     this.byName = new Map(fields.filter((f) => f.place !== 'flat').map((f) => [f.name, f]));
     this.flat = fields.filter((f) => f.place === 'flat');
-  }
-
-  /**
-   * The JSON form of the bytes: plain values that decodeObject then checks and normalises. Unknown fields are passed over.
-   * Throws ProtobufError and nothing else.
-   */
-  decode(bytes: Buffer): Json {
-    return decodeMessage(this, bytes);
-  }
-
-  /** The bytes of an object as decodeObject makes them. What the message has no number for is left out. */
-  encode(object: Json): Buffer {
-    return encodeMessage(this, object);
   }
 }
 
