@@ -23,6 +23,7 @@ export class LocalCommands {
   readonly #clock: Clock;
   readonly #asked = new Map<string, LocalCommand>();
   readonly #children = new Set<ChildProcess>();
+  readonly #sessions = new Set<RemoteStreams>();
   readonly #server = createServer((_, response) => response.writeHead(404).end('404 page not found\n'));
   #count = 0;
   /** Of every session, in the order in which they came. */
@@ -51,8 +52,9 @@ export class LocalCommands {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}${path}`;
   }
 
-  /** Kills what still runs. */
+  /** Cuts every session and kills what still runs. */
   async close(): Promise<void> {
+    for (const streams of this.#sessions) streams.destroy();
     for (const child of this.#children) child.kill('SIGKILL');
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
@@ -61,6 +63,8 @@ export class LocalCommands {
   async #serve(asked: LocalCommand, upgrade: Parameters<typeof acceptRemoteCommand>[0]): Promise<void> {
     const streams = await acceptRemoteCommand(upgrade, asked, this.#clock);
     if (streams === undefined) return;
+    this.#sessions.add(streams);
+    void streams.closed.then(() => this.#sessions.delete(streams));
     streams.onResize((size) => this.sizes.push(size));
     await streams.finish(await this.#run(asked.command, streams));
   }
