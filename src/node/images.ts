@@ -6,7 +6,12 @@ import { humanSpan } from './span.ts';
 
 /** An image cannot be used now. `reason` is the waiting reason of the container. */
 export class ImageError extends Error {
-  readonly reason: 'ErrImagePull' | 'ImagePullBackOff' | 'ErrImageNeverPull' | 'InvalidImageName' | 'ImageInspectError';
+  readonly reason:
+    | 'ErrImagePull'
+    | 'ImagePullBackOff'
+    | 'ErrImageNeverPull'
+    | 'InvalidImageName'
+    | 'ImageInspectError';
   constructor(reason: ImageError['reason'], message: string) {
     super(message);
     this.name = 'ImageError';
@@ -40,7 +45,8 @@ interface Failure {
 
 /** `docker.io/library/busybox:1.36` for `busybox:1.36`: what the reference means. undefined = not a reference. */
 export function normalizeImage(image: string): string | undefined {
-  const [, name = '', tag, digest] = /^([^@:]+(?::\d+(?=\/))?[^@:]*)(?::([\w][\w.-]{0,127}))?(?:@(sha256:[0-9a-f]{64}))?$/.exec(image) ?? [];
+  const [, name = '', tag, digest] =
+    /^([^@:]+(?::\d+(?=\/))?[^@:]*)(?::([\w][\w.-]{0,127}))?(?:@(sha256:[0-9a-f]{64}))?$/.exec(image) ?? [];
   if (name === '') return undefined;
   const parts = name.split('/');
   const first = parts[0]!;
@@ -48,7 +54,8 @@ export function normalizeImage(image: string): string | undefined {
   const path = hasHost ? parts.slice(1) : parts.length === 1 ? ['library', first] : parts;
   if (!path.every((p) => /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/.test(p))) return undefined;
   const host = hasHost ? first : 'docker.io';
-  const suffix = digest !== undefined ? `${tag === undefined ? '' : `:${tag}`}@${digest}` : `:${tag ?? 'latest'}`;
+  const suffix =
+    digest !== undefined ? `${tag === undefined ? '' : `:${tag}`}@${digest}` : `:${tag ?? 'latest'}`;
   return `${host}/${path.join('/')}${suffix}`;
 }
 
@@ -83,7 +90,11 @@ export class Images {
       return present;
     }
     if (policy === 'Never') {
-      event('Warning', 'ErrImageNeverPull', `Container image "${asked}" is not present with pull policy of Never`);
+      event(
+        'Warning',
+        'ErrImageNeverPull',
+        `Container image "${asked}" is not present with pull policy of Never`,
+      );
       throw new ImageError(
         'ErrImageNeverPull',
         `Container image "${asked}" is not present with pull policy of Never`,
@@ -114,19 +125,29 @@ export class Images {
       await abortable(pulling, request.signal);
     } catch (error) {
       request.signal.throwIfAborted();
-      const count = (failure !== undefined && clock.nowMs() - failure.atMs < 2 * maxMs ? failure.count : 0) + 1;
+      const count =
+        (failure !== undefined && clock.nowMs() - failure.atMs < 2 * maxMs ? failure.count : 0) + 1;
       const nowMs = clock.nowMs();
-      this.#failures.set(key, { count, atMs: nowMs, untilMs: nowMs + backoffMs(count - 1, { initialMs, maxMs }) });
+      this.#failures.set(key, {
+        count,
+        atMs: nowMs,
+        untilMs: nowMs + backoffMs(count - 1, { initialMs, maxMs }),
+      });
       const message = `Failed to pull image "${asked}": ${(error as Error).message}`;
       event('Warning', 'Failed', message);
       throw new ImageError('ErrImagePull', (error as Error).message);
     }
     this.#failures.delete(key);
     const info = await runtime.imageStatus(image);
-    if (info === undefined) throw new ImageError('ErrImagePull', `image "${asked}" is gone after it was pulled`);
+    if (info === undefined)
+      throw new ImageError('ErrImagePull', `image "${asked}" is gone after it was pulled`);
     this.#present.set(image, { info, atMs: clock.monotonicMs() });
     const took = humanSpan(clock.monotonicMs() - startedMs);
-    event('Normal', 'Pulled', `Successfully pulled image "${asked}" in ${took} (${took} including waiting). Image size: ${info.sizeBytes} bytes.`);
+    event(
+      'Normal',
+      'Pulled',
+      `Successfully pulled image "${asked}" in ${took} (${took} including waiting). Image size: ${info.sizeBytes} bytes.`,
+    );
     return info;
   }
 

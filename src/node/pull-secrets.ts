@@ -21,14 +21,19 @@ function entriesOf(secret: Secret): [string, DockerEntry][] {
     }
   };
   if (secret.type === 'kubernetes.io/dockerconfigjson')
-    return Object.entries((read('.dockerconfigjson') as { auths?: Record<string, DockerEntry> })?.auths ?? {});
+    return Object.entries(
+      (read('.dockerconfigjson') as { auths?: Record<string, DockerEntry> })?.auths ?? {},
+    );
   if (secret.type === 'kubernetes.io/dockercfg')
     return Object.entries((read('.dockercfg') as Record<string, DockerEntry>) ?? {});
   return [];
 }
 
 const withoutScheme = (registry: string): string =>
-  registry.replace(/^https?:\/\//, '').replace(/\/v[12]\/?$/, '').replace(/\/$/, '');
+  registry
+    .replace(/^https?:\/\//, '')
+    .replace(/\/v[12]\/?$/, '')
+    .replace(/\/$/, '');
 
 /** Docker Hub is known by several names. */
 const canonical = (registry: string): string =>
@@ -40,7 +45,9 @@ function matches(image: string, registry: string): boolean {
   const pattern = host.split('.');
   const parts = imageHost.split('.');
   if (pattern.length !== parts.length) return false;
-  const sameHost = pattern.every((p, i) => new RegExp(`^${p.split('*').map(escape).join('.*')}$`).test(parts[i]!));
+  const sameHost = pattern.every((p, i) =>
+    new RegExp(`^${p.split('*').map(escape).join('.*')}$`).test(parts[i]!),
+  );
   return sameHost && imagePath.join('/').startsWith(path.join('/'));
 }
 

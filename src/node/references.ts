@@ -29,7 +29,11 @@ export function referencesOf(pod: Pod): { configMaps: Set<string>; secrets: Set<
   const configMaps = new Set<string>();
   const secrets = new Set<string>();
   const { spec } = pod;
-  for (const container of [...(spec.initContainers ?? []), ...spec.containers, ...(spec.ephemeralContainers ?? [])]) {
+  for (const container of [
+    ...(spec.initContainers ?? []),
+    ...spec.containers,
+    ...(spec.ephemeralContainers ?? []),
+  ]) {
     for (const from of container.envFrom ?? []) {
       if (from.configMapRef?.name) configMaps.add(from.configMapRef.name);
       if (from.secretRef?.name) secrets.add(from.secretRef.name);
@@ -121,7 +125,10 @@ export class References {
       const { client, log, clock } = this.#options;
       const scope = new Scope(log, this.#options.scope.signal);
       const informers = createInformers(client, { scope, log, clock });
-      const informer = informers(kind, { namespace: at.namespace, fieldSelector: `metadata.name=${at.name}` });
+      const informer = informers(kind, {
+        namespace: at.namespace,
+        fieldSelector: `metadata.name=${at.name}`,
+      });
       const users = new Set<string>();
       const changed = () => this.#options.onChange([...users]);
       informer.onChange({ added: changed, updated: changed, deleted: changed });

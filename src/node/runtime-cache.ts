@@ -1,7 +1,12 @@
 // What the runtime has, pod by pod, kept up to date by listing (PLEG), by the runtime's own exits, and by the agent's own acts,
 // whose results it is told at once. Only what changed is asked for in detail, so an idle node costs two lists a period.
 import { type Clock, type Log, type Scope, sleep } from '../base/index.ts';
-import { type ContainerRuntime, type ContainerStatus, RuntimeError, type SandboxStatus } from '../os/index.ts';
+import {
+  type ContainerRuntime,
+  type ContainerStatus,
+  RuntimeError,
+  type SandboxStatus,
+} from '../os/index.ts';
 import { annotation, label } from './container/names.ts';
 import type { PodRuntime } from './plan/pod-runtime.ts';
 
@@ -219,7 +224,8 @@ export class RuntimeCache {
       const sandbox = pod?.sandboxes.get(id);
       const over =
         container !== undefined
-          ? container.state === 'exited' || (await this.inspect(uid, id, container.sandboxId))?.state !== 'running'
+          ? container.state === 'exited' ||
+            (await this.inspect(uid, id, container.sandboxId))?.state !== 'running'
           : sandbox === undefined || !sandbox.ready || (await this.inspectSandbox(uid, id))?.ready !== true;
       if (over) {
         this.#options.onChange(uid);

@@ -67,7 +67,8 @@ export class StatusWriter {
   flush(uid: string): Promise<void> {
     const entry = this.#entries.get(uid);
     if (entry === undefined || entry.gone) return Promise.resolve();
-    if (!entry.running && planStatusPatch(uid, entry.written, entry.wanted) === undefined) return Promise.resolve();
+    if (!entry.running && planStatusPatch(uid, entry.written, entry.wanted) === undefined)
+      return Promise.resolve();
     this.#hurry(entry);
     const flushed = new Promise<void>((resolve) => entry.waiters.push(resolve));
     this.#run(entry);
@@ -124,10 +125,14 @@ export class StatusWriter {
       await new Promise<void>((resolve) => {
         entry.wake = resolve;
         const timer = clock.after(firstDelayMs, resolve);
-        signal.addEventListener('abort', () => {
-          timer.cancel();
-          resolve();
-        }, { once: true });
+        signal.addEventListener(
+          'abort',
+          () => {
+            timer.cancel();
+            resolve();
+          },
+          { once: true },
+        );
       });
       entry.wake = undefined;
     }

@@ -23,7 +23,8 @@ export interface ContainerInput {
 export function buildContainerConfig(input: ContainerInput): ContainerConfig {
   const { pod, container, environment } = input;
   const security = containerSecurity(pod, container, input.image, input.seccompDir);
-  const expanded = (list: readonly string[] | undefined) => (list ?? []).map((text) => expand(text, environment.values));
+  const expanded = (list: readonly string[] | undefined) =>
+    (list ?? []).map((text) => expand(text, environment.values));
   const grace = pod.spec.terminationGracePeriodSeconds;
   return {
     metadata: { name: container.name, attempt: input.attempt },

@@ -18,7 +18,10 @@ export function parseResolvConf(text: string): DnsConfig {
   let searches: string[] = [];
   let options: string[] = [];
   for (const line of text.split('\n')) {
-    const [word, ...rest] = line.replace(/[#;].*/, '').trim().split(/\s+/);
+    const [word, ...rest] = line
+      .replace(/[#;].*/, '')
+      .trim()
+      .split(/\s+/);
     if (word === 'nameserver' && rest[0] !== undefined) servers.push(rest[0]);
     else if (word === 'search') searches = rest.map((s) => (s === '.' ? s : s.replace(/\.$/, '')));
     else if (word === 'options') options = rest;

@@ -29,7 +29,11 @@ export interface EnvironmentInput {
 export interface Environment {
   readonly values: ReadonlyMap<string, string>;
   /** Keys of envFrom that are no names of variables, for the event. */
-  readonly skipped: readonly { readonly kind: string; readonly name: string; readonly keys: readonly string[] }[];
+  readonly skipped: readonly {
+    readonly kind: string;
+    readonly name: string;
+    readonly keys: readonly string[];
+  }[];
 }
 
 /** Since 1.34 nearly everything printable is a name; `=` never is. */
@@ -83,11 +87,14 @@ function valueOf(
   const from = variable.valueFrom;
   if (from === undefined || variable.value) return expand(variable.value ?? '', values);
   if (from.fieldRef !== undefined) return fieldValue(downward, from.fieldRef.fieldPath);
-  if (from.resourceFieldRef !== undefined) return resourceValue(downward, from.resourceFieldRef, container.name);
+  if (from.resourceFieldRef !== undefined)
+    return resourceValue(downward, from.resourceFieldRef, container.name);
   if (from.configMapKeyRef !== undefined) {
     const { name = '', key, optional } = from.configMapKeyRef;
     const found = objects.configMap(name);
-    const value = found?.data?.[key] ?? (found?.binaryData?.[key] === undefined ? undefined : decode(found.binaryData[key]!));
+    const value =
+      found?.data?.[key] ??
+      (found?.binaryData?.[key] === undefined ? undefined : decode(found.binaryData[key]!));
     if (value !== undefined) return value;
     if (optional === true) return undefined;
     throw new ContainerConfigError(
@@ -103,10 +110,14 @@ function valueOf(
     if (value !== undefined) return decode(value);
     if (optional === true) return undefined;
     throw new ContainerConfigError(
-      found === undefined ? `secret "${name}" not found` : `couldn't find key ${key} in Secret ${namespace}/${name}`,
+      found === undefined
+        ? `secret "${name}" not found`
+        : `couldn't find key ${key} in Secret ${namespace}/${name}`,
     );
   }
   if (from.fileKeyRef !== undefined)
-    throw new ContainerConfigError(`environment variable ${variable.name}: fileKeyRef is not supported by this node`);
+    throw new ContainerConfigError(
+      `environment variable ${variable.name}: fileKeyRef is not supported by this node`,
+    );
   return '';
 }

@@ -14,7 +14,10 @@ function aliases(pod: Pod): string {
 export function podNames(pod: Pod, clusterDomain: string): { hostname: string; domain: string } {
   const { spec, metadata } = pod;
   const hostname = spec.hostnameOverride || spec.hostname || truncate(metadata.name);
-  const domain = spec.subdomain && !spec.hostnameOverride ? `${spec.subdomain}.${metadata.namespace}.svc.${clusterDomain}` : '';
+  const domain =
+    spec.subdomain && !spec.hostnameOverride
+      ? `${spec.subdomain}.${metadata.namespace}.svc.${clusterDomain}`
+      : '';
   return { hostname, domain };
 }
 

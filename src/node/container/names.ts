@@ -39,8 +39,10 @@ export function podLabels(pod: Pod): Record<string, string> {
   };
 }
 
-export const podLogDirectory = (logDir: string, pod: { namespace: string; name: string; uid: string }): string =>
-  `${logDir}/pods/${pod.namespace}_${pod.name}_${pod.uid}`;
+export const podLogDirectory = (
+  logDir: string,
+  pod: { namespace: string; name: string; uid: string },
+): string => `${logDir}/pods/${pod.namespace}_${pod.name}_${pod.uid}`;
 
 export const identityOf = (pod: Pod): { namespace: string; name: string; uid: string } => ({
   namespace: pod.metadata.namespace ?? '',

@@ -47,7 +47,8 @@ export function containerResources(
   const { requests, limits } = container.resources ?? {};
   const limitMilli = cpuMilli(limits?.['cpu']);
   // Without a request the limit is what is asked for.
-  const requestMilli = requests?.['cpu'] === undefined && limitMilli > 0 ? limitMilli : cpuMilli(requests?.['cpu']);
+  const requestMilli =
+    requests?.['cpu'] === undefined && limitMilli > 0 ? limitMilli : cpuMilli(requests?.['cpu']);
   const quota = cpuQuota(limitMilli);
   return {
     cpuShares: cpuShares(requestMilli),

@@ -44,7 +44,12 @@ export function buildSandboxConfig(input: SandboxInput): SandboxConfig {
   return {
     metadata: { ...identityOf(pod), attempt: input.attempt },
     // On the node's network the node's name is the host's name, and the runtime must not set one.
-    hostname: spec.hostNetwork === true && !spec.hostnameOverride ? '' : spec.setHostnameAsFQDN === true ? fqdn : hostname,
+    hostname:
+      spec.hostNetwork === true && !spec.hostnameOverride
+        ? ''
+        : spec.setHostnameAsFQDN === true
+          ? fqdn
+          : hostname,
     logDirectory: podLogDirectory(input.logDir, identityOf(pod)),
     dns: podDns(pod, dns),
     portMappings: portMappings(pod),
@@ -55,8 +60,12 @@ export function buildSandboxConfig(input: SandboxInput): SandboxConfig {
     namespaces: podNamespaces(pod),
     privileged: containers.some((c) => c.securityContext?.privileged === true),
     ...(shared.runAsUser !== undefined && { runAsUser: shared.runAsUser }),
-    ...(shared.runAsGroup !== undefined && shared.runAsUser !== undefined && { runAsGroup: shared.runAsGroup }),
-    supplementalGroups: [...(shared.supplementalGroups ?? []), ...(shared.fsGroup !== undefined ? [shared.fsGroup] : [])],
+    ...(shared.runAsGroup !== undefined &&
+      shared.runAsUser !== undefined && { runAsGroup: shared.runAsGroup }),
+    supplementalGroups: [
+      ...(shared.supplementalGroups ?? []),
+      ...(shared.fsGroup !== undefined ? [shared.fsGroup] : []),
+    ],
     seccomp: securityProfile(shared.seccompProfile, input.seccompDir) ?? { type: 'RuntimeDefault' },
     selinux: shared.seLinuxOptions,
   };

@@ -1,6 +1,12 @@
 // Security contexts of pod and container as the runtime takes them: the container's word counts before the pod's. Pure.
 import type { coreV1, Pod } from '../../api/index.ts';
-import type { ContainerSecurity, ImageInfo, NamespaceOptions, SecurityProfile, SelinuxOptions } from '../../os/index.ts';
+import type {
+  ContainerSecurity,
+  ImageInfo,
+  NamespaceOptions,
+  SecurityProfile,
+  SelinuxOptions,
+} from '../../os/index.ts';
 import { ContainerConfigError } from './environment.ts';
 
 /** What an unprivileged container must not see or change below /proc and /sys: the defaults of the runtimes. */
@@ -70,7 +76,9 @@ export function containerSecurity(
     // CRI: the user of the image is the runtime's to look up, by name too.
     ...(runAsUser !== undefined && { runAsUser }),
     ...(runAsUser === undefined && image.uid !== undefined && { runAsUser: image.uid }),
-    ...(runAsUser === undefined && image.uid === undefined && image.username !== '' && { runAsUsername: image.username }),
+    ...(runAsUser === undefined &&
+      image.uid === undefined &&
+      image.username !== '' && { runAsUsername: image.username }),
     ...(runAsGroup !== undefined && { runAsGroup }),
     readOnlyRootfs: own.readOnlyRootFilesystem ?? false,
     supplementalGroups: [...groups],

@@ -179,7 +179,7 @@ function planWithoutSandbox(input: PlanInput): PodPlan {
 const exitCodeOf = (status: ContainerStatus): number => (status.state === 'exited' ? status.exitCode : 137);
 
 function planInSandbox(input: PlanInput, sandboxId: string): PodPlan {
-  const { pod, runtime, memory } = input;
+  const { pod, runtime } = input;
   const planner = new Planner(input);
   const initialized = pod.spec.containers.some(
     (c) => newestContainer(runtime, c.name, sandboxId) !== undefined,
@@ -244,7 +244,6 @@ function planInSandbox(input: PlanInput, sandboxId: string): PodPlan {
       finished: true,
     };
   }
-  void memory;
   return {
     stopSandboxes: false,
     newSandbox: undefined,

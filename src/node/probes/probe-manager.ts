@@ -4,7 +4,14 @@ import type { coreV1, Pod } from '../../api/index.ts';
 import type { Clock, Log, Scope, Timer } from '../../base/index.ts';
 import type { ContainerRuntime } from '../../os/index.ts';
 import { type ProbeOutcome, tryProbe } from './probe.ts';
-import { countOutcome, initialCount, nextTryMs, type ProbeCount, type ProbeKind, type Verdict } from './probe-plan.ts';
+import {
+  countOutcome,
+  initialCount,
+  nextTryMs,
+  type ProbeCount,
+  type ProbeKind,
+  type Verdict,
+} from './probe-plan.ts';
 
 export interface ProbeManagerOptions {
   readonly runtime: ContainerRuntime;

@@ -48,7 +48,8 @@ export function resolvePort(port: number | string, container: coreV1.Container):
   return named.containerPort;
 }
 
-const joinHost = (host: string, port: number): string => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`);
+const joinHost = (host: string, port: number): string =>
+  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 
 /** A failed connection as Go words it. */
 function dialError(error: NodeJS.ErrnoException, host: string, port: number): string {
@@ -62,7 +63,11 @@ function dialError(error: NodeJS.ErrnoException, host: string, port: number): st
   return reason === undefined ? error.message : `dial tcp ${joinHost(host, port)}: ${reason}`;
 }
 
-export async function tryProbe(action: ProbeAction, target: ProbeTarget, options: TryOptions): Promise<ProbeOutcome> {
+export async function tryProbe(
+  action: ProbeAction,
+  target: ProbeTarget,
+  options: TryOptions,
+): Promise<ProbeOutcome> {
   try {
     if (action.exec !== undefined) return await tryExec(action.exec.command ?? [], target, options);
     if (action.httpGet !== undefined) return await tryHttp(action.httpGet, target, options);
@@ -77,14 +82,20 @@ export async function tryProbe(action: ProbeAction, target: ProbeTarget, options
   }
 }
 
-async function tryExec(command: readonly string[], target: ProbeTarget, options: TryOptions): Promise<ProbeOutcome> {
+async function tryExec(
+  command: readonly string[],
+  target: ProbeTarget,
+  options: TryOptions,
+): Promise<ProbeOutcome> {
   try {
     const result = await options.runtime.execSync(target.containerId, command, options.timeoutMs);
     if (result.exitCode === 0) return ok;
     return failed(Buffer.concat([result.stdout, result.stderr]).subarray(0, maxBody).toString('utf8'));
   } catch (error) {
     if (error instanceof RuntimeError && error.code === 'deadlineExceeded')
-      return failed(`command timed out: ${JSON.stringify(command.join(' '))} timed out after ${options.timeoutMs / 1000}s`);
+      return failed(
+        `command timed out: ${JSON.stringify(command.join(' '))} timed out after ${options.timeoutMs / 1000}s`,
+      );
     throw error;
   }
 }
@@ -120,14 +131,19 @@ function headersOf(action: coreV1.HTTPGetAction, userAgent: string): Record<stri
   }
   for (const [key, values] of own) {
     // An empty Accept or User-Agent means: send none.
-    if (values.length === 1 && values[0] === '' && (key === 'accept' || key === 'user-agent')) delete headers[key];
+    if (values.length === 1 && values[0] === '' && (key === 'accept' || key === 'user-agent'))
+      delete headers[key];
     else headers[key] = values.length === 1 ? values[0]! : values;
   }
   return headers;
 }
 
 /** 2xx and 3xx are success; a redirect to the same host is followed, to another host it is taken as success. */
-export function tryHttp(action: coreV1.HTTPGetAction, target: ProbeTarget, options: TryOptions): Promise<ProbeOutcome> {
+export function tryHttp(
+  action: coreV1.HTTPGetAction,
+  target: ProbeTarget,
+  options: TryOptions,
+): Promise<ProbeOutcome> {
   const url = probeUrl(action, target);
   return requestOnce(url, { headers: headersOf(action, options.userAgent), options, redirects: 0 });
 }
@@ -157,7 +173,8 @@ function requestOnce(
         if (status >= 300 && status < 400 && location !== undefined) {
           const next = new URL(location, url);
           if (next.hostname !== url.hostname) return end(ok);
-          if (redirects >= 10) return end(failed(`Get ${JSON.stringify(location)}: stopped after 10 redirects`));
+          if (redirects >= 10)
+            return end(failed(`Get ${JSON.stringify(location)}: stopped after 10 redirects`));
           settled = true;
           clearTimeout(timer);
           request.destroy();
@@ -173,7 +190,9 @@ function requestOnce(
       options.timeoutMs,
     );
     request.on('error', (error: NodeJS.ErrnoException) =>
-      end(failed(`${get}: ${dialError(error, url.hostname.replace(/^\[|\]$/g, ''), Number(url.port) || 80)}`)),
+      end(
+        failed(`${get}: ${dialError(error, url.hostname.replace(/^\[|\]$/g, ''), Number(url.port) || 80)}`),
+      ),
     );
     options.signal.addEventListener('abort', () => end(failed('stopped')), { once: true });
     request.end();

@@ -42,11 +42,16 @@ export interface WriteOptions {
 }
 
 /** Says whether anything changed. The directory must exist. */
-export async function writeAtomically(dir: string, payload: Payload, options: WriteOptions): Promise<boolean> {
+export async function writeAtomically(
+  dir: string,
+  payload: Payload,
+  options: WriteOptions,
+): Promise<boolean> {
   for (const file of payload.keys()) checkPath(file);
   const link = path.join(dir, dataDir);
   const current = await fs.readlink(link).catch(() => undefined);
-  if (current !== undefined && (await sameFiles(path.join(dir, current), payload).catch(() => false))) return false;
+  if (current !== undefined && (await sameFiles(path.join(dir, current), payload).catch(() => false)))
+    return false;
 
   const stamp = new Date(options.nowMs).toISOString().replace(/[-:T]/g, '_').slice(0, 19);
   const next = path.basename(await fs.mkdtemp(path.join(dir, `..${stamp}.`)));
@@ -57,7 +62,8 @@ export async function writeAtomically(dir: string, payload: Payload, options: Wr
     const target = path.join(root, file);
     await fs.mkdir(path.dirname(target), { recursive: true, mode: 0o755 });
     await fs.writeFile(target, data);
-    if (uid !== undefined || options.fsGroup !== undefined) await fs.chown(target, uid ?? 0, options.fsGroup ?? 0);
+    if (uid !== undefined || options.fsGroup !== undefined)
+      await fs.chown(target, uid ?? 0, options.fsGroup ?? 0);
     // The group may read what it owns.
     await fs.chmod(target, options.fsGroup === undefined ? mode : mode | ((mode & 0o400) >> 3));
   }
@@ -68,7 +74,8 @@ export async function writeAtomically(dir: string, payload: Payload, options: Wr
   const visible = new Set([...payload.keys()].map((file) => file.split('/')[0]!));
   for (const name of visible) {
     const at = path.join(dir, name);
-    if ((await fs.readlink(at).catch(() => undefined)) === undefined) await fs.symlink(path.join(dataDir, name), at);
+    if ((await fs.readlink(at).catch(() => undefined)) === undefined)
+      await fs.symlink(path.join(dataDir, name), at);
   }
   for (const name of await fs.readdir(dir))
     if (!name.startsWith('..') && !visible.has(name)) await fs.rm(path.join(dir, name), { force: true });

@@ -19,7 +19,11 @@ export interface MountsInput {
   readonly hosts: string;
 }
 
-const propagation = { None: 'private', HostToContainer: 'hostToContainer', Bidirectional: 'bidirectional' } as const;
+const propagation = {
+  None: 'private',
+  HostToContainer: 'hostToContainer',
+  Bidirectional: 'bidirectional',
+} as const;
 
 /** Makes the files that are needed and answers the mounts. */
 export async function ensureContainerMounts(input: MountsInput): Promise<Mount[]> {
@@ -27,8 +31,13 @@ export async function ensureContainerMounts(input: MountsInput): Promise<Mount[]
   const mounts: Mount[] = [];
   for (const mount of container.volumeMounts ?? []) {
     const base = input.volumes.get(mount.name);
-    if (base === undefined) throw new ContainerConfigError(`cannot find volume "${mount.name}" to mount into container "${container.name}"`);
-    const subPath = mount.subPathExpr ? expandSubPath(mount.subPathExpr, input.environment) : (mount.subPath ?? '');
+    if (base === undefined)
+      throw new ContainerConfigError(
+        `cannot find volume "${mount.name}" to mount into container "${container.name}"`,
+      );
+    const subPath = mount.subPathExpr
+      ? expandSubPath(mount.subPathExpr, input.environment)
+      : (mount.subPath ?? '');
     const readOnlyVolume = isReadOnlyVolume(pod, mount.name);
     mounts.push({
       containerPath: path.posix.resolve('/', mount.mountPath),
@@ -78,7 +87,9 @@ function expandSubPath(expression: string, environment: ReadonlyMap<string, stri
 
 async function resolveSubPath(base: string, subPath: string, volume: string): Promise<string> {
   if (path.isAbsolute(subPath) || subPath.split('/').includes('..'))
-    throw new ContainerConfigError(`unable to provision SubPath \`${subPath}\`: must be a relative path without '..'`);
+    throw new ContainerConfigError(
+      `unable to provision SubPath \`${subPath}\`: must be a relative path without '..'`,
+    );
   const root = await fs.realpath(base);
   let at = root;
   // Part by part, so that nothing is made through a symlink that leads out of the volume.

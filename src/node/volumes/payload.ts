@@ -57,8 +57,12 @@ export function configMapPayload(
   }
   const data = new Map<string, Buffer>();
   for (const [key, text] of Object.entries(found.data ?? {})) data.set(key, Buffer.from(text, 'utf8'));
-  for (const [key, text] of Object.entries(found.binaryData ?? {})) data.set(key, Buffer.from(text, 'base64'));
-  return select(data, source, { mode, missing: (key) => `configmap references non-existent config key: ${key}` });
+  for (const [key, text] of Object.entries(found.binaryData ?? {}))
+    data.set(key, Buffer.from(text, 'base64'));
+  return select(data, source, {
+    mode,
+    missing: (key) => `configmap references non-existent config key: ${key}`,
+  });
 }
 
 export function secretPayload(
@@ -119,7 +123,8 @@ export function projectedPayload(source: coreV1.ProjectedVolumeSource, input: Pr
       files = configMapPayload(input.objects.configMap(part.configMap.name ?? ''), part.configMap, mode);
     else if (part.secret !== undefined)
       files = secretPayload(input.objects.secret(part.secret.name ?? ''), part.secret, mode);
-    else if (part.downwardAPI !== undefined) files = downwardPayload(part.downwardAPI.items, input.downward, mode);
+    else if (part.downwardAPI !== undefined)
+      files = downwardPayload(part.downwardAPI.items, input.downward, mode);
     else if (part.serviceAccountToken !== undefined) {
       const file: VolumeFile = {
         data: Buffer.from(input.token(part.serviceAccountToken)),
@@ -140,14 +145,22 @@ export function projectedPayload(source: coreV1.ProjectedVolumeSource, input: Pr
 export function volumePayload(volume: coreV1.Volume, input: ProjectionInput): Payload | undefined {
   if (volume.configMap !== undefined) {
     const { name = '' } = volume.configMap;
-    return configMapPayload(input.objects.configMap(name), volume.configMap, volume.configMap.defaultMode ?? defaultMode);
+    return configMapPayload(
+      input.objects.configMap(name),
+      volume.configMap,
+      volume.configMap.defaultMode ?? defaultMode,
+    );
   }
   if (volume.secret !== undefined) {
     const { secretName = '', defaultMode: mode = defaultMode, items, optional } = volume.secret;
     return secretPayload(input.objects.secret(secretName), { name: secretName, items, optional }, mode);
   }
   if (volume.downwardAPI !== undefined)
-    return downwardPayload(volume.downwardAPI.items, input.downward, volume.downwardAPI.defaultMode ?? defaultMode);
+    return downwardPayload(
+      volume.downwardAPI.items,
+      input.downward,
+      volume.downwardAPI.defaultMode ?? defaultMode,
+    );
   if (volume.projected !== undefined) return projectedPayload(volume.projected, input);
   return undefined;
 }

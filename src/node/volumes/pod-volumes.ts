@@ -29,8 +29,13 @@ export interface VolumeContext {
   readonly downward: DownwardContext;
 }
 
-const escaped = { emptyDir: 'kubernetes.io~empty-dir', configMap: 'kubernetes.io~configmap', secret: 'kubernetes.io~secret',
-  downwardAPI: 'kubernetes.io~downward-api', projected: 'kubernetes.io~projected' } as const;
+const escaped = {
+  emptyDir: 'kubernetes.io~empty-dir',
+  configMap: 'kubernetes.io~configmap',
+  secret: 'kubernetes.io~secret',
+  downwardAPI: 'kubernetes.io~downward-api',
+  projected: 'kubernetes.io~projected',
+} as const;
 
 type Kept = keyof typeof escaped;
 
@@ -132,7 +137,8 @@ export class PodVolumes {
 
   async #ensureEmptyDir(pod: Pod, source: coreV1.EmptyDirVolumeSource, dir: string): Promise<void> {
     const medium = source.medium ?? '';
-    if (medium !== '' && medium !== 'Memory') throw new VolumeError(`emptyDir medium ${medium} is not supported by this node`);
+    if (medium !== '' && medium !== 'Memory')
+      throw new VolumeError(`emptyDir medium ${medium} is not supported by this node`);
     const made = await fs.mkdir(dir, { recursive: true, mode: 0o777 });
     if (medium === 'Memory' && !(await isMountPoint(dir))) {
       const limit = source.sizeLimit === undefined ? 0 : toValue(mustParseQuantity(source.sizeLimit));
@@ -160,7 +166,9 @@ async function mountPoints(): Promise<string[]> {
   return text
     .split('\n')
     .flatMap((line) => line.split(' ')[4] ?? [])
-    .map((at) => at.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))));
+    .map((at) =>
+      at.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))),
+    );
 }
 
 const isMountPoint = async (dir: string): Promise<boolean> => (await mountPoints()).includes(dir);

@@ -1,0 +1,411 @@
+// The node agent: wires the pieces of this folder into one node. Everything it decides is in plans; everything it knows of the
+// cluster comes from the API; everything it knows of its containers comes from the runtime, so it can be restarted at any time
+// without a container noticing.
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { type coreV1, Node, Pod, Service } from '../api/index.ts';
+import { type Clock, type Log, type Random, Scope, sleep } from '../base/index.ts';
+import { type Client, createEventRecorder, createInformers } from '../client/index.ts';
+import { type ContainerRuntime, type Exec, RuntimeError } from '../os/index.ts';
+import { parseResolvConf } from './container/dns.ts';
+import { Images } from './images.ts';
+import { Limiter } from './limiter.ts';
+import type { NodeNetwork } from './network.ts';
+import { CrashBackoff } from './plan/crash-backoff.ts';
+import { ProbeManager } from './probes/probe-manager.ts';
+import { References } from './references.ts';
+import { type MachineInfo, readMachine, readPressure } from './registration/machine.ts';
+import { NodeRegistration } from './registration/node-registration.ts';
+import type { NodeStatusInput } from './registration/node-status.ts';
+import { RuntimeCache } from './runtime-cache.ts';
+import { type NodeServerOptions, startNodeServer } from './server/node-server.ts';
+import { StatusWriter } from './status-writer.ts';
+import { Tokens } from './tokens.ts';
+import { PodVolumes } from './volumes/pod-volumes.ts';
+import type { NodeContext } from './worker/node-context.ts';
+import { PodWorkers } from './worker/pod-workers.ts';
+
+export interface AgentOptions {
+  readonly client: Client;
+  readonly nodeName: string;
+  readonly nodeIps: readonly string[];
+  readonly clusterDns?: readonly string[] | undefined;
+  /** Default `cluster.local`. */
+  readonly clusterDomain?: string | undefined;
+  readonly runtime: ContainerRuntime;
+  readonly exec: Exec;
+  /** Volumes and small files of pods; what /var/lib/kubelet is elsewhere. */
+  readonly stateDir: string;
+  /** Container logs go to `pods/…` below it. */
+  readonly logDir: string;
+  /** Below which the pods' control groups lie: `/jotasu/NODE`. */
+  readonly cgroupParent: string;
+  /** undefined = somebody else makes the pod network */
+  readonly network?: NodeNetwork | undefined;
+  /** undefined = no HTTPS API: no logs, no exec */
+  readonly server?: AgentServerOptions | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  readonly taints?: readonly coreV1.Taint[] | undefined;
+  readonly maxPods?: number | undefined;
+  /** What kubectl shows as the node's version. */
+  readonly version: string;
+  /** In place of what is read from the machine: several nodes may share it, or there is none. */
+  readonly machine?: MachineInfo | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly intervals?: Partial<AgentIntervals> | undefined;
+  /** How many pods start at once. Default twice the processors. */
+  readonly parallelStarts?: number | undefined;
+}
+
+export interface AgentServerOptions {
+  readonly host: string;
+  /** 0 = any free one; what it is becomes part of the Node's status. Usually 10250. */
+  readonly port: number;
+  readonly cert: string;
+  readonly key: string;
+  readonly clientCa: string;
+}
+
+export interface AgentIntervals {
+  readonly leaseRenewMs: number;
+  readonly statusCheckMs: number;
+  readonly statusReportMs: number;
+  readonly relistMs: number;
+  readonly fastRelistMs: number;
+  readonly firstStatusDelayMs: number;
+}
+
+export const defaultIntervals: AgentIntervals = {
+  // A node that misses four of them is seen as lost after about two seconds.
+  leaseRenewMs: 500,
+  statusCheckMs: 10_000,
+  statusReportMs: 300_000,
+  relistMs: 10_000,
+  fastRelistMs: 1_000,
+  firstStatusDelayMs: 200,
+};
+
+export interface Agent {
+  /** Of the HTTPS API; 0 without one. */
+  readonly port: number;
+  /** Resolves when the node is registered and its pods are followed. */
+  readonly ready: Promise<void>;
+  /** Pods on this node that are not gone yet. */
+  readonly podCount: number;
+  /** Stops looking after the node. Containers go on. */
+  stop(): Promise<void>;
+}
+
+const runtimeRetryMs = 500;
+/** A runtime that has not answered for this long makes the node not ready. */
+const runtimeSilenceMs = 30_000;
+
+export async function startAgent(options: AgentOptions): Promise<Agent> {
+  const { client, clock, log, nodeName, runtime } = options;
+  const intervals = { ...defaultIntervals, ...options.intervals };
+  const scope = new Scope(log);
+  for (const dir of [path.join(options.stateDir, 'pods'), path.join(options.logDir, 'pods')])
+    fs.mkdirSync(dir, { recursive: true, mode: 0o755 });
+
+  const machine = options.machine ?? readMachine(options.stateDir);
+  const userAgent = `kube-probe/${options.version.replace(/^v/, '').split('.').slice(0, 2).join('.')}`;
+  const recorder = createEventRecorder(client, { scope, clock, random: options.random, log });
+  const record = recorder.from('kubelet', nodeName);
+  const event: NodeContext['event'] = (pod, type, { reason, message, container }) => {
+    if (container === undefined) return record(pod, type, reason, message);
+    const field = pod.spec.initContainers?.some((c) => c.name === container.name)
+      ? 'initContainers'
+      : pod.spec.ephemeralContainers?.some((c) => c.name === container.name)
+        ? 'ephemeralContainers'
+        : 'containers';
+    const { name, namespace, uid, resourceVersion } = pod.metadata;
+    const about = { apiVersion: 'v1', kind: 'Pod', name, namespace, uid, resourceVersion };
+    record({ ...about, fieldPath: `spec.${field}{${container.name}}` }, type, reason, message);
+  };
+
+  let workers: PodWorkers | undefined;
+  const wake = (uid: string) => workers?.runtimeChanged(uid);
+  const cache = new RuntimeCache({
+    runtime,
+    nodeName,
+    clock,
+    log,
+    scope,
+    relistMs: intervals.relistMs,
+    fastRelistMs: intervals.fastRelistMs,
+    onChange: wake,
+  });
+  const probes = new ProbeManager({
+    runtime,
+    clock,
+    log,
+    scope,
+    userAgent,
+    event: (pod, container, type, reason, message) =>
+      event(pod, type, { reason, message, container: { name: container } }),
+    onChange: wake,
+  });
+  scope.onStop(() => probes.stop());
+  const references = new References({
+    client,
+    scope,
+    clock,
+    log,
+    onChange: (uids) => {
+      for (const uid of uids) workers?.objectsChanged(uid);
+    },
+  });
+  const statuses = new StatusWriter({
+    client,
+    clock,
+    log,
+    scope,
+    firstDelayMs: intervals.firstStatusDelayMs,
+  });
+  const tokens = new Tokens(client, clock);
+  const volumes = new PodVolumes({
+    stateDir: options.stateDir,
+    exec: options.exec,
+    clock,
+    token: (pod, source) => tokens.get(pod, source),
+  });
+  const informers = createInformers(client, { scope, log, clock, random: options.random });
+  const services = informers(Service);
+  const parallel = options.parallelStarts ?? 2 * os.availableParallelism();
+
+  let networkReady = options.network === undefined;
+  let networkProblem = 'the node has no pod subnet yet';
+  const context: NodeContext = {
+    client,
+    runtime,
+    cache,
+    images: new Images({ runtime, clock }),
+    volumes,
+    references,
+    probes,
+    statuses,
+    crash: new CrashBackoff(),
+    starts: new Limiter(parallel),
+    stops: new Limiter(parallel),
+    event,
+    clock,
+    log,
+    scope,
+    nodeName,
+    nodeIps: options.nodeIps,
+    dns: {
+      clusterDns: options.clusterDns ?? [],
+      clusterDomain: options.clusterDomain ?? 'cluster.local',
+      node: parseResolvConf(readOr('/etc/resolv.conf', '')),
+    },
+    logDir: options.logDir,
+    cgroupParent: options.cgroupParent,
+    memoryCapacityBytes: machine.memoryBytes,
+    nodeHostsFile: readOr('/etc/hosts', '127.0.0.1\tlocalhost\n'),
+    userAgent,
+    seccompDir: path.join(options.stateDir, 'seccomp'),
+    allocatable: () => registration.status?.allocatable ?? {},
+    services: () => services.list(),
+    networkProblem: () => (networkReady ? undefined : networkProblem),
+  };
+
+  const server =
+    options.server === undefined
+      ? undefined
+      : await startNodeServer({
+          ...options.server,
+          clock,
+          log,
+          scope,
+          runtime,
+          pods: () => workers?.pods() ?? [],
+          findPod: (namespace, name) => workers?.find(namespace, name),
+          runtimeOf: (uid) => cache.get(uid),
+          healthProblem: () => cache.healthError,
+        } satisfies NodeServerOptions);
+  if (server !== undefined) scope.onStop(() => server.close(2_000));
+
+  let runtimeVersion = 'unknown';
+  const registration = new NodeRegistration({
+    client,
+    clock,
+    log,
+    scope,
+    nodeName,
+    labels: options.labels ?? {},
+    taints: options.taints ?? [],
+    leaseRenewMs: intervals.leaseRenewMs,
+    // Kubernetes' clients read it in whole seconds.
+    leaseDurationSeconds: Math.max(1, Math.ceil((4 * intervals.leaseRenewMs) / 1000)),
+    statusCheckMs: intervals.statusCheckMs,
+    statusReportMs: intervals.statusReportMs,
+    status: async () => describe(),
+  });
+
+  async function describe(): Promise<Omit<NodeStatusInput, 'previous' | 'nowMs'>> {
+    const problems: string[] = [];
+    if (cache.healthError !== undefined) problems.push(cache.healthError);
+    else if (clock.nowMs() - cache.lastListMs > runtimeSilenceMs + intervals.relistMs)
+      problems.push('PLEG is not healthy: pleg was last seen active too long ago');
+    if (!networkReady)
+      problems.push(
+        `container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:${networkProblem}`,
+      );
+    const images = await runtime.listImages().catch(() => []);
+    return {
+      nodeName,
+      nodeIps: options.nodeIps,
+      machine,
+      maxPods: options.maxPods ?? 110,
+      versions: { kubelet: options.version, runtime: runtimeVersion },
+      kubeletPort: server?.port ?? 10250,
+      reserved: { cpuMilli: 0, memoryBytes: Math.min(100 << 20, Math.floor(machine.memoryBytes / 10)) },
+      pressure: readPressure(options.stateDir),
+      problems,
+      images: images
+        .slice(0, 50)
+        .map((i) => ({ names: [...i.repoDigests, ...i.repoTags], sizeBytes: i.sizeBytes })),
+    };
+  }
+
+  scope.run('agent', async (signal) => {
+    // The node is made known while the runtime still starts: its subnet is given out meanwhile.
+    const registered = registration.start();
+    await waitForRuntime(runtime, { clock, log, signal });
+    const version = await runtime.version();
+    runtimeVersion = `${version.name}://${version.version}`;
+    await cache.start();
+    registration.touch();
+    const node = await registered;
+    await services.synced;
+    if (options.network !== undefined) followNetwork(options.network, node);
+    const pods = informers(Pod, { fieldSelector: `spec.nodeName=${nodeName}` });
+    await pods.synced;
+    workers = new PodWorkers(context, (uid) => tokens.release(uid));
+    scope.onStop(() => workers?.stop());
+    pods.onChange({
+      added: (pod) => workers!.put(pod),
+      updated: (_, pod) => workers!.put(pod),
+      deleted: (pod) => workers!.removed(pod.metadata.uid),
+    });
+    await workers.cleanUp();
+    log.info('node agent is ready', { node: nodeName, pods: workers.size });
+    settleReady.resolve();
+    // What could not be removed, and what nobody owns any more, is looked for again now and then.
+    while (!signal.aborted) {
+      await sleep(clock, 60_000, signal).catch(() => {});
+      if (!signal.aborted)
+        await workers.cleanUp().catch((error: unknown) => log.warn('cannot clean up', { error }));
+    }
+  });
+
+  function followNetwork(network: NodeNetwork, node: Node): void {
+    const nodes = informers(Node);
+    let wanted = node.spec?.podCIDRs ?? [];
+    let changed = true;
+    let wakeUp: (() => void) | undefined;
+    const look = () => {
+      const own = nodes.get(nodeName)?.spec;
+      wanted = own?.podCIDRs ?? (own?.podCIDR ? [own.podCIDR] : wanted);
+      changed = true;
+      wakeUp?.();
+    };
+    nodes.onChange({ added: look, updated: (a, b) => routesDiffer(a, b) && look(), deleted: look });
+    scope.run('node network', async (signal) => {
+      await nodes.synced;
+      while (!signal.aborted) {
+        if (!changed) {
+          await new Promise<void>((resolve) => {
+            wakeUp = resolve;
+            signal.addEventListener('abort', () => resolve(), { once: true });
+          });
+          continue;
+        }
+        changed = false;
+        try {
+          if (wanted.length > 0) {
+            await network.configure(wanted);
+            await network.setNodes(nodes.list());
+            if (!networkReady) {
+              await waitForNetwork(runtime, { clock, signal });
+              networkReady = true;
+              registration.touch();
+              workers?.wakeAll();
+            }
+          }
+        } catch (error) {
+          if (signal.aborted) return;
+          networkProblem = (error as Error).message;
+          log.warn('cannot set up the pod network, trying again', { error });
+          changed = true;
+          await sleep(clock, 1_000, signal).catch(() => {});
+        }
+      }
+    });
+  }
+
+  const settleReady = withResolvers();
+  scope.signal.addEventListener('abort', () => settleReady.reject(scope.signal.reason), { once: true });
+  settleReady.promise.catch(() => {});
+  return {
+    port: server?.port ?? 0,
+    ready: settleReady.promise,
+    get podCount() {
+      return workers?.size ?? 0;
+    },
+    stop: () => scope.stop(),
+  };
+}
+
+function withResolvers(): { promise: Promise<void>; resolve: () => void; reject: (why: unknown) => void } {
+  let resolve!: () => void;
+  let reject!: (why: unknown) => void;
+  const promise = new Promise<void>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  return { promise, resolve, reject };
+}
+
+function readOr(file: string, other: string): string {
+  try {
+    return fs.readFileSync(file, 'utf8');
+  } catch {
+    return other;
+  }
+}
+
+const routesDiffer = (a: Node, b: Node): boolean =>
+  a.spec?.podCIDR !== b.spec?.podCIDR ||
+  JSON.stringify(a.spec?.podCIDRs) !== JSON.stringify(b.spec?.podCIDRs) ||
+  JSON.stringify(a.status?.addresses) !== JSON.stringify(b.status?.addresses);
+
+interface Wait {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+async function waitForRuntime(runtime: ContainerRuntime, wait: Wait & { log: Log }): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    try {
+      if ((await runtime.status()).runtimeReady) return;
+    } catch (error) {
+      wait.signal.throwIfAborted();
+      if (!(error instanceof RuntimeError)) throw error;
+      if (tries % 20 === 0) wait.log.warn('waiting for the container runtime', { error });
+    }
+    await sleep(wait.clock, runtimeRetryMs, wait.signal);
+  }
+}
+
+/** The runtime reads the CNI configuration by itself, a moment after it was written. */
+async function waitForNetwork(runtime: ContainerRuntime, wait: Wait): Promise<void> {
+  for (;;) {
+    const status = await runtime.status();
+    if (status.networkReady) return;
+    await sleep(wait.clock, 50, wait.signal);
+  }
+}

@@ -1,0 +1,182 @@
+// Keeps the Node object of this machine: makes it, keeps its status true, and renews its lease, which is how the rest of the
+// cluster knows that it lives.
+import { type coreV1, Lease, Node } from '../../api/index.ts';
+import { type Clock, type Log, type Scope, sleep } from '../../base/index.ts';
+import type { Client } from '../../client/index.ts';
+import { formatMicroTime, isAlreadyExists, isConflict, isNotFound, isStatus } from '../../machinery/index.ts';
+import {
+  buildNodeStatus,
+  type NodeStatusInput,
+  nodeLabels,
+  planLabels,
+  statusDiffers,
+} from './node-status.ts';
+
+export interface RegistrationOptions {
+  readonly client: Client;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly scope: Scope;
+  readonly nodeName: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly taints: readonly coreV1.Taint[];
+  /** How often the lease is renewed. */
+  readonly leaseRenewMs: number;
+  readonly leaseDurationSeconds: number;
+  /** How often the status is looked at; it is written when it changed. */
+  readonly statusCheckMs: number;
+  /** How often it is written in any case. */
+  readonly statusReportMs: number;
+  /** Everything of the status but what is remembered here. */
+  status(): Promise<Omit<NodeStatusInput, 'previous' | 'nowMs'>>;
+}
+
+const leaseNamespace = 'kube-node-lease';
+const retryMs = 500;
+
+export class NodeRegistration {
+  readonly #options: RegistrationOptions;
+  #node: Node | undefined;
+  #written: coreV1.NodeStatus | undefined;
+  #writtenMs = 0;
+  #wake: (() => void) | undefined;
+
+  constructor(options: RegistrationOptions) {
+    this.#options = options;
+  }
+
+  /** As it was last written or read. */
+  get status(): coreV1.NodeStatus | undefined {
+    return this.#written;
+  }
+
+  /** Resolves when the Node exists; heartbeats go on from there. Retries until the scope ends. */
+  async start(): Promise<Node> {
+    const { scope, clock, log } = this.#options;
+    for (;;) {
+      scope.signal.throwIfAborted();
+      try {
+        this.#node = await this.#register();
+        break;
+      } catch (error) {
+        log.warn('cannot register the node, trying again', { error });
+        await sleep(clock, retryMs, scope.signal);
+      }
+    }
+    scope.run('node lease', (signal) => this.#renew(signal));
+    scope.run('node status', (signal) => this.#report(signal));
+    return this.#node;
+  }
+
+  /** Something that the status tells has changed: look now. */
+  touch(): void {
+    this.#wake?.();
+  }
+
+  async #register(): Promise<Node> {
+    const { client, nodeName, clock, taints } = this.#options;
+    const input = await this.#options.status();
+    const own = { ...nodeLabels(nodeName, input.machine.nodeInfo.architecture), ...this.#options.labels };
+    const existing = await client(Node)
+      .get(nodeName)
+      .catch((error: unknown) => {
+        if (isNotFound(error)) return undefined;
+        throw error;
+      });
+    if (existing === undefined) {
+      const status = buildNodeStatus({ ...input, previous: undefined, nowMs: clock.nowMs() });
+      try {
+        const created = await client(Node).create({
+          metadata: { name: nodeName, labels: own },
+          spec: taints.length > 0 ? { taints: [...taints] } : {},
+          status,
+        });
+        this.#written = status;
+        this.#writtenMs = clock.monotonicMs();
+        return created;
+      } catch (error) {
+        if (!isAlreadyExists(error)) throw error;
+        return this.#register();
+      }
+    }
+    this.#written = existing.status;
+    const labels = planLabels(existing, own);
+    if (labels === undefined) return existing;
+    return client(Node).patch({ name: nodeName }, 'strategic', { metadata: { labels } });
+  }
+
+  async #report(signal: AbortSignal): Promise<void> {
+    const { clock, log, statusCheckMs, statusReportMs } = this.#options;
+    while (!signal.aborted) {
+      try {
+        await this.#writeStatus(clock.monotonicMs() - this.#writtenMs >= statusReportMs);
+      } catch (error) {
+        if (signal.aborted) return;
+        log.warn('cannot write node status', { error });
+        if (isNotFound(error)) await this.#register().catch(() => {});
+      }
+      await new Promise<void>((resolve) => {
+        const timer = clock.after(statusCheckMs, resolve);
+        this.#wake = () => {
+          timer.cancel();
+          resolve();
+        };
+        signal.addEventListener('abort', this.#wake, { once: true });
+      });
+    }
+  }
+
+  async #writeStatus(regular: boolean): Promise<void> {
+    const { client, clock, nodeName } = this.#options;
+    const input = await this.#options.status();
+    const status = buildNodeStatus({ ...input, previous: this.#written, nowMs: clock.nowMs() });
+    if (!regular && !statusDiffers(this.#written, status)) return;
+    // Addresses would be merged by type: what is no longer there must go.
+    const patch = { status: { ...status, addresses: [...(status.addresses ?? []), { $patch: 'replace' }] } };
+    await client(Node).patch({ name: nodeName, subresource: 'status' }, 'strategic', patch);
+    this.#written = status;
+    this.#writtenMs = clock.monotonicMs();
+  }
+
+  async #renew(signal: AbortSignal): Promise<void> {
+    const { clock, log, leaseRenewMs } = this.#options;
+    let lease: Lease | undefined;
+    while (!signal.aborted) {
+      const startedMs = clock.monotonicMs();
+      try {
+        lease = await this.#renewOnce(lease);
+      } catch (error) {
+        if (signal.aborted) return;
+        lease = undefined;
+        if (!isConflict(error)) log.warn('cannot renew the node lease', { error });
+      }
+      const spentMs = clock.monotonicMs() - startedMs;
+      await sleep(clock, Math.max(0, leaseRenewMs - spentMs), signal).catch(() => {});
+    }
+  }
+
+  async #renewOnce(known: Lease | undefined): Promise<Lease> {
+    const { client, clock, nodeName, leaseDurationSeconds } = this.#options;
+    const spec = {
+      holderIdentity: nodeName,
+      leaseDurationSeconds,
+      renewTime: formatMicroTime(clock.nowMs()),
+    };
+    const leases = client(Lease);
+    const current =
+      known ??
+      (await leases.get(nodeName, leaseNamespace).catch((error: unknown) => {
+        if (isNotFound(error)) return undefined;
+        throw error;
+      }));
+    if (current !== undefined) return leases.update({ ...current, spec: { ...current.spec, ...spec } });
+    const node = this.#node!;
+    const owner = { apiVersion: 'v1', kind: 'Node', name: node.metadata.name, uid: node.metadata.uid };
+    const metadata = { name: nodeName, namespace: leaseNamespace, ownerReferences: [owner] };
+    return leases.create({ metadata, spec }).catch((error: unknown) => {
+      // Made by another of our calls in between.
+      if (isStatus(error, 'AlreadyExists')) return leases.get(nodeName, leaseNamespace);
+      throw error;
+    });
+  }
+}

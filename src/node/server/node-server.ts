@@ -1,0 +1,253 @@
+// The node's HTTPS API on port 10250, for the API server: health, pods, logs, and sessions when somebody implements them. Only
+// clients whose certificate our CA signed for `system:masters` get in.
+import { type Duplex, Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { Pod } from '../../api/index.ts';
+import type { Clock, Log, Scope } from '../../base/index.ts';
+import {
+  connectionOf,
+  type HttpRequest,
+  type HttpResponse,
+  type HttpsServer,
+  refuseUpgrade,
+  startHttpsServer,
+} from '../../http/index.ts';
+import { parseTime } from '../../machinery/index.ts';
+import type { ContainerRuntime } from '../../os/index.ts';
+import type { PodRuntime } from '../plan/pod-runtime.ts';
+import { handleExec, parseExecQuery, parseStreamQuery, serveRemoteCommand } from '../remote-command.ts';
+import { type LogOptions, streamLog } from './log-stream.ts';
+
+export interface NodeServerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly cert: string;
+  readonly key: string;
+  readonly clientCa: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly scope: Scope;
+  readonly runtime: ContainerRuntime;
+  /** Pods this node runs. */
+  pods(): readonly Pod[];
+  findPod(namespace: string, name: string): Pod | undefined;
+  runtimeOf(uid: string): PodRuntime;
+  /** undefined = healthy */
+  healthProblem(): string | undefined;
+}
+
+/** An answer that is not 200. */
+class Refusal extends Error {
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+const adminGroup = 'system:masters';
+
+export async function startNodeServer(options: NodeServerOptions): Promise<HttpsServer> {
+  const routes = new NodeRoutes(options);
+  return startHttpsServer({
+    host: options.host,
+    port: options.port,
+    cert: options.cert,
+    key: options.key,
+    clientCa: options.clientCa,
+    clock: options.clock,
+    log: options.log,
+    onRequest: (request, response) => routes.answer(request, response),
+    onUpgrade: (request, socket, head) => routes.upgrade(request, socket, head),
+  });
+}
+
+/** Not over HTTP: tests and other servers may ask directly. */
+export class NodeRoutes {
+  readonly #options: NodeServerOptions;
+
+  constructor(options: NodeServerOptions) {
+    this.#options = options;
+  }
+
+  answer(request: HttpRequest, response: HttpResponse): void {
+    this.#options.scope.run('node request', async () => {
+      try {
+        await this.#route(request, response);
+      } catch (error) {
+        if (response.headersSent) {
+          response.destroy();
+          return;
+        }
+        const status = error instanceof Refusal ? error.status : 500;
+        if (status === 500) this.#options.log.warn('node request failed', { url: request.url, error });
+        text(response, status, (error as Error).message);
+      }
+    });
+  }
+
+  upgrade(request: HttpRequest, socket: Duplex, head: Buffer): void {
+    this.#options.scope.run('node session', async () => {
+      try {
+        this.#authorise(request);
+        await this.#session({ request, socket, head });
+      } catch (error) {
+        const status = error instanceof Refusal ? error.status : 500;
+        refuseUpgrade(socket, { status, message: (error as Error).message });
+      }
+    });
+  }
+
+  /** exec and attach: `/exec/NAMESPACE/POD/CONTAINER?command=…` */
+  async #session(upgrade: { request: HttpRequest; socket: Duplex; head: Buffer }): Promise<void> {
+    const { runtime, clock, log } = this.#options;
+    const url = new URL(upgrade.request.url ?? '/', 'https://node');
+    const [kind, namespace, name, containerName, ...rest] = url.pathname
+      .slice(1)
+      .split('/')
+      .map(decodeURIComponent);
+    if ((kind !== 'exec' && kind !== 'attach') || containerName === undefined || rest.length > 0)
+      throw new Refusal(404, '404 page not found');
+    const pod = this.#pod(namespace!, name!);
+    const found = this.#options.runtimeOf(pod.metadata.uid).containers.find((c) => c.name === containerName);
+    if (found?.state !== 'running') throw new Refusal(404, `container not found ("${containerName}")`);
+    const containerId = found.id;
+    if (kind === 'exec') {
+      const query = parseExecQuery(url.searchParams);
+      if (typeof query === 'string') throw new Refusal(400, query);
+      return handleExec(upgrade, { ...query, containerId, runtime, clock, log });
+    }
+    const streams = parseStreamQuery(url.searchParams);
+    if (typeof streams === 'string') throw new Refusal(400, streams);
+    return serveRemoteCommand(upgrade, {
+      containerId,
+      streams,
+      clock,
+      log,
+      open: () => runtime.attach({ containerId, ...streams }),
+    });
+  }
+
+  async #route(request: HttpRequest, response: HttpResponse): Promise<void> {
+    this.#authorise(request);
+    const url = new URL(request.url ?? '/', 'https://node');
+    const [head, ...rest] = url.pathname.slice(1).split('/').map(decodeURIComponent);
+    if (request.method === 'GET' && head === 'healthz' && rest.length === 0) {
+      const problem = this.#options.healthProblem();
+      return problem === undefined ? text(response, 200, 'ok') : text(response, 500, problem);
+    }
+    if (request.method === 'GET' && head === 'pods' && rest.length === 0) {
+      const list = { kind: 'PodList', apiVersion: 'v1', metadata: {}, items: this.#options.pods() };
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(list));
+      return;
+    }
+    if (request.method === 'GET' && head === 'containerLogs' && rest.length === 3)
+      return this.#logs(
+        { namespace: rest[0]!, pod: rest[1]!, container: rest[2]! },
+        url.searchParams,
+        response,
+      );
+    if (head === 'exec' || head === 'attach')
+      throw new Refusal(400, 'you must request an upgrade (WebSocket or SPDY)');
+    throw new Refusal(404, `404 page not found`);
+  }
+
+  #authorise(request: HttpRequest): void {
+    const { peer } = connectionOf(request);
+    if (peer === undefined || peer.notAfterMs < this.#options.clock.nowMs())
+      throw new Refusal(401, 'Unauthorized');
+    if (!peer.organizations.includes(adminGroup))
+      throw new Refusal(
+        403,
+        `Forbidden (user=${peer.commonName}, verb=${request.method?.toLowerCase()}, resource=nodes)`,
+      );
+  }
+
+  #pod(namespace: string, name: string): Pod {
+    const pod = this.#options.findPod(namespace, name);
+    if (pod === undefined) throw new Refusal(404, `pod "${name}" not found`);
+    return pod;
+  }
+
+  async #logs(
+    at: { namespace: string; pod: string; container: string },
+    query: URLSearchParams,
+    response: HttpResponse,
+  ): Promise<void> {
+    const { clock, scope } = this.#options;
+    const pod = this.#pod(at.namespace, at.pod);
+    const { uid } = pod.metadata;
+    const { containers } = this.#options.runtimeOf(uid);
+    const known = [
+      ...(pod.spec.initContainers ?? []),
+      ...pod.spec.containers,
+      ...(pod.spec.ephemeralContainers ?? []),
+    ];
+    if (!known.some((c) => c.name === at.container))
+      throw new Refusal(400, `container "${at.container}" is not valid for pod "${at.pod}"`);
+    const instances = containers.filter((c) => c.name === at.container && c.state !== 'created');
+    const previous = query.get('previous') === 'true';
+    const status = previous ? instances[1] : instances[0];
+    if (status === undefined)
+      throw new Refusal(
+        400,
+        previous
+          ? `previous terminated container "${at.container}" in pod "${at.pod}" not found`
+          : `container "${at.container}" in pod "${at.pod}" is waiting to start: ContainerCreating`,
+      );
+    const options = parseLogOptions(query, clock.nowMs());
+    const abort = new AbortController();
+    response.on('close', () => abort.abort());
+    const ended = () =>
+      this.#options.runtimeOf(uid).containers.find((c) => c.id === status.id)?.state !== 'running';
+    const source = {
+      file: status.logPath,
+      ended,
+      clock,
+      signal: AbortSignal.any([abort.signal, scope.signal]),
+    };
+    response.writeHead(200, { 'content-type': 'text/plain' });
+    // The reader learns that it is connected before the first line comes.
+    response.flushHeaders();
+    await pipeline(Readable.from(streamLog(source, options), { objectMode: false }), response).catch(
+      (error: NodeJS.ErrnoException) => {
+        if (!abort.signal.aborted && error.code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
+      },
+    );
+  }
+}
+
+function text(response: HttpResponse, status: number, body: string): void {
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' });
+  response.end(body);
+}
+
+/** Throws a refusal that names the option. */
+export function parseLogOptions(query: URLSearchParams, nowMs: number): LogOptions {
+  const number = (key: string, least: number): number | undefined => {
+    const value = query.get(key);
+    if (value === null || value === '') return undefined;
+    const parsed = Number(value);
+    if (!Number.isInteger(parsed) || parsed < least)
+      throw new Refusal(
+        400,
+        `invalid ${key}: ${JSON.stringify(value)} is not a whole number of at least ${least}`,
+      );
+    return parsed;
+  };
+  const sinceSeconds = number('sinceSeconds', 0);
+  const sinceTime = query.get('sinceTime');
+  const sinceTimeMs = sinceTime === null ? undefined : parseTime(sinceTime);
+  if (sinceTime !== null && sinceTimeMs === undefined)
+    throw new Refusal(400, `invalid sinceTime: ${sinceTime}`);
+  const stream = query.get('stream')?.toLowerCase();
+  return {
+    follow: query.get('follow') === 'true',
+    timestamps: query.get('timestamps') === 'true',
+    tailLines: number('tailLines', 0),
+    sinceMs: sinceSeconds !== undefined ? nowMs - sinceSeconds * 1000 : sinceTimeMs,
+    limitBytes: number('limitBytes', 1),
+    stream: stream === 'stdout' || stream === 'stderr' ? stream : undefined,
+  };
+}

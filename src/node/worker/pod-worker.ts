@@ -1,0 +1,458 @@
+// One pod on this node. Its worker runs one step at a time: look, plan, act, publish; and is woken by anything that may matter.
+// The worker of a deleted pod ends its containers, says so, and only then lets the API forget the pod.
+//
+// States: running → finished (nothing will run again; waits to be deleted) → gone; running → terminating → gone.
+import { isTerminalPhase, Pod } from '../../api/index.ts';
+import type { Timer } from '../../base/index.ts';
+import { isConflict, isNotFound, parseTime } from '../../machinery/index.ts';
+import { containerHash } from '../container/names.ts';
+import { type KillContainer, type PodMemory, type PodPlan, planPod } from '../plan/pod-plan.ts';
+import { readySandbox } from '../plan/pod-runtime.ts';
+import { buildPodStatus, type Waiting } from '../plan/pod-status.ts';
+import { humanSpan } from '../span.ts';
+import { lastWords } from './last-words.ts';
+import type { NodeContext } from './node-context.ts';
+import { crashKey, downwardContext, type StartOutcome, startPod } from './start-pod.ts';
+import { killContainer, killContainers, removeSandboxes, stopSandboxes } from './stop-pod.ts';
+
+const retryInitialMs = 1_000;
+const retryMaxMs = 10_000;
+const tokenRefreshMs = 300_000;
+
+interface StepResult {
+  /** When to look again even if nothing happens; undefined = not before it is woken. */
+  readonly wakeInMs: number | undefined;
+  /** Something did not work and will be tried again. */
+  readonly retry: boolean;
+}
+
+const idle: StepResult = { wakeInMs: undefined, retry: false };
+
+export class PodWorker {
+  readonly uid: string;
+  readonly #node: NodeContext;
+  readonly #onGone: (uid: string) => void;
+  readonly #waiting = new Map<string, Waiting>();
+  readonly #messages = new Map<string, string>();
+  readonly #memory: PodMemory;
+  #pod: Pod;
+  #inApi = true;
+  #dirty = false;
+  #running = false;
+  #ended = false;
+  #refresh = false;
+  #failures = 0;
+  #failure: Waiting | undefined;
+  #timer: Timer | undefined;
+  /** Cuts short what a running step is at when the pod is deleted. */
+  #work = new AbortController();
+  #graceSeconds: number | undefined;
+  #terminateStarted = false;
+
+  constructor(pod: Pod, node: NodeContext, onGone: (uid: string) => void) {
+    this.uid = pod.metadata.uid;
+    this.#pod = pod;
+    this.#node = node;
+    this.#onGone = onGone;
+    const { status } = pod;
+    // What had failed as a whole before the agent was restarted stays failed.
+    if (status?.phase === 'Failed' && status.reason)
+      this.#failure = { reason: status.reason, message: status.message };
+    const verdict = (kind: 'liveness' | 'startup') => (id: string) => {
+      const found = node.probes.verdict(id, kind);
+      return found === 'unknown' ? undefined : found;
+    };
+    this.#memory = {
+      liveness: verdict('liveness'),
+      startup: verdict('startup'),
+      crashBackoffMs: (container, finishedAtMs) =>
+        node.crash.remainingMs(crashKey(this.#pod, container), finishedAtMs, node.clock.nowMs()),
+      containerHash,
+    };
+    node.references.register(pod);
+  }
+
+  get pod(): Pod {
+    return this.#pod;
+  }
+
+  /** The API has a newer version of the pod. */
+  update(pod: Pod): void {
+    const old = this.#pod;
+    this.#pod = pod;
+    this.#node.statuses.observe(pod);
+    if (old.metadata.labels !== pod.metadata.labels || old.metadata.annotations !== pod.metadata.annotations)
+      this.#refresh = true;
+    if (this.#terminating) this.#interrupt();
+    this.wake();
+  }
+
+  /** The API no longer has the pod: it was deleted by force, or behind our back. */
+  removed(): void {
+    this.#inApi = false;
+    this.#node.statuses.forget(this.uid);
+    this.#interrupt();
+    this.wake();
+  }
+
+  /** A ConfigMap or Secret it refers to has changed. */
+  objectsChanged(): void {
+    this.#refresh = true;
+    this.wake();
+  }
+
+  wake(): void {
+    if (this.#ended) return;
+    this.#dirty = true;
+    if (this.#running) return;
+    this.#running = true;
+    this.#node.scope.run(`pod ${this.#pod.metadata.namespace}/${this.#pod.metadata.name}`, (signal) =>
+      this.#run(signal),
+    );
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+  }
+
+  get #terminating(): boolean {
+    return !this.#inApi || this.#pod.metadata.deletionTimestamp !== undefined;
+  }
+
+  #interrupt(): void {
+    if (!this.#work.signal.aborted) this.#work.abort(new Error('the pod is being deleted'));
+    // A shorter grace period counts from now on, also for containers that are being stopped already.
+    const grace = this.#grace();
+    if (this.#graceSeconds !== undefined && grace < this.#graceSeconds) {
+      this.#graceSeconds = grace;
+      for (const c of this.#node.cache.get(this.uid).containers)
+        if (c.state === 'running')
+          this.#node.scope.run('stop sooner', () => this.#node.runtime.stopContainer(c.id, grace));
+    }
+  }
+
+  #grace(): number {
+    const { metadata, spec } = this.#pod;
+    const seconds =
+      metadata.deletionTimestamp !== undefined
+        ? metadata.deletionGracePeriodSeconds
+        : spec.terminationGracePeriodSeconds;
+    // Even a pod that is deleted by force gets a moment.
+    return Math.max(1, seconds ?? spec.terminationGracePeriodSeconds ?? 30);
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    try {
+      while (this.#dirty && !this.#ended && !signal.aborted) {
+        this.#dirty = false;
+        this.#timer?.cancel();
+        try {
+          const { wakeInMs, retry } = this.#terminating ? await this.#terminate() : await this.#step();
+          if (!retry) this.#failures = 0;
+          if (wakeInMs !== undefined) this.#wakeIn(wakeInMs);
+        } catch (error) {
+          if (signal.aborted) return;
+          if (this.#work.signal.aborted && this.#terminating && !this.#terminateStarted) {
+            this.#dirty = true;
+            continue;
+          }
+          this.#node.log.warn('pod step failed, trying again', {
+            pod: `${this.#pod.metadata.namespace}/${this.#pod.metadata.name}`,
+            error,
+          });
+          this.#wakeIn(this.#retryMs());
+        }
+      }
+    } finally {
+      this.#running = false;
+      if (this.#dirty && !this.#ended && !signal.aborted) this.wake();
+    }
+  }
+
+  #retryMs(): number {
+    return Math.min(retryMaxMs, retryInitialMs * 2 ** this.#failures++);
+  }
+
+  #wakeIn(ms: number): void {
+    this.#timer?.cancel();
+    this.#timer = this.#node.clock.after(ms, () => this.wake());
+  }
+
+  /** One look, plan and act. */
+  async #step(): Promise<StepResult> {
+    const node = this.#node;
+    const pod = this.#pod;
+    if (isTerminalPhase(pod.status?.phase) || this.#failure !== undefined) return this.#finish();
+    const deadlineMs = this.#deadlineInMs();
+    if (deadlineMs !== undefined && deadlineMs <= 0) {
+      const message = 'Pod was active on the node longer than the specified deadline';
+      this.#failure = { reason: 'DeadlineExceeded', message };
+      node.event(pod, 'Normal', { reason: 'DeadlineExceeded', message });
+      return this.#finish();
+    }
+    await this.#collectMessages();
+    const plan = planPod({
+      pod,
+      runtime: node.cache.get(this.uid),
+      memory: this.#memory,
+      lastStatus: node.statuses.get(this.uid) ?? pod.status,
+    });
+    this.#noteBackoff(plan);
+    this.#followProbes();
+    const acts =
+      plan.kill.length > 0 || plan.start.length > 0 || plan.stopSandboxes || plan.newSandbox !== undefined;
+    if (acts && !plan.finished) this.#publish(false);
+    const outcome = acts ? await this.#act(plan) : 'ok';
+    if (this.#refresh || this.#hasTokens()) await this.#refreshVolumes();
+    await this.#collectMessages();
+    this.#followProbes();
+    this.#publish(false);
+    if (outcome === 'ok' && acts && !plan.finished) {
+      // Its results may allow the next thing at once: the next init container, or a container that has ended already.
+      this.#dirty = true;
+      return idle;
+    }
+    if (!plan.finished) await this.#tidy();
+    const retry = outcome === 'retry';
+    const waits = [plan.wakeInMs, deadlineMs, retry ? this.#retryDelay(plan) : undefined];
+    if (this.#hasTokens()) waits.push(tokenRefreshMs);
+    const soonest = Math.min(...waits.filter((ms) => ms !== undefined));
+    return { wakeInMs: Number.isFinite(soonest) ? soonest : undefined, retry };
+  }
+
+  /** A pull in back-off need not be looked at before it ends. */
+  #retryDelay(plan: PodPlan): number {
+    const ms = this.#retryMs();
+    const pulls = plan.start
+      .map((s) => this.#node.images.backoffMs(this.#pod, s.container))
+      .filter((b) => b > 0);
+    return pulls.length > 0 && pulls.length === plan.start.length ? Math.min(...pulls) : ms;
+  }
+
+  async #act(plan: PodPlan): Promise<StartOutcome> {
+    const node = this.#node;
+    const pod = this.#pod;
+    await Promise.all(plan.kill.map((kill) => this.#kill(kill)));
+    if (plan.stopSandboxes) {
+      if (plan.newSandbox !== undefined)
+        node.event(pod, 'Normal', {
+          reason: 'SandboxChanged',
+          message: 'Pod sandbox changed, it will be killed and re-created.',
+        });
+      await stopSandboxes(node, this.uid);
+    } else if (plan.newSandbox !== undefined && plan.newSandbox > 0)
+      node.event(pod, 'Normal', {
+        reason: 'SandboxChanged',
+        message: 'Pod sandbox changed, it will be killed and re-created.',
+      });
+    if (plan.finished) return 'ok';
+    return startPod(
+      {
+        pod,
+        node,
+        signal: AbortSignal.any([this.#work.signal, node.scope.signal]),
+        setWaiting: (name, waiting) => {
+          if (waiting === undefined) this.#waiting.delete(name);
+          else this.#waiting.set(name, waiting);
+        },
+        publish: () => this.#publish(false),
+      },
+      plan,
+    );
+  }
+
+  #kill(kill: KillContainer): Promise<void> {
+    const node = this.#node;
+    const status = node.cache.get(this.uid).containers.find((c) => c.id === kill.id);
+    if (status === undefined) return Promise.resolve();
+    const probe =
+      kill.reason === 'liveness'
+        ? kill.container?.livenessProbe
+        : kill.reason === 'startup'
+          ? kill.container?.startupProbe
+          : undefined;
+    const graceSeconds =
+      probe?.terminationGracePeriodSeconds ?? this.#pod.spec.terminationGracePeriodSeconds ?? 30;
+    return killContainer(
+      { pod: this.#pod, node, graceSeconds },
+      { status, container: kill.container, message: kill.message },
+    );
+  }
+
+  /** Nothing of it will run again, but the API still has it. */
+  async #finish(): Promise<StepResult> {
+    const node = this.#node;
+    const { pod } = this;
+    if (node.cache.get(this.uid).containers.some((c) => c.state === 'running')) {
+      this.#publish(false);
+      await killContainers({
+        pod,
+        node,
+        graceSeconds: Math.max(1, pod.spec.terminationGracePeriodSeconds ?? 30),
+      });
+    }
+    await stopSandboxes(node, this.uid);
+    await this.#collectMessages();
+    node.probes.retain(this.uid, new Set());
+    this.#publish(true);
+    return idle;
+  }
+
+  async #terminate(): Promise<StepResult> {
+    const node = this.#node;
+    const { pod, uid } = this;
+    this.#terminateStarted = true;
+    node.probes.stopLivenessAndStartup(uid);
+    this.#graceSeconds = this.#grace();
+    this.#publish(false);
+    await killContainers({ pod, node, graceSeconds: this.#graceSeconds });
+    node.probes.retain(uid, new Set());
+    await stopSandboxes(node, uid);
+    await this.#collectMessages();
+    if (this.#inApi) {
+      this.#publish(true);
+      await node.statuses.flush(uid);
+    }
+    await node.volumes.remove(uid);
+    if (this.#inApi) await this.#deleteFromApi();
+    this.#ended = true;
+    this.#timer?.cancel();
+    node.statuses.forget(uid);
+    node.references.release(uid);
+    node.images.forget(uid);
+    node.crash.forget(`${uid} `);
+    // For the API the pod is over; what is left in the runtime is nobody's business.
+    await removeSandboxes(node, uid, 'all').catch((error: unknown) =>
+      node.log.warn('cannot remove sandbox, will be tried again', { uid, error }),
+    );
+    this.#onGone(uid);
+    return idle;
+  }
+
+  async #deleteFromApi(): Promise<void> {
+    const { name, namespace } = this.#pod.metadata;
+    await this.#node
+      .client(Pod)
+      .delete(name, namespace, { gracePeriodSeconds: 0, preconditions: { uid: this.uid } })
+      .catch((error: unknown) => {
+        if (!isNotFound(error) && !isConflict(error)) throw error;
+      });
+  }
+
+  #publish(stopped: boolean): void {
+    if (!this.#inApi) return;
+    const node = this.#node;
+    node.statuses.put(
+      this.#pod,
+      buildPodStatus({
+        pod: this.#pod,
+        runtime: node.cache.get(this.uid),
+        previous: node.statuses.get(this.uid) ?? this.#pod.status,
+        waiting: this.#waiting,
+        isStarted: (container, id) => node.probes.isStarted(container, id),
+        isReady: (container, id) => node.probes.isReady(container, id),
+        messages: this.#messages,
+        nodeIps: node.nodeIps,
+        failure: this.#failure,
+        stopped,
+        nowMs: node.clock.nowMs(),
+      }),
+    );
+  }
+
+  #noteBackoff(plan: PodPlan): void {
+    const { pod } = this;
+    for (const { name } of plan.inBackoff) {
+      const container = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].find(
+        (c) => c.name === name,
+      )!;
+      const delay = humanSpan(this.#node.crash.delayMs(crashKey(pod, container)));
+      const podName = `${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})`;
+      if (this.#waiting.get(name)?.reason !== 'CrashLoopBackOff')
+        this.#node.event(pod, 'Warning', {
+          reason: 'BackOff',
+          message: `Back-off restarting failed container ${name} in pod ${podName}`,
+          container,
+        });
+      this.#waiting.set(name, {
+        reason: 'CrashLoopBackOff',
+        message: `back-off ${delay} restarting failed container=${name} pod=${podName}`,
+      });
+    }
+  }
+
+  #followProbes(): void {
+    const node = this.#node;
+    const runtime = node.cache.get(this.uid);
+    const running = runtime.containers.filter((c) => c.state === 'running');
+    node.probes.retain(this.uid, new Set(running.map((c) => c.id)));
+    const podIp = this.#pod.spec.hostNetwork === true ? node.nodeIps[0] : readySandbox(runtime)?.ips[0];
+    for (const status of running) {
+      const container = [...(this.#pod.spec.initContainers ?? []), ...this.#pod.spec.containers].find(
+        (c) => c.name === status.name,
+      );
+      if (container !== undefined)
+        node.probes.add({
+          pod: this.#pod,
+          container,
+          containerId: status.id,
+          podIp: podIp ?? '',
+          startedAtMs: status.startedAtMs,
+        });
+    }
+  }
+
+  async #collectMessages(): Promise<void> {
+    const { containers } = this.#node.cache.get(this.uid);
+    const known = new Set(containers.map((c) => c.id));
+    for (const id of this.#messages.keys()) if (!known.has(id)) this.#messages.delete(id);
+    for (const status of containers)
+      if (status.state === 'exited' && !this.#messages.has(status.id))
+        this.#messages.set(
+          status.id,
+          (await lastWords(this.#node.volumes.podDir(this.uid), status)) || status.message,
+        );
+  }
+
+  #hasTokens(): boolean {
+    return (this.#pod.spec.volumes ?? []).some((v) =>
+      v.projected?.sources?.some((s) => s.serviceAccountToken !== undefined),
+    );
+  }
+
+  async #refreshVolumes(): Promise<void> {
+    this.#refresh = false;
+    if (
+      (this.#pod.spec.volumes ?? []).length === 0 ||
+      readySandbox(this.#node.cache.get(this.uid)) === undefined
+    )
+      return;
+    await this.#node.volumes.refresh(this.#pod, {
+      objects: this.#node.references.lookup(this.#pod.metadata.namespace ?? ''),
+      downward: downwardContext(this.#node, this.#pod),
+    });
+  }
+
+  /** Of each container only the last dead instance is kept, and of sandboxes only the one in use. */
+  async #tidy(): Promise<void> {
+    const node = this.#node;
+    const runtime = node.cache.get(this.uid);
+    if (readySandbox(runtime) === undefined) return;
+    const seen = new Map<string, number>();
+    for (const c of runtime.containers) {
+      const rank = seen.get(c.name) ?? 0;
+      seen.set(c.name, rank + 1);
+      if (rank < 2 || c.state === 'running') continue;
+      await node.stops.run(() => node.runtime.removeContainer(c.id));
+      node.cache.removeContainer(this.uid, c.id);
+    }
+    await removeSandboxes(node, this.uid, 'stopped');
+  }
+
+  #deadlineInMs(): number | undefined {
+    const seconds = this.#pod.spec.activeDeadlineSeconds;
+    const startedMs = parseTime(this.#node.statuses.get(this.uid)?.startTime ?? this.#pod.status?.startTime);
+    if (seconds === undefined || startedMs === undefined) return undefined;
+    return startedMs + seconds * 1000 - this.#node.clock.nowMs();
+  }
+}

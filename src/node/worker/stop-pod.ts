@@ -1,0 +1,110 @@
+// Ends containers and pods: preStop, SIGTERM, SIGKILL after the grace period; sidecars after those they serve, last one first.
+import { type coreV1, isSidecar, type Pod } from '../../api/index.ts';
+import type { ContainerStatus } from '../../os/index.ts';
+import { runHook } from '../hooks.ts';
+import type { NodeContext } from './node-context.ts';
+
+export interface StopInput {
+  readonly pod: Pod;
+  readonly node: NodeContext;
+  readonly graceSeconds: number;
+}
+
+export interface ContainerStop {
+  readonly status: ContainerStatus;
+  /** undefined = no longer in the spec, or the spec is not known */
+  readonly container: coreV1.Container | undefined;
+  /** Of the Killing event. */
+  readonly message: string;
+}
+
+/** After a preStop hook used up the grace period, the process still gets this long. */
+const minimumGraceSeconds = 2;
+
+/** Resolves when the container has ended and the cache knows how. */
+export async function killContainer(input: StopInput, stop: ContainerStop): Promise<void> {
+  const { pod, node } = input;
+  const { status, container } = stop;
+  const { uid } = pod.metadata;
+  if (status.state === 'running')
+    node.event(pod, 'Normal', {
+      reason: 'Killing',
+      message: stop.message,
+      container: container ?? { name: status.name },
+    });
+  let graceSeconds = input.graceSeconds;
+  const preStop = container?.lifecycle?.preStop;
+  if (preStop !== undefined && graceSeconds > 0 && status.state === 'running') {
+    const startedMs = node.clock.monotonicMs();
+    const sandbox = node.cache.get(uid).sandboxes.find((s) => s.ready);
+    const failure = await runHook({
+      container: container!,
+      containerId: status.id,
+      podIp: sandbox?.ips[0] ?? node.nodeIps[0] ?? '',
+      handler: preStop,
+      runtime: node.runtime,
+      clock: node.clock,
+      userAgent: node.userAgent,
+      timeoutMs: graceSeconds * 1000,
+      signal: node.scope.signal,
+    });
+    if (failure !== undefined)
+      node.event(pod, 'Warning', { reason: 'FailedPreStopHook', message: 'PreStopHook failed', container });
+    const tookSeconds = (node.clock.monotonicMs() - startedMs) / 1000;
+    graceSeconds = Math.max(minimumGraceSeconds, graceSeconds - tookSeconds);
+  }
+  await node.runtime.stopContainer(status.id, graceSeconds);
+  await node.cache.inspect(uid, status.id, status.sandboxId);
+}
+
+const isAlive = (status: ContainerStatus): boolean =>
+  status.state === 'running' || status.state === 'unknown';
+
+/** Ends every container of a pod: first all that are no sidecars, together, then sidecars one by one. */
+export async function killContainers(input: StopInput): Promise<void> {
+  const { pod, node } = input;
+  const startedMs = node.clock.monotonicMs();
+  const sidecars = (pod.spec.initContainers ?? []).filter(isSidecar);
+  const order = new Map(sidecars.map((c, i) => [c.name, i]));
+  const specs = new Map(
+    [
+      ...(pod.spec.initContainers ?? []),
+      ...pod.spec.containers,
+      ...((pod.spec.ephemeralContainers ?? []) as coreV1.Container[]),
+    ].map((c) => [c.name, c]),
+  );
+  const alive = node.cache.get(pod.metadata.uid).containers.filter(isAlive);
+  const kill = (status: ContainerStatus, graceSeconds: number) =>
+    killContainer(
+      { pod, node, graceSeconds },
+      { status, container: specs.get(status.name), message: `Stopping container ${status.name}` },
+    );
+  await Promise.all(alive.filter((s) => !order.has(s.name)).map((s) => kill(s, input.graceSeconds)));
+  const rest = alive.filter((s) => order.has(s.name)).sort((a, b) => order.get(b.name)! - order.get(a.name)!);
+  for (const status of rest) {
+    const leftSeconds = input.graceSeconds - (node.clock.monotonicMs() - startedMs) / 1000;
+    await kill(status, input.graceSeconds === 0 ? 0 : Math.max(minimumGraceSeconds, leftSeconds));
+  }
+}
+
+/** Takes the network away and ends what still runs in the pod's sandboxes. */
+export async function stopSandboxes(node: NodeContext, uid: string): Promise<void> {
+  for (const sandbox of node.cache.get(uid).sandboxes) {
+    if (!sandbox.ready) continue;
+    await node.stops.run(() => node.runtime.stopPodSandbox(sandbox.id));
+    await node.cache.inspectSandbox(uid, sandbox.id);
+  }
+}
+
+/** Removes sandboxes with their containers from the runtime. */
+export async function removeSandboxes(
+  node: NodeContext,
+  uid: string,
+  which: 'all' | 'stopped',
+): Promise<void> {
+  for (const sandbox of node.cache.get(uid).sandboxes) {
+    if (which === 'stopped' && sandbox.ready) continue;
+    await node.stops.run(() => node.runtime.removePodSandbox(sandbox.id));
+    node.cache.removeSandbox(uid, sandbox.id);
+  }
+}
