@@ -41,8 +41,15 @@ export function createClusterHandlers(options: {
   };
 }
 
+const systemPath = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+
 export function systemMachine({ program, say }: { program: string; say: (line: string) => void }): Machine {
   const { env, execPath, execArgv } = process;
+  // An ordinary user's PATH, kept by su, lacks the administrators' programs: nft, ip, containerd's helpers.
+  const searchPath = [
+    ...new Set([...(env['PATH'] ?? '').split(':').filter((f) => f !== ''), ...systemPath]),
+  ].join(':');
+  env['PATH'] = searchPath;
   let cgroups: CgroupLayout | undefined;
   return {
     exec: systemExec,
@@ -50,7 +57,7 @@ export function systemMachine({ program, say }: { program: string; say: (line: s
     cgroups: () => (cgroups ??= readCgroupLayout()),
     program: [execPath, ...execArgv, program.startsWith('file:') ? fileURLToPath(program) : program],
     programVersion,
-    searchPath: env['PATH'] ?? '',
+    searchPath,
     // As kubectl: of several files in the variable the first is written.
     defaultKubeconfig:
       env['KUBECONFIG']?.split(':').find((file) => file !== '') ?? join(homedir(), '.kube/config'),

@@ -35,15 +35,15 @@ export function networkSteps(machine: Machine, holder: StateHolder): Step[] {
     {
       title: 'forwarding and masquerading (nftables)',
       async ensure() {
-        const made = [...holder.now.made.directories];
-        for (const [place] of ownPlaces) makeDirectories(place, made);
-        const off = !isForwarding();
-        holder.change({
-          made: { directories: made, forwardingWasOff: holder.now.made.forwardingWasOff || off },
-        });
-        if (off) setForwarding('1');
-        await ensureFirewall(exec, holder.now, searchPath);
-        return 'made';
+        const directories = [...holder.now.made.directories];
+        for (const [place] of ownPlaces) makeDirectories(place, directories);
+        const wasOff = !isForwarding();
+        if (wasOff || directories.length > holder.now.made.directories.length)
+          holder.change({
+            made: { directories, forwardingWasOff: holder.now.made.forwardingWasOff || wasOff },
+          });
+        if (wasOff) setForwarding('1');
+        return ensureFirewall(exec, holder.now, searchPath);
       },
       undo: () => removeFirewall(exec, holder.now, searchPath),
     },
@@ -135,6 +135,15 @@ export async function ensurePodRoutes(machine: Machine, state: ClusterState): Pr
   } finally {
     api.close();
   }
+}
+
+/** Those to the pods of one node, when it goes for good. */
+export async function removePodRoutes(machine: Machine, node: NodeState): Promise<void> {
+  const routes = (await readRoutes(machine.exec)).filter((route) => route.gateway === node.address);
+  await applyLinks(
+    machine.exec,
+    routes.map(({ destination }) => `route delete ${destination} via ${node.address}`),
+  );
 }
 
 export function planPodRoutes(

@@ -61,13 +61,15 @@ export async function removeCluster(machine: Machine, holder: StateHolder): Prom
   // Last, so that a second `down` finds what is still to be done.
   const others = listClusters(machine.clustersDir).filter((cluster) => cluster.name !== state.name);
   await removeData(machine, holder);
-  const heir = others[0];
+  const heir = others.find((other) => other.kubeconfig.file === state.kubeconfig.file) ?? others[0];
   if (heir !== undefined) {
     // Another cluster uses the same; whoever is last undoes it.
     const { directories, forwardingWasOff } = state.made;
     const shared = directories.filter((path) => existsSync(path) && !heir.made.directories.includes(path));
+    const sameFile = heir.kubeconfig.file === state.kubeconfig.file && state.kubeconfig.isOurs;
     writeState({
       ...heir,
+      kubeconfig: { ...heir.kubeconfig, isOurs: heir.kubeconfig.isOurs || sameFile },
       made: {
         directories: [...shared, ...heir.made.directories],
         forwardingWasOff: heir.made.forwardingWasOff || forwardingWasOff,

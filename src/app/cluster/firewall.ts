@@ -8,6 +8,7 @@ import {
   planTable,
   readBaseChains,
   removeTable,
+  tableExists,
 } from '../../os/index.ts';
 import { nftTable } from './places.ts';
 import type { ClusterState } from './state.ts';
@@ -99,10 +100,21 @@ function legacyTables(): string[] {
   }
 }
 
-export async function ensureFirewall(exec: Exec, cluster: ClusterState, searchPath: string): Promise<void> {
+export async function ensureFirewall(
+  exec: Exec,
+  cluster: ClusterState,
+  searchPath: string,
+): Promise<'made' | 'there'> {
+  const there = await tableExists(exec, 'ip', nftTable(cluster));
+  // Written in any case: one transaction costs less than comparing.
   await applyRuleset(exec, planMasquerade(cluster));
+  let added = false;
   for (const rule of planOpening(await readHostFirewall(exec, searchPath), cluster))
-    if ((await exec.run(rule.check, { mayFail: true })).code !== 0) await exec.run(rule.add);
+    if ((await exec.run(rule.check, { mayFail: true })).code !== 0) {
+      await exec.run(rule.add);
+      added = true;
+    }
+  return there && !added ? 'there' : 'made';
 }
 
 export async function removeFirewall(exec: Exec, cluster: ClusterState, searchPath: string): Promise<void> {

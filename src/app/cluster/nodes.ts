@@ -1,7 +1,7 @@
 // `jotasu node kill | stop | start | add | remove`.
 import { existsSync, rmSync } from 'node:fs';
 import { CommandFailure, type NodeAddFlags, type NodeFlags } from '../../cli/index.ts';
-import { ensurePodRoutes, nodesStep } from './cluster-steps.ts';
+import { ensurePodRoutes, nodesStep, removePodRoutes } from './cluster-steps.ts';
 import { connectControlApi } from './control-api.ts';
 import { lockDirectory } from './lock.ts';
 import type { Machine } from './machine.ts';
@@ -49,6 +49,7 @@ export async function nodeStart(machine: Machine, flags: NodeFlags, signal: Abor
     }
     needServer(holder);
     await startNode(machine, holder, { name: node.name, signal });
+    machine.say(`Node ${node.name} is running again.`);
   });
 }
 
@@ -64,6 +65,7 @@ export async function nodeAdd(machine: Machine, flags: NodeAddFlags, signal: Abo
     holder.change({ nodes: [...before.nodes, planNode(before, number, name)], lastNodeNumber: number });
     try {
       await startNode(machine, holder, { name, signal });
+      machine.say(`Node ${name} is part of cluster ${flags.name}.`);
     } catch (error) {
       await forgetNode(machine, holder, name);
       throw error;
@@ -98,6 +100,7 @@ async function startNode(
 async function forgetNode(machine: Machine, holder: StateHolder, name: string): Promise<void> {
   const node = holder.node(name);
   await stopNode(machine, holder.now, node);
+  await removePodRoutes(machine, node);
   const api = connectControlApi(holder.now, machine.clock);
   try {
     await api.deleteNode(name);

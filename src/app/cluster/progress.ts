@@ -32,12 +32,12 @@ export async function runSteps(
       signal.throwIfAborted();
       const outcome = await step.ensure(signal);
       const seconds = `${((clock.monotonicMs() - beganMs) / 1000).toFixed(1)} s`;
-      say(`  ${step.title.padEnd(58)} ${outcome === 'there' ? 'as it was' : seconds}`);
+      say(`  ${step.title.padEnd(66)} ${outcome === 'there' ? 'as it was' : seconds}`);
       if (outcome === 'there') continue;
       made++;
       done.push(step);
     } catch (error) {
-      say(`  ${step.title.padEnd(58)} failed`);
+      say(`  ${step.title.padEnd(66)} failed`);
       for (const past of [...done, step].reverse())
         try {
           await past.undo?.();

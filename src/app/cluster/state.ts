@@ -89,6 +89,8 @@ export function readState(directory: string): ClusterState | undefined {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    if (code === 'EACCES')
+      throw new CommandFailure(`only root may read ${file}; run this with sudo`, { cause: error });
     throw new CommandFailure(`cannot read ${file}: ${(error as Error).message}`, { cause: error });
   }
   try {

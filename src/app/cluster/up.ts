@@ -63,14 +63,16 @@ async function upLocked(machine: Machine, flags: UpFlags, signal: AbortSignal): 
     ensure: async () => (before === undefined ? 'made' : 'there'),
     undo: async () => removeCluster(machine, holder),
   };
+  let made: number;
   try {
-    await runSteps([fresh, ...clusterSteps(machine, holder, flags)], { clock, say, signal });
+    ({ made } = await runSteps([fresh, ...clusterSteps(machine, holder, flags)], { clock, say, signal }));
   } catch (error) {
     if (before !== undefined) throw asFailure(error);
     throw asFailure(error, 'Nothing was left behind.');
   }
   const seconds = ((clock.monotonicMs() - beganMs) / 1000).toFixed(1);
-  for (const line of whatNext(holder.now, seconds)) say(line);
+  const how = made === 0 ? 'is running' : `is ready after ${seconds} s`;
+  for (const line of whatNext(holder.now, how)) say(line);
 }
 
 /** A failure of a step is what a person reads; with a stack only when it is one of ours. */
@@ -88,14 +90,14 @@ export function count(number: number, what: string): string {
   return `${number} ${what}${number === 1 ? '' : 's'}`;
 }
 
-export function whatNext(state: ClusterState, seconds: string): string[] {
+export function whatNext(state: ClusterState, how: string): string[] {
   const option = state.name === 'jotasu' ? '' : ` --name ${state.name}`;
   const standard = state.kubeconfig.file.endsWith('/.kube/config')
     ? ''
     : ` --kubeconfig ${state.kubeconfig.file}`;
   return [
     '',
-    `Cluster ${state.name} is ready after ${seconds} s: ${serverUrl(state)}, kubectl context ${state.kubeconfig.context} in ${state.kubeconfig.file}`,
+    `Cluster ${state.name} ${how}: ${serverUrl(state)}, kubectl context ${state.kubeconfig.context} in ${state.kubeconfig.file}`,
     '',
     'Try:',
     `  kubectl${standard} get nodes -o wide`,
@@ -223,14 +225,15 @@ function clusterSteps(machine: Machine, holder: StateHolder, flags: UpFlags): St
     {
       title: `kubectl context ${state.kubeconfig.context} in ${state.kubeconfig.file}`,
       ensure: async () => {
-        await writeContext(machine, holder.now);
-        return 'made';
+        return ensureContext(machine, holder.now);
       },
     },
   ];
 }
 
-async function writeContext(machine: Machine, state: ClusterState): Promise<void> {
+async function ensureContext(machine: Machine, state: ClusterState): Promise<'made' | 'there'> {
+  const { file } = state.kubeconfig;
+  const before = existsSync(file) ? readFileSync(file, 'utf8') : undefined;
   const read = (file: string) => readFileSync(join(pkiDir(state), file), 'utf8');
   await mergeKubeconfig(
     state.kubeconfig.file,
@@ -243,4 +246,5 @@ async function writeContext(machine: Machine, state: ClusterState): Promise<void
     },
     machine.clock,
   );
+  return readFileSync(file, 'utf8') === before ? 'there' : 'made';
 }
