@@ -147,14 +147,17 @@ function writeIntOrString(writer: WireWriter, value: string | number): void {
 
 function writeStrings(writer: WireWriter, tag: number, items: readonly string[]): void {
   for (let i = items.length - 1; i >= 0; i--) {
-    writer.string(items[i]!);
+    const item: unknown = items[i];
+    writer.string(typeof item === 'string' ? item : '');
     writer.varint(tag);
   }
 }
 
-function writeSchema(writer: WireWriter, field: MessageField, tag: number, schema: Json): void {
+/** The shape lets any JSON through here; what is no object is written as an empty schema. */
+function writeSchema(writer: WireWriter, field: MessageField, tag: number, schema: unknown): void {
   const before = writer.length;
-  writeMessage(writer, field.message, schema);
+  if (typeof schema === 'object' && schema !== null && !Array.isArray(schema))
+    writeMessage(writer, field.message, schema as Json);
   writer.varint(writer.length - before);
   writer.varint(tag);
 }
