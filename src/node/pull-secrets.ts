@@ -46,12 +46,12 @@ function matches(image: string, registry: string): boolean {
   const parts = imageHost.split('.');
   if (pattern.length !== parts.length) return false;
   const sameHost = pattern.every((p, i) =>
-    new RegExp(`^${p.split('*').map(escape).join('.*')}$`).test(parts[i]!),
+    new RegExp(`^${p.split('*').map(escapePattern).join('.*')}$`).test(parts[i]!),
   );
   return sameHost && imagePath.join('/').startsWith(path.join('/'));
 }
 
-const escape = (text: string): string => text.replace(/[.+?^${}()|[\]\\]/g, '\\$&');
+const escapePattern = (text: string): string => text.replace(/[.+?^${}()|[\]\\]/g, '\\$&');
 
 /** For an image in its full form (`docker.io/library/…`). */
 export function credentialsFor(image: string, secrets: readonly Secret[]): RegistryAuth[] {

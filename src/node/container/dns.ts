@@ -29,7 +29,7 @@ export function parseResolvConf(text: string): DnsConfig {
   return { servers, searches, options };
 }
 
-function fit(config: DnsConfig): DnsConfig {
+function limited(config: DnsConfig): DnsConfig {
   const searches: string[] = [];
   let letters = 0;
   for (const search of config.searches) {
@@ -70,8 +70,8 @@ export function podDns(pod: Pod, dns: NodeDns): DnsConfig {
     };
   } else base = dns.node;
   const extra = spec.dnsConfig;
-  if (extra === undefined) return fit(base);
-  return fit({
+  if (extra === undefined) return limited(base);
+  return limited({
     servers: unique([...base.servers, ...(extra.nameservers ?? [])]),
     searches: unique([...base.searches, ...(extra.searches ?? [])]),
     options: mergeOptions(

@@ -4,7 +4,7 @@
 // States: running → finished (nothing will run again; waits to be deleted) → gone; running → terminating → gone.
 import { isTerminalPhase, Pod } from '../../api/index.ts';
 import type { Timer } from '../../base/index.ts';
-import { isConflict, isNotFound, parseTime } from '../../machinery/index.ts';
+import { isConflict, isNotFound, parseTime, semanticEqual } from '../../machinery/index.ts';
 import { containerHash } from '../container/names.ts';
 import { type KillContainer, type PodMemory, type PodPlan, planPod } from '../plan/pod-plan.ts';
 import { readySandbox } from '../plan/pod-runtime.ts';
@@ -76,15 +76,26 @@ export class PodWorker {
     return this.#pod;
   }
 
-  /** The API has a newer version of the pod. */
+  /** The API has a newer version of the pod. Our own status coming back is no news. */
   update(pod: Pod): void {
     const old = this.#pod;
     this.#pod = pod;
     this.#node.statuses.observe(pod);
-    if (old.metadata.labels !== pod.metadata.labels || old.metadata.annotations !== pod.metadata.annotations)
-      this.#refresh = true;
+    const { metadata } = pod;
+    const relabelled =
+      !semanticEqual(old.metadata.labels, metadata.labels) ||
+      !semanticEqual(old.metadata.annotations, metadata.annotations);
+    if (relabelled) this.#refresh = true;
     if (this.#terminating) this.#interrupt();
-    this.wake();
+    if (
+      relabelled ||
+      old.metadata.generation !== metadata.generation ||
+      old.metadata.deletionTimestamp !== metadata.deletionTimestamp ||
+      old.metadata.deletionGracePeriodSeconds !== metadata.deletionGracePeriodSeconds ||
+      old.status?.phase !== pod.status?.phase ||
+      (pod.spec.readinessGates ?? []).length > 0
+    )
+      this.wake();
   }
 
   /** The API no longer has the pod: it was deleted by force, or behind our back. */
@@ -220,13 +231,17 @@ export class PodWorker {
     return { wakeInMs: Number.isFinite(soonest) ? soonest : undefined, retry };
   }
 
-  /** A pull in back-off need not be looked at before it ends. */
+  /** What only waits for the back-off of its pull need not be looked at before that ends. */
   #retryDelay(plan: PodPlan): number {
     const ms = this.#retryMs();
-    const pulls = plan.start
-      .map((s) => this.#node.images.backoffMs(this.#pod, s.container))
-      .filter((b) => b > 0);
-    return pulls.length > 0 && pulls.length === plan.start.length ? Math.min(...pulls) : ms;
+    const onlyPulls = plan.start.every(
+      (s) => this.#waiting.get(s.container.name)?.reason === 'ImagePullBackOff',
+    );
+    if (!onlyPulls || plan.start.length === 0) return ms;
+    return Math.max(
+      1,
+      Math.min(...plan.start.map((s) => this.#node.images.backoffMs(this.#pod, s.container))),
+    );
   }
 
   async #act(plan: PodPlan): Promise<StartOutcome> {

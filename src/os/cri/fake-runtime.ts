@@ -200,7 +200,7 @@ export class FakeRuntime implements ContainerRuntime {
         attempt: config.metadata.attempt,
         state: 'created',
         createdAtMs: this.#clock.nowMs(),
-        image: config.image,
+        image: image.repoTags[0] ?? config.image,
         imageRef: image.id,
         labels: config.labels,
         annotations: config.annotations,

@@ -1,0 +1,455 @@
+// The whole agent over fakes: a runtime in memory, an API in memory, a clock that is moved. Files are real, in a temporary folder.
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import { ConfigMap, Event, Lease, Node, Pod, Secret } from '../api/index.ts';
+import { FakeClock, seededRandom, silentLog } from '../base/index.ts';
+import { type Client, createClient } from '../client/index.ts';
+import { FakeExec, type FakeProcess, FakeRuntime, RuntimeError } from '../os/index.ts';
+import { FakeTransport } from '../testkit/index.ts';
+import { type Agent, startAgent } from './agent.ts';
+
+const image = 'docker.io/library/busybox:1.36';
+
+interface World {
+  readonly clock: FakeClock;
+  readonly client: Client;
+  readonly runtime: FakeRuntime;
+  readonly transport: FakeTransport;
+  readonly stateDir: string;
+  agent: Agent;
+  start(): Promise<void>;
+  /** Moves time in small steps until it is so. */
+  until<T>(what: string, look: () => Promise<T | undefined | false>): Promise<T>;
+  pod(name: string): Promise<Pod | undefined>;
+  create(name: string, spec: Partial<Pod['spec']>): Promise<Pod>;
+  events(name: string): Promise<string[]>;
+}
+
+const worlds: World[] = [];
+
+async function world(
+  process: (name: string, attempt: number) => FakeProcess = () => ({ stopAfterMs: 0 }),
+): Promise<World> {
+  const clock = new FakeClock();
+  const random = seededRandom(7);
+  const transport = new FakeTransport({ clock, random });
+  const client = createClient(transport);
+  const stateDir = fs.mkdtempSync(path.join(os.tmpdir(), 'jotasu-agent-'));
+  const runtime = new FakeRuntime({
+    clock,
+    images: [image],
+    pullable: (name) => name.includes('pullable'),
+    process: (config) => process(config.metadata.name, config.metadata.attempt),
+  });
+  const launch = () =>
+    startAgent({
+      client,
+      nodeName: 'n1',
+      nodeIps: ['10.0.0.1'],
+      runtime,
+      exec: new FakeExec(),
+      stateDir,
+      logDir: path.join(stateDir, 'logs'),
+      cgroupParent: '/jotasu/n1',
+      version: 'v1.35.0',
+      machine: {
+        cpus: 4,
+        memoryBytes: 8 * 2 ** 30,
+        storageBytes: 100_000_000_000,
+        nodeInfo: {
+          architecture: 'amd64',
+          bootID: 'b',
+          kernelVersion: '6',
+          machineID: 'm',
+          operatingSystem: 'linux',
+          osImage: 'Debian',
+          systemUUID: 's',
+        },
+      },
+      clock,
+      random,
+      log: silentLog,
+    });
+  const self: World = {
+    clock,
+    client,
+    runtime,
+    transport,
+    stateDir,
+    agent: undefined as unknown as Agent,
+    async start() {
+      self.agent = await launch();
+      let ready = false;
+      void self.agent.ready.then(() => (ready = true));
+      await self.until('the agent is ready', async () => ready);
+    },
+    async until(what, look) {
+      const giveUp = Date.now() + 10_000;
+      for (;;) {
+        const found = await look();
+        if (found) return found;
+        if (Date.now() > giveUp) throw new Error(`never came: ${what}`);
+        await clock.advance(50);
+        // Files are real: the disk needs a moment that the fake clock does not give it.
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+    },
+    pod: (name) =>
+      client(Pod)
+        .get(name, 'default')
+        .catch(() => undefined),
+    create: (name, spec) =>
+      client(Pod).create({
+        metadata: { name, namespace: 'default', labels: { app: name } },
+        spec: {
+          nodeName: 'n1',
+          restartPolicy: 'Always',
+          terminationGracePeriodSeconds: 30,
+          containers: [container('main')],
+          ...spec,
+        } as Pod['spec'],
+      }),
+    async events(name) {
+      const { items } = await client(Event).list({ namespace: 'default' });
+      return items
+        .filter((e) => e.involvedObject.name === name)
+        .map((e) => `${e.type} ${e.reason}: ${e.message}`);
+    },
+  };
+  worlds.push(self);
+  return self;
+}
+
+const container = (name: string, more: object = {}) => ({
+  name,
+  image,
+  imagePullPolicy: 'IfNotPresent',
+  terminationMessagePath: '/dev/termination-log',
+  terminationMessagePolicy: 'File',
+  ...more,
+});
+
+const condition = (pod: Pod | undefined, type: string) =>
+  pod?.status?.conditions?.find((c) => c.type === type);
+const isReady = (pod: Pod | undefined) => condition(pod, 'Ready')?.status === 'True' && pod;
+
+afterEach(async () => {
+  for (const w of worlds.splice(0)) {
+    await w.agent?.stop();
+    fs.rmSync(w.stateDir, { recursive: true, force: true });
+  }
+});
+
+describe('the node', () => {
+  test('registers itself with labels, capacity and conditions, and renews its lease', async () => {
+    const w = await world();
+    await w.start();
+    const node = await w.client(Node).get('n1');
+    expect(node.metadata.labels).toMatchObject({
+      'kubernetes.io/hostname': 'n1',
+      'kubernetes.io/os': 'linux',
+    });
+    expect(node.status?.capacity).toMatchObject({ cpu: '4', memory: '8Gi', pods: '110' });
+    const ready = await w.until('ready', async () =>
+      (await w.client(Node).get('n1')).status?.conditions?.find(
+        (c) => c.type === 'Ready' && c.status === 'True',
+      ),
+    );
+    expect(ready).toMatchObject({ reason: 'KubeletReady', message: 'kubelet is posting ready status' });
+    const lease = () =>
+      w
+        .client(Lease)
+        .get('n1', 'kube-node-lease')
+        .catch(() => undefined);
+    const first = (await w.until('a lease', lease)).spec.renewTime!;
+    await w.until('it is renewed', async () => (await lease())!.spec.renewTime! > first);
+  });
+});
+
+describe('a pod', () => {
+  test('is started, becomes ready, and says so in few writes', async () => {
+    const w = await world();
+    await w.start();
+    await w.create('web', {});
+    const pod = await w.until('ready', async () => isReady(await w.pod('web')));
+    expect(pod.status).toMatchObject({
+      phase: 'Running',
+      hostIP: '10.0.0.1',
+      podIP: '10.244.0.1',
+      podIPs: [{ ip: '10.244.0.1' }],
+      containerStatuses: [{ name: 'main', ready: true, started: true, restartCount: 0, image }],
+    });
+    expect(pod.status?.conditions?.map((c) => `${c.type}=${c.status}`)).toEqual([
+      'PodReadyToStartContainers=True',
+      'Initialized=True',
+      'Ready=True',
+      'ContainersReady=True',
+      'PodScheduled=True',
+    ]);
+    const writes = w.transport.calls.filter(
+      (c) => c.verb === 'patch' && c.target.subresource === 'status' && c.target.kind.kind === 'Pod',
+    );
+    expect(writes.length).toBeLessThanOrEqual(2);
+    await w.until('events', async () => (await w.events('web')).length >= 3);
+    expect((await w.events('web')).sort()).toEqual([
+      'Normal Created: Container created',
+      `Normal Pulled: Container image "${image}" already present on machine`,
+      'Normal Started: Container started',
+    ]);
+  });
+
+  test('that is deleted stops within its grace period, tells its end, and is gone everywhere', async () => {
+    const w = await world(() => ({ stopAfterMs: 400, stopExitCode: 0 }));
+    await w.start();
+    await w.create('web', {});
+    await w.until('ready', async () => isReady(await w.pod('web')));
+    const phases: string[] = [];
+    w.client(Pod).watch(
+      { namespace: 'default' },
+      {
+        onEvents: (events) => {
+          for (const e of events)
+            if (e.type !== 'BOOKMARK') phases.push(`${e.type} ${e.object.status?.phase}`);
+        },
+        onEnd: () => {},
+      },
+      new AbortController().signal,
+    );
+    await w.client(Pod).delete('web', 'default');
+    await w.until('gone', async () => (await w.pod('web')) === undefined);
+    expect(phases.at(-1)).toBe('DELETED Succeeded');
+    await w.until('removed', async () => (await w.runtime.listPodSandbox()).length === 0);
+    expect(await w.runtime.listContainers()).toEqual([]);
+    await w.until(
+      'no directory left',
+      async () => fs.readdirSync(path.join(w.stateDir, 'pods')).length === 0,
+    );
+    expect(w.agent.podCount).toBe(0);
+  });
+
+  test('that crashes is restarted with back-off', async () => {
+    const w = await world(() => ({ exitAfterMs: 1_000, exitCode: 3 }));
+    await w.start();
+    await w.create('crash', {});
+    const waiting = await w.until('CrashLoopBackOff', async () => {
+      const pod = await w.pod('crash');
+      return pod?.status?.containerStatuses?.[0]?.state?.waiting?.reason === 'CrashLoopBackOff' && pod;
+    });
+    const status = waiting.status!.containerStatuses![0]!;
+    expect(status).toMatchObject({
+      restartCount: 1,
+      ready: false,
+      state: {
+        waiting: {
+          message: expect.stringMatching(
+            /^back-off 10s restarting failed container=main pod=crash_default\(/,
+          ),
+        },
+      },
+      lastState: { terminated: { exitCode: 3, reason: 'Error' } },
+    });
+    expect(waiting.status?.phase).toBe('Running');
+    await w.until('a second restart', async () => (w.runtime.find('crash', 'main')?.attempt ?? 0) >= 2);
+    const pod = await w.until('count', async () => {
+      const now = await w.pod('crash');
+      return now!.status!.containerStatuses![0]!.restartCount === 2 && now;
+    });
+    expect(pod).toBeDefined();
+    // Only the running instance and the last dead one are kept.
+    expect((await w.runtime.listContainers()).length).toBeLessThanOrEqual(2);
+  });
+
+  test('with init containers runs them in order, sidecars first started then kept', async () => {
+    const w = await world((name) =>
+      name.startsWith('init') ? { exitAfterMs: 500, exitCode: 0 } : { stopAfterMs: 0 },
+    );
+    await w.start();
+    await w.create('init', {
+      initContainers: [
+        container('init1'),
+        container('side', { restartPolicy: 'Always' }),
+        container('init2'),
+      ],
+    } as never);
+    const pod = await w.until('ready', async () => isReady(await w.pod('init')));
+    expect(w.runtime.calls.filter((c) => c.method === 'startContainer').map((c) => c.detail)).toEqual([
+      'init1',
+      'side',
+      'init2',
+      'main',
+    ]);
+    expect(
+      pod.status?.initContainerStatuses?.map((s) => [s.name, s.ready, Object.keys(s.state!)[0]]),
+    ).toEqual([
+      ['init1', true, 'terminated'],
+      ['side', true, 'running'],
+      ['init2', true, 'terminated'],
+    ]);
+  });
+
+  test('that never restarts ends as Succeeded or Failed, and its sandbox is stopped', async () => {
+    const w = await world((name) => ({ exitAfterMs: 200, exitCode: name === 'bad' ? 1 : 0 }));
+    await w.start();
+    await w.create('good', { restartPolicy: 'Never' });
+    await w.create('bad', { restartPolicy: 'Never', containers: [container('bad')] });
+    const done = (name: string, phase: string) =>
+      w.until(phase, async () => {
+        const pod = await w.pod(name);
+        return pod?.status?.phase === phase && pod;
+      });
+    const good = await done('good', 'Succeeded');
+    expect(condition(good, 'Ready')).toMatchObject({ status: 'False', reason: 'PodCompleted' });
+    expect(good.status?.containerStatuses?.[0]?.state?.terminated).toMatchObject({
+      exitCode: 0,
+      reason: 'Completed',
+    });
+    await done('bad', 'Failed');
+    await w.until('stopped', async () => (await w.runtime.listPodSandbox()).every((s) => !s.ready));
+  });
+
+  test('waits for a missing ConfigMap, starts when it comes, and sees changes of a mounted one', async () => {
+    const w = await world();
+    await w.start();
+    await w.create('needs', {
+      containers: [
+        container('main', {
+          env: [{ name: 'A', valueFrom: { configMapKeyRef: { name: 'cm', key: 'a' } } }],
+          volumeMounts: [{ name: 'v', mountPath: '/v' }],
+        }),
+      ],
+      volumes: [{ name: 'v', secret: { secretName: 'sec' } }],
+    } as never);
+    await w.until('FailedMount', async () =>
+      (await w.events('needs')).some((e) => e.includes('FailedMount')),
+    );
+    expect(await w.events('needs')).toContain(
+      'Warning FailedMount: MountVolume.SetUp failed for volume "v" : secret "sec" not found',
+    );
+    const text = (value: string) => ({ data: { s: Buffer.from(value).toString('base64') } });
+    await w.client(Secret).create({ metadata: { name: 'sec', namespace: 'default' }, ...text('one') });
+    const reason = await w.until('CreateContainerConfigError', async () => {
+      const state = (await w.pod('needs'))?.status?.containerStatuses?.[0]?.state?.waiting;
+      return state?.reason === 'CreateContainerConfigError' && state;
+    });
+    expect(reason.message).toBe('configmap "cm" not found');
+    await w.client(ConfigMap).create({ metadata: { name: 'cm', namespace: 'default' }, data: { a: '1' } });
+    await w.until('ready', async () => isReady(await w.pod('needs')));
+    const config = w.runtime.configOf(w.runtime.find('needs', 'main')!.id);
+    expect(config.env).toContainEqual({ name: 'A', value: '1' });
+    const mount = config.mounts.find((m) => m.containerPath === '/v')!;
+    expect(mount.readOnly).toBe(true);
+    expect(fs.readFileSync(path.join(mount.hostPath, 's'), 'utf8')).toBe('one');
+    await w.client(Secret).patch({ name: 'sec', namespace: 'default' }, 'merge', text('two'));
+    await w.until(
+      'the new value',
+      async () => fs.readFileSync(path.join(mount.hostPath, 's'), 'utf8') === 'two',
+    );
+  });
+
+  test('whose image cannot be pulled says so and backs off', async () => {
+    const w = await world();
+    await w.start();
+    await w.create('nope', { containers: [container('main', { image: 'example.com/nope:1' })] });
+    const reasons = new Set<string>();
+    await w.until('ImagePullBackOff', async () => {
+      const reason = (await w.pod('nope'))?.status?.containerStatuses?.[0]?.state?.waiting?.reason;
+      if (reason !== undefined) reasons.add(reason);
+      return reason === 'ImagePullBackOff';
+    });
+    expect(reasons).toContain('ErrImagePull');
+    const said = await w.events('nope');
+    expect(said).toContain('Normal Pulling: Pulling image "example.com/nope:1"');
+    expect(
+      said.some((e) => e.startsWith('Warning Failed: Failed to pull image "example.com/nope:1": ')),
+    ).toBe(true);
+  });
+
+  test('whose sandbox cannot be made is tried again', async () => {
+    const w = await world();
+    await w.start();
+    w.runtime.failNext('runPodSandbox', new RuntimeError('failed', 'no network'));
+    await w.create('web', {});
+    await w.until('ready', async () => isReady(await w.pod('web')));
+    expect(await w.events('web')).toContain(
+      'Warning FailedCreatePodSandBox: Failed to create pod sandbox: no network',
+    );
+  });
+
+  test('with a failing liveness probe is restarted', async () => {
+    const w = await world(() => ({
+      stopAfterMs: 0,
+      exec: () => ({ exitCode: 1, stdout: Buffer.from('sick') }),
+    }));
+    await w.start();
+    await w.create('sick', {
+      containers: [
+        container('main', {
+          livenessProbe: {
+            exec: { command: ['check'] },
+            periodSeconds: 1,
+            failureThreshold: 2,
+            timeoutSeconds: 1,
+          },
+        }),
+      ],
+    });
+    await w.until(
+      'a restart',
+      async () => (await w.pod('sick'))?.status?.containerStatuses?.[0]?.restartCount === 1,
+    );
+    const said = await w.events('sick');
+    expect(said).toContain('Warning Unhealthy: Liveness probe failed: sick');
+    expect(said).toContain('Normal Killing: Container main failed liveness probe, will be restarted');
+  });
+
+  test('is not touched by a restart of the agent; what was deleted meanwhile is removed', async () => {
+    const w = await world();
+    await w.start();
+    await w.create('stays', {});
+    await w.create('goes', {});
+    await w.until('ready', async () => isReady(await w.pod('stays')) && isReady(await w.pod('goes')));
+    const before = w.runtime.find('stays', 'main')!;
+    await w.agent.stop();
+    await w.client(Pod).delete('goes', 'default', { gracePeriodSeconds: 0 });
+    const starts = w.runtime.calls.length;
+    await w.start();
+    await w.until('the orphan is gone', async () => (await w.runtime.listPodSandbox()).length === 1);
+    expect(w.runtime.find('stays', 'main')).toMatchObject({ id: before.id, state: 'running' });
+    expect(w.runtime.calls.slice(starts).filter((c) => c.method === 'startContainer')).toEqual([]);
+    expect(isReady(await w.pod('stays'))).toBeTruthy();
+  });
+
+  test('that lost its sandbox gets a new one', async () => {
+    const w = await world();
+    await w.start();
+    await w.create('web', {});
+    await w.until('ready', async () => isReady(await w.pod('web')));
+    const [sandbox] = await w.runtime.listPodSandbox();
+    await w.runtime.stopPodSandbox(sandbox!.id);
+    const pod = await w.until('again', async () => {
+      const now = await w.pod('web');
+      return isReady(now) && now!.status!.podIP !== '10.244.0.1' && now;
+    });
+    expect(pod.status).toMatchObject({
+      podIP: '10.244.0.2',
+      podIPs: [{ ip: '10.244.0.2' }],
+      containerStatuses: [{ restartCount: 1 }],
+    });
+  });
+
+  test('past its deadline fails', async () => {
+    const w = await world();
+    await w.start();
+    await w.create('late', { activeDeadlineSeconds: 5 });
+    const pod = await w.until('Failed', async () => {
+      const now = await w.pod('late');
+      return now?.status?.phase === 'Failed' && now;
+    });
+    expect(pod.status).toMatchObject({
+      reason: 'DeadlineExceeded',
+      message: 'Pod was active on the node longer than the specified deadline',
+    });
+  });
+});
