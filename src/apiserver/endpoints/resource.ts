@@ -1,16 +1,11 @@
 // Requests for objects: from method, path and query to one call of the registry, and its answer to bytes.
 import type { Clock } from '../../base/index.ts';
-import { type HttpRequest, type HttpResponse, readBody } from '../../http/index.ts';
+import type { HttpRequest, HttpResponse } from '../../http/index.ts';
 import {
   badRequest,
-  type DeleteOptions,
-  entityTooLarge,
-  findDuplicateFields,
   type KindDef,
   methodNotSupported,
-  parseJson,
   StatusError,
-  unsupportedMediaType,
   type Verb,
 } from '../../machinery/index.ts';
 import type { UserInfo } from '../auth/attributes.ts';
@@ -18,32 +13,20 @@ import type { CallContext } from '../registry/context.ts';
 import { answer, type Place, type RegistryCore, refOf, requireEntry } from '../registry/core.ts';
 import { create } from '../registry/create.ts';
 import type { Body } from '../registry/decode.ts';
-import { checkDeleteOptions, remove } from '../registry/delete.ts';
+import { remove } from '../registry/delete.ts';
 import { removeCollection } from '../registry/delete-collection.ts';
 import { list } from '../registry/list.ts';
 import { type PatchType, patch } from '../registry/patch.ts';
 import { update } from '../registry/update.ts';
 import { watch } from '../registry/watch.ts';
 import { findSubresource } from '../subresources/all.ts';
-import { bodyType, mediaType, wantedForm } from './media.ts';
-import { type Expected, readProtobuf } from './protobuf-body.ts';
-import {
-  deleteOptions,
-  dryRun,
-  fieldManager,
-  fieldValidation,
-  flag,
-  integer,
-  type Query,
-  text,
-} from './query.ts';
+import { wantedForm } from './media.ts';
+import { dryRun, fieldManager, fieldValidation, flag, integer, type Query, text } from './query.ts';
+import { type DeleteBody, readDeleteOptions, readObject, readPatch } from './request-body.ts';
 import { addWarnings, type Printing, sendAnswer, sendList } from './respond.ts';
 import type { ResourceRoute } from './route.ts';
 import type { IncludeObject } from './table.ts';
 import { WatchStream } from './watch-stream.ts';
-
-/** Kubernetes' limit for request bodies. */
-export const maxBodyBytes = 3 * 1024 * 1024;
 
 /** Watches without a timeout of their own end after 30 to 60 minutes, so that clients spread over servers again. */
 const defaultWatchTimeoutMs = 30 * 60_000;
@@ -308,103 +291,6 @@ async function serveSubresource(env: ResourceEnvironment, call: ResourceRequest)
     result.entry === null ? { ...wanted, form: 'object' } : wanted,
     printing(env, query),
   );
-}
-
-async function readBytes(request: HttpRequest): Promise<Buffer> {
-  const body = await readBody(request, maxBodyBytes);
-  if (body.ok) return body.bytes;
-  if (body.why === 'tooLarge') throw entityTooLarge(`Request entity too large: limit is ${maxBodyBytes}`);
-  throw badRequest('the client closed the connection before its request was read');
-}
-
-async function readObject({ request, kind }: ResourceRequest, context: CallContext): Promise<Body> {
-  const type = bodyType(request.headers['content-type']);
-  const bytes = await readBytes(request);
-  if (type === 'protobuf') return { value: readProtobuf(bytes, kind), duplicates: [] };
-  if (type === 'yaml') return readYaml(bytes);
-  return readJson(bytes, context);
-}
-
-function readJson(bytes: Buffer, context: CallContext): Body {
-  const source = bytes.toString('utf8');
-  const parsed = parseJson(source);
-  if (!parsed.ok)
-    throw badRequest(`the object provided is unrecognized (must be valid JSON): ${parsed.error}`);
-  return {
-    value: parsed.value,
-    duplicates: context.fieldValidation === 'Ignore' ? [] : findDuplicateFields(source),
-  };
-}
-
-async function readYaml(bytes: Buffer): Promise<Body> {
-  const { parseYaml } = await import('../../machinery/codec/yaml.ts');
-  const parsed = parseYaml(bytes.toString('utf8'));
-  if (!parsed.ok) throw badRequest(`error converting YAML to JSON: ${parsed.error}`);
-  return { value: parsed.value, duplicates: [] };
-}
-
-const patchTypes: Readonly<Record<string, PatchType>> = {
-  'application/json-patch+json': 'json',
-  'application/merge-patch+json': 'merge',
-  'application/strategic-merge-patch+json': 'strategic',
-};
-
-async function readPatch(
-  request: HttpRequest,
-  context: CallContext,
-): Promise<{ type: PatchType; body: Body }> {
-  const given = mediaType(request.headers['content-type']);
-  const type = patchTypes[given];
-  if (type === undefined) {
-    const supported = Object.keys(patchTypes).join(', ');
-    throw unsupportedMediaType(
-      given === 'application/apply-patch+yaml'
-        ? `server-side apply is not served yet - accepted media types include: ${supported}`
-        : `the body of the request was in an unknown format - accepted media types include: ${supported}`,
-    );
-  }
-  const bytes = await readBytes(request);
-  const parsed = parseJson(bytes.toString('utf8'));
-  if (!parsed.ok) throw badRequest(`error decoding patch: ${parsed.error}`);
-  const duplicates =
-    type === 'json' || context.fieldValidation === 'Ignore'
-      ? []
-      : findDuplicateFields(bytes.toString('utf8'));
-  return { type, body: { value: parsed.value, duplicates } };
-}
-
-const deleteOptionsBody: Expected = { apiVersion: 'meta.k8s.io/v1', kind: 'DeleteOptions' };
-
-interface DeleteBody extends DeleteOptions {
-  readonly dryRun?: readonly string[];
-}
-
-/** Options come in the body, the query, or both; the body wins where it says something. */
-async function readDeleteOptions({ request, query }: ResourceRequest): Promise<DeleteBody> {
-  const bytes = await readBytes(request);
-  let given: DeleteBody = {};
-  if (bytes.length > 0) {
-    const type = bodyType(request.headers['content-type']);
-    const parsed =
-      type === 'json'
-        ? parseJson(bytes.toString('utf8'))
-        : {
-            ok: true as const,
-            value: type === 'yaml' ? (await readYaml(bytes)).value : readProtobuf(bytes, deleteOptionsBody),
-          };
-    if (!parsed.ok) throw badRequest(`DeleteOptions cannot be decoded: ${parsed.error}`);
-    if (typeof parsed.value === 'object' && parsed.value !== null) given = parsed.value as DeleteBody;
-  }
-  const fromQuery = deleteOptions(query);
-  const merged: DeleteBody = {
-    gracePeriodSeconds: given.gracePeriodSeconds ?? fromQuery.gracePeriodSeconds,
-    propagationPolicy: given.propagationPolicy ?? fromQuery.propagationPolicy,
-    orphanDependents: given.orphanDependents ?? fromQuery.orphanDependents,
-    preconditions: given.preconditions,
-    ...(given.dryRun !== undefined && { dryRun: given.dryRun }),
-  };
-  checkDeleteOptions(merged);
-  return merged;
 }
 
 function contextOfDelete(call: ResourceRequest, options: DeleteBody): CallContext {
