@@ -28,7 +28,7 @@ export async function down(machine: Machine, flags: ClusterFlags): Promise<void>
       `Cluster ${flags.name} is gone: its server, ${nodes.length} node${nodes.length === 1 ? '' : 's'}, network, kubectl context, and all data in ${dataDir}.`,
     );
   } finally {
-    await release();
+    release();
   }
 }
 

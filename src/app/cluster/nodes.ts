@@ -131,6 +131,6 @@ async function withCluster(
   try {
     await run(new StateHolder(needState(machine.clustersDir, name)));
   } finally {
-    await release();
+    release();
   }
 }

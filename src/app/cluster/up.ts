@@ -41,7 +41,7 @@ export async function up(machine: Machine, flags: UpFlags, signal: AbortSignal):
   try {
     await upLocked(machine, flags, signal);
   } finally {
-    await release();
+    release();
   }
 }
 
