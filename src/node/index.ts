@@ -9,3 +9,4 @@ export {
 } from './agent.ts';
 export { createNodeNetwork, type NodeNetwork, type NodeNetworkOptions } from './network.ts';
 export { type MachineInfo, readMachine } from './registration/machine.ts';
+export { handleExec, parseExecQuery, type RemoteCommandTarget } from './remote-command.ts';

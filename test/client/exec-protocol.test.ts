@@ -15,7 +15,7 @@ import {
   startHttpsServer,
   type Upgrade,
 } from '../../src/http/index.ts';
-import { handleExec, parseExecQuery } from '../../src/node/remote-command.ts';
+import { handleExec, parseExecQuery } from '../../src/node/index.ts';
 
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'exec-protocol-'));
 const kubeconfig = path.join(dir, 'kubeconfig');
@@ -123,9 +123,9 @@ describe.each([
   { name: 'WebSocket', sockets: 'true', upgrade: 'websocket v5.channel.k8s.io' },
   { name: 'SPDY', sockets: 'false', upgrade: 'SPDY/3.1' },
 ])('kubectl exec over $name', ({ sockets, upgrade }) => {
-  function start(...args: string[]): ChildProcess {
+  function startProgram(program: string, ...args: string[]): ChildProcess {
     seen.length = 0;
-    const child = spawn('kubectl', ['exec', ...args], {
+    const child = spawn(program, args, {
       env: {
         ...process.env,
         HOME: dir,
@@ -139,6 +139,7 @@ describe.each([
     child.once('exit', () => children.delete(child));
     return child;
   }
+  const start = (...args: string[]) => startProgram('kubectl', 'exec', ...args);
 
   async function ended(
     child: ChildProcess,
@@ -218,5 +219,16 @@ describe.each([
     await new Promise((resolve) => child.stdout!.once('data', resolve));
     child.kill('SIGKILL');
     await expect.poll(() => local.ended, { timeout: 5000 }).toBe(before + 1);
+  });
+
+  test('a terminal: its size, and one output', async () => {
+    local.sizes.length = 0;
+    const inTerminal =
+      "stty cols 97 rows 31; kubectl exec -it web -- sh -c 'echo out; echo err >&2; sleep 0.5; exit 6'";
+    const { code, stdout } = await ended(startProgram('script', '-qec', inTerminal, '/dev/null'));
+    expect(code).toBe(6);
+    expect(String(stdout)).toContain('out');
+    expect(String(stdout)).not.toContain('err\n');
+    expect(local.sizes).toContainEqual({ width: 97, height: 31 });
   });
 });

@@ -9,7 +9,7 @@ import type { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { silentLog, sleep, systemClock } from '../../src/base/index.ts';
 import { openRemoteProcess, type RemoteProcess, type RemoteStreamOptions } from '../../src/http/index.ts';
-import { handleExec } from '../../src/node/remote-command.ts';
+import { handleExec, parseExecQuery } from '../../src/node/index.ts';
 import {
   type Containerd,
   type ContainerRuntime,
@@ -32,9 +32,6 @@ let runtime: ContainerRuntime;
 let sandboxId: string;
 let containerId: string;
 let server: Server;
-/** What the next exec asks for. */
-let asked: { command: readonly string[]; streams: RemoteStreamOptions; containerId?: string };
-
 const sandbox: SandboxConfig = {
   metadata: { name: 'exec', namespace: 'default', uid: `exec-${process.pid}`, attempt: 0 },
   // The machine's own network has the machine's own name.
@@ -105,7 +102,16 @@ beforeAll(async () => {
   server = createServer();
   server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => {});
-    const target = { containerId, ...asked, runtime, clock: systemClock, log: silentLog };
+    const url = new URL(request.url ?? '', 'http://node');
+    const parsed = parseExecQuery(url.searchParams);
+    if (typeof parsed === 'string') throw new Error(parsed);
+    const target = {
+      ...parsed,
+      containerId: url.pathname === '/exec/main' ? containerId : 'none',
+      runtime,
+      clock: systemClock,
+      log: silentLog,
+    };
     void handleExec({ request, socket, head }, target);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -123,14 +129,21 @@ afterAll(async () => {
   fs.rmSync(dir, { recursive: true, force: true });
 });
 
-function exec(streams: RemoteStreamOptions, ...command: string[]): Promise<RemoteProcess> {
-  asked = { command, streams };
-  return openRemoteProcess(
-    `http://127.0.0.1:${(server.address() as AddressInfo).port}/exec`,
-    streams,
-    systemClock,
-  );
+function execIn(
+  container: string,
+  streams: RemoteStreamOptions,
+  command: readonly string[],
+): Promise<RemoteProcess> {
+  const query = new URLSearchParams({ command });
+  if (streams.stdin) query.set('input', '1');
+  if (streams.stdout) query.set('output', '1');
+  if (streams.stderr) query.set('error', '1');
+  if (streams.tty) query.set('tty', '1');
+  const { port } = server.address() as AddressInfo;
+  return openRemoteProcess(`http://127.0.0.1:${port}/exec/${container}?${query}`, streams, systemClock);
 }
+
+const exec = (streams: RemoteStreamOptions, ...command: string[]) => execIn('main', streams, command);
 
 function whole(stream: Readable | undefined): Promise<Buffer> {
   const chunks: Buffer[] = [];
@@ -169,16 +182,20 @@ describe('exec in a real container', () => {
     });
   });
 
-  test('twenty times, each whole', async () => {
-    for (let i = 0; i < 20; i++) {
-      const process = await exec({ ...pipes, stdin: false }, 'sh', '-c', `echo ${i}; echo e >&2; exit ${i}`);
-      expect(await result(process)).toEqual({
+  test('twenty at once, each whole', async () => {
+    const one = async (i: number) => {
+      const session = await exec(pipes, 'sh', '-c', `cat; echo e >&2; exit ${i}`);
+      session.stdin!.end(`${i}\n`);
+      return result(session);
+    };
+    const results = await Promise.all(Array.from({ length: 20 }, (_, i) => one(i)));
+    for (const [i, found] of results.entries())
+      expect(found).toEqual({
         stdout: `${i}\n`,
         stderr: 'e\n',
         status: i === 0 ? 'Success' : 'Failure',
         code: i === 0 ? undefined : String(i),
       });
-    }
   });
 
   test('stdin ends where the input ends', async () => {
@@ -228,11 +245,7 @@ describe('exec in a real container', () => {
   });
 
   test('a container that is not there', async () => {
-    asked = { command: ['true'], streams: pipes, containerId: 'none' };
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/exec`;
-    await expect(openRemoteProcess(url, pipes, systemClock)).rejects.toThrow(
-      /refused to stream: (404|500) .*none/,
-    );
+    await expect(execIn('none', pipes, ['true'])).rejects.toThrow(/refused to stream: (404|500) .*none/);
   });
 
   test('when containerd is killed the client is told, and the next exec works', async () => {
