@@ -53,6 +53,7 @@ async function world(
       stateDir,
       logDir: path.join(stateDir, 'logs'),
       cgroupParent: '/jotasu/n1',
+      removeCgroup: async () => {},
       version: 'v1.35.0',
       machine: {
         cpus: 4,

@@ -7,11 +7,19 @@ import * as path from 'node:path';
 import { type coreV1, Node, Pod, Service } from '../api/index.ts';
 import { type Clock, type Log, type Random, Scope, sleep } from '../base/index.ts';
 import { type Client, createEventRecorder, createInformers } from '../client/index.ts';
-import { type ContainerRuntime, type Exec, RuntimeError } from '../os/index.ts';
+import {
+  type ContainerRuntime,
+  type Exec,
+  RuntimeError,
+  readCgroupLayout,
+  removeCgroup,
+} from '../os/index.ts';
 import { parseResolvConf } from './container/dns.ts';
+import { podCgroup } from './container/sandbox-config.ts';
 import { Images } from './images.ts';
 import { Limiter } from './limiter.ts';
 import type { NodeNetwork } from './network.ts';
+import { NetworkFollower } from './network-follower.ts';
 import { CrashBackoff } from './plan/crash-backoff.ts';
 import { ProbeManager } from './probes/probe-manager.ts';
 import { References } from './references.ts';
@@ -52,6 +60,8 @@ export interface AgentOptions {
   readonly version: string;
   /** In place of what is read from the machine: several nodes may share it, or there is none. */
   readonly machine?: MachineInfo | undefined;
+  /** Default: removes it from every hierarchy of this machine. */
+  readonly removeCgroup?: ((podUid: string) => Promise<void>) | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -176,8 +186,21 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const services = informers(Service);
   const parallel = options.parallelStarts ?? 2 * os.availableParallelism();
 
-  let networkReady = options.network === undefined;
-  let networkProblem = 'the node has no pod subnet yet';
+  const network =
+    options.network === undefined
+      ? undefined
+      : new NetworkFollower({
+          network: options.network,
+          nodes: informers(Node),
+          nodeName,
+          runtime,
+          clock,
+          log,
+          onReady: () => {
+            registration.touch();
+            workers?.wakeAll();
+          },
+        });
   const context: NodeContext = {
     client,
     runtime,
@@ -209,7 +232,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     seccompDir: path.join(options.stateDir, 'seccomp'),
     allocatable: () => registration.status?.allocatable ?? {},
     services: () => services.list(),
-    networkProblem: () => (networkReady ? undefined : networkProblem),
+    removeCgroup:
+      options.removeCgroup ?? ((uid) => removePodCgroup(podCgroup(options.cgroupParent, uid), clock)),
+    networkProblem: () => network?.problem,
   };
 
   const server =
@@ -250,9 +275,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     if (cache.healthError !== undefined) problems.push(cache.healthError);
     else if (clock.nowMs() - cache.lastListMs > runtimeSilenceMs + intervals.relistMs)
       problems.push('PLEG is not healthy: pleg was last seen active too long ago');
-    if (!networkReady)
+    if (network?.problem !== undefined)
       problems.push(
-        `container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:${networkProblem}`,
+        `container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:${network.problem}`,
       );
     const images = await runtime.listImages().catch(() => []);
     return {
@@ -279,9 +304,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     runtimeVersion = `${version.name}://${version.version}`;
     await cache.start();
     registration.touch();
-    const node = await registered;
+    await registered;
     await services.synced;
-    if (options.network !== undefined) followNetwork(options.network, node);
+    if (network !== undefined) scope.run('node network', (ending) => network.run(ending));
     const pods = informers(Pod, { fieldSelector: `spec.nodeName=${nodeName}` });
     await pods.synced;
     workers = new PodWorkers(context, (uid) => tokens.release(uid));
@@ -301,51 +326,6 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         await workers.cleanUp().catch((error: unknown) => log.warn('cannot clean up', { error }));
     }
   });
-
-  function followNetwork(network: NodeNetwork, node: Node): void {
-    const nodes = informers(Node);
-    let wanted = node.spec?.podCIDRs ?? [];
-    let changed = true;
-    let wakeUp: (() => void) | undefined;
-    const look = () => {
-      const own = nodes.get(nodeName)?.spec;
-      wanted = own?.podCIDRs ?? (own?.podCIDR ? [own.podCIDR] : wanted);
-      changed = true;
-      wakeUp?.();
-    };
-    nodes.onChange({ added: look, updated: (a, b) => routesDiffer(a, b) && look(), deleted: look });
-    scope.run('node network', async (signal) => {
-      await nodes.synced;
-      while (!signal.aborted) {
-        if (!changed) {
-          await new Promise<void>((resolve) => {
-            wakeUp = resolve;
-            signal.addEventListener('abort', () => resolve(), { once: true });
-          });
-          continue;
-        }
-        changed = false;
-        try {
-          if (wanted.length > 0) {
-            await network.configure(wanted);
-            await network.setNodes(nodes.list());
-            if (!networkReady) {
-              await waitForNetwork(runtime, { clock, signal });
-              networkReady = true;
-              registration.touch();
-              workers?.wakeAll();
-            }
-          }
-        } catch (error) {
-          if (signal.aborted) return;
-          networkProblem = (error as Error).message;
-          log.warn('cannot set up the pod network, trying again', { error });
-          changed = true;
-          await sleep(clock, 1_000, signal).catch(() => {});
-        }
-      }
-    });
-  }
 
   const settleReady = withResolvers();
   scope.signal.addEventListener('abort', () => settleReady.reject(scope.signal.reason), { once: true });
@@ -378,11 +358,6 @@ function readOr(file: string, other: string): string {
   }
 }
 
-const routesDiffer = (a: Node, b: Node): boolean =>
-  a.spec?.podCIDR !== b.spec?.podCIDR ||
-  JSON.stringify(a.spec?.podCIDRs) !== JSON.stringify(b.spec?.podCIDRs) ||
-  JSON.stringify(a.status?.addresses) !== JSON.stringify(b.status?.addresses);
-
 interface Wait {
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -401,11 +376,9 @@ async function waitForRuntime(runtime: ContainerRuntime, wait: Wait & { log: Log
   }
 }
 
-/** The runtime reads the CNI configuration by itself, a moment after it was written. */
-async function waitForNetwork(runtime: ContainerRuntime, wait: Wait): Promise<void> {
-  for (;;) {
-    const status = await runtime.status();
-    if (status.networkReady) return;
-    await sleep(wait.clock, 50, wait.signal);
-  }
+/** Something that still ends keeps its group for a moment; what stays then is found by the next clean-up of the node. */
+async function removePodCgroup(group: string, clock: Clock): Promise<void> {
+  await removeCgroup(readCgroupLayout(), group, clock).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EBUSY') throw error;
+  });
 }

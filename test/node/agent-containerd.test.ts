@@ -15,6 +15,8 @@ import {
   type ContainerRuntime,
   connectRuntime,
   findProgram,
+  readCgroupLayout,
+  removeCgroup,
   startContainerd,
   systemExec,
 } from '../../src/os/index.ts';
@@ -172,7 +174,19 @@ describe.skipIf(why !== undefined || !inside)('a node with real containers', () 
   afterAll(async () => {
     for (const { metadata } of (await client(Pod).list({ namespace: 'default' })).items)
       await client(Pod).delete(metadata.name, 'default', { gracePeriodSeconds: 1 });
-    await until('no pods', async () => (await runtime.listPodSandbox()).length === 0, 30_000);
+    await until(
+      'no pods',
+      async () => agent.podCount === 0 && (await runtime.listPodSandbox()).length === 0,
+      30_000,
+    );
+    const layout = readCgroupLayout();
+    for (const hierarchy of layout.legacy) {
+      const left = fs.existsSync(path.join(hierarchy.path, cgroup))
+        ? fs.readdirSync(path.join(hierarchy.path, cgroup), { withFileTypes: true })
+        : [];
+      expect(left.filter((entry) => entry.isDirectory())).toEqual([]);
+    }
+    await removeCgroup(layout, cgroup, clock);
     await agent.stop();
     https.close();
     runtime.close();

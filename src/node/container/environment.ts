@@ -72,13 +72,13 @@ export function buildEnvironment(input: EnvironmentInput): Environment {
   }
 
   for (const variable of container.env ?? []) {
-    const value = valueOf(variable, input, values);
+    const value = valueFor(variable, input, values);
     if (value !== undefined) values.set(variable.name, value);
   }
   return { values, skipped };
 }
 
-function valueOf(
+function valueFor(
   variable: coreV1.EnvVar,
   input: EnvironmentInput,
   values: ReadonlyMap<string, string>,

@@ -9,7 +9,7 @@ const maxFileBytes = 4096;
 const maxLogBytes = 2048;
 const maxLogLines = 80;
 
-export async function lastWords(podDir: string, status: ContainerStatus): Promise<string> {
+async function lastWords(podDir: string, status: ContainerStatus): Promise<string> {
   let text = '';
   if (status.annotations[annotation.terminationMessagePath]) {
     const file = terminationLog(podDir, status.name, status.attempt);
@@ -30,5 +30,18 @@ async function readStart(file: string): Promise<string> {
     return buffer.toString('utf8', 0, bytesRead);
   } finally {
     await handle.close();
+  }
+}
+
+/** The messages of one pod's ended containers, by container id. Each is read once. */
+export class LastWords {
+  readonly messages = new Map<string, string>();
+
+  async collect(podDir: string, containers: readonly ContainerStatus[]): Promise<void> {
+    const known = new Set(containers.map((c) => c.id));
+    for (const id of this.messages.keys()) if (!known.has(id)) this.messages.delete(id);
+    for (const status of containers)
+      if (status.state === 'exited' && !this.messages.has(status.id))
+        this.messages.set(status.id, (await lastWords(podDir, status)) || status.message);
   }
 }

@@ -51,6 +51,8 @@ export interface NodeContext {
   readonly seccompDir: string;
   allocatable(): Readonly<Record<string, string>>;
   services(): readonly Service[];
+  /** Removes a pod's control group once nothing runs in it; the runtime removes only those of its containers. */
+  removeCgroup(podUid: string): Promise<void>;
   /** Why no pod can get a network now; undefined = it can. */
   networkProblem(): string | undefined;
 }

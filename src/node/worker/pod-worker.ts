@@ -9,11 +9,18 @@ import { containerHash } from '../container/names.ts';
 import { type KillContainer, type PodMemory, type PodPlan, planPod } from '../plan/pod-plan.ts';
 import { readySandbox } from '../plan/pod-runtime.ts';
 import { buildPodStatus, type Waiting } from '../plan/pod-status.ts';
-import { humanSpan } from '../span.ts';
-import { lastWords } from './last-words.ts';
+import { noteBackoff } from './backoff-notes.ts';
+import { LastWords } from './last-words.ts';
 import type { NodeContext } from './node-context.ts';
 import { crashKey, downwardContext, type StartOutcome, startPod } from './start-pod.ts';
-import { killContainer, killContainers, removeSandboxes, stopSandboxes } from './stop-pod.ts';
+import {
+  graceSecondsOf,
+  killContainer,
+  killContainers,
+  removeOldInstances,
+  removeSandboxes,
+  stopSandboxes,
+} from './stop-pod.ts';
 
 const retryInitialMs = 1_000;
 const retryMaxMs = 10_000;
@@ -33,7 +40,7 @@ export class PodWorker {
   readonly #node: NodeContext;
   readonly #onGone: (uid: string) => void;
   readonly #waiting = new Map<string, Waiting>();
-  readonly #messages = new Map<string, string>();
+  readonly #lastWords = new LastWords();
   readonly #memory: PodMemory;
   #pod: Pod;
   #inApi = true;
@@ -133,23 +140,13 @@ export class PodWorker {
   #interrupt(): void {
     if (!this.#work.signal.aborted) this.#work.abort(new Error('the pod is being deleted'));
     // A shorter grace period counts from now on, also for containers that are being stopped already.
-    const grace = this.#grace();
+    const grace = graceSecondsOf(this.#pod);
     if (this.#graceSeconds !== undefined && grace < this.#graceSeconds) {
       this.#graceSeconds = grace;
       for (const c of this.#node.cache.get(this.uid).containers)
         if (c.state === 'running')
           this.#node.scope.run('stop sooner', () => this.#node.runtime.stopContainer(c.id, grace));
     }
-  }
-
-  #grace(): number {
-    const { metadata, spec } = this.#pod;
-    const seconds =
-      metadata.deletionTimestamp !== undefined
-        ? metadata.deletionGracePeriodSeconds
-        : spec.terminationGracePeriodSeconds;
-    // Even a pod that is deleted by force gets a moment.
-    return Math.max(1, seconds ?? spec.terminationGracePeriodSeconds ?? 30);
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -208,7 +205,7 @@ export class PodWorker {
       memory: this.#memory,
       lastStatus: node.statuses.get(this.uid) ?? pod.status,
     });
-    this.#noteBackoff(plan);
+    noteBackoff(node, { pod, waiting: this.#waiting, plan });
     this.#followProbes();
     const acts =
       plan.kill.length > 0 || plan.start.length > 0 || plan.stopSandboxes || plan.newSandbox !== undefined;
@@ -223,7 +220,7 @@ export class PodWorker {
       this.#dirty = true;
       return idle;
     }
-    if (!plan.finished) await this.#tidy();
+    if (!plan.finished) await removeOldInstances(node, this.uid);
     const retry = outcome === 'retry';
     const waits = [plan.wakeInMs, deadlineMs, retry ? this.#retryDelay(plan) : undefined];
     if (this.#hasTokens()) waits.push(tokenRefreshMs);
@@ -318,7 +315,7 @@ export class PodWorker {
     const { pod, uid } = this;
     this.#terminateStarted = true;
     node.probes.stopLivenessAndStartup(uid);
-    this.#graceSeconds = this.#grace();
+    this.#graceSeconds = graceSecondsOf(this.#pod);
     this.#publish(false);
     await killContainers({ pod, node, graceSeconds: this.#graceSeconds });
     node.probes.retain(uid, new Set());
@@ -366,34 +363,13 @@ export class PodWorker {
         waiting: this.#waiting,
         isStarted: (container, id) => node.probes.isStarted(container, id),
         isReady: (container, id) => node.probes.isReady(container, id),
-        messages: this.#messages,
+        messages: this.#lastWords.messages,
         nodeIps: node.nodeIps,
         failure: this.#failure,
         stopped,
         nowMs: node.clock.nowMs(),
       }),
     );
-  }
-
-  #noteBackoff(plan: PodPlan): void {
-    const { pod } = this;
-    for (const { name } of plan.inBackoff) {
-      const container = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].find(
-        (c) => c.name === name,
-      )!;
-      const delay = humanSpan(this.#node.crash.delayMs(crashKey(pod, container)));
-      const podName = `${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})`;
-      if (this.#waiting.get(name)?.reason !== 'CrashLoopBackOff')
-        this.#node.event(pod, 'Warning', {
-          reason: 'BackOff',
-          message: `Back-off restarting failed container ${name} in pod ${podName}`,
-          container,
-        });
-      this.#waiting.set(name, {
-        reason: 'CrashLoopBackOff',
-        message: `back-off ${delay} restarting failed container=${name} pod=${podName}`,
-      });
-    }
   }
 
   #followProbes(): void {
@@ -417,16 +393,9 @@ export class PodWorker {
     }
   }
 
-  async #collectMessages(): Promise<void> {
-    const { containers } = this.#node.cache.get(this.uid);
-    const known = new Set(containers.map((c) => c.id));
-    for (const id of this.#messages.keys()) if (!known.has(id)) this.#messages.delete(id);
-    for (const status of containers)
-      if (status.state === 'exited' && !this.#messages.has(status.id))
-        this.#messages.set(
-          status.id,
-          (await lastWords(this.#node.volumes.podDir(this.uid), status)) || status.message,
-        );
+  #collectMessages(): Promise<void> {
+    const { cache, volumes } = this.#node;
+    return this.#lastWords.collect(volumes.podDir(this.uid), cache.get(this.uid).containers);
   }
 
   #hasTokens(): boolean {
@@ -446,22 +415,6 @@ export class PodWorker {
       objects: this.#node.references.lookup(this.#pod.metadata.namespace ?? ''),
       downward: downwardContext(this.#node, this.#pod),
     });
-  }
-
-  /** Of each container only the last dead instance is kept, and of sandboxes only the one in use. */
-  async #tidy(): Promise<void> {
-    const node = this.#node;
-    const runtime = node.cache.get(this.uid);
-    if (readySandbox(runtime) === undefined) return;
-    const seen = new Map<string, number>();
-    for (const c of runtime.containers) {
-      const rank = seen.get(c.name) ?? 0;
-      seen.set(c.name, rank + 1);
-      if (rank < 2 || c.state === 'running') continue;
-      await node.stops.run(() => node.runtime.removeContainer(c.id));
-      node.cache.removeContainer(this.uid, c.id);
-    }
-    await removeSandboxes(node, this.uid, 'stopped');
   }
 
   #deadlineInMs(): number | undefined {

@@ -97,6 +97,7 @@ export class PodWorkers {
         await stops.run(() => runtime.removePodSandbox(id));
         cache.removeSandbox(uid, id);
       }
+      await this.#node.removeCgroup(uid);
       await this.#node.volumes.remove(uid);
     } catch (error) {
       log.warn('cannot remove what is left of a pod', { uid, error });

@@ -1,4 +1,5 @@
 // Ends containers and pods: preStop, SIGTERM, SIGKILL after the grace period; sidecars after those they serve, last one first.
+import * as fs from 'node:fs/promises';
 import { type coreV1, isSidecar, type Pod } from '../../api/index.ts';
 import type { ContainerStatus } from '../../os/index.ts';
 import { runHook } from '../hooks.ts';
@@ -107,4 +108,27 @@ export async function removeSandboxes(
     await node.stops.run(() => node.runtime.removePodSandbox(sandbox.id));
     node.cache.removeSandbox(uid, sandbox.id);
   }
+  if (which === 'all') await node.removeCgroup(uid);
+}
+
+/** Of each container only the last dead instance is kept, and of sandboxes only the one in use. */
+export async function removeOldInstances(node: NodeContext, uid: string): Promise<void> {
+  const runtime = node.cache.get(uid);
+  if (!runtime.sandboxes.some((s) => s.ready)) return;
+  const seen = new Map<string, number>();
+  for (const c of runtime.containers) {
+    const rank = seen.get(c.name) ?? 0;
+    seen.set(c.name, rank + 1);
+    if (rank < 2 || c.state === 'running') continue;
+    await node.stops.run(() => node.runtime.removeContainer(c.id));
+    node.cache.removeContainer(uid, c.id);
+    await fs.rm(c.logPath, { force: true });
+  }
+  await removeSandboxes(node, uid, 'stopped');
+}
+
+/** How long a pod's containers may take to end. Even a pod that is deleted by force gets a moment. */
+export function graceSecondsOf({ metadata, spec }: Pod): number {
+  const seconds = metadata.deletionTimestamp === undefined ? undefined : metadata.deletionGracePeriodSeconds;
+  return Math.max(1, seconds ?? spec.terminationGracePeriodSeconds ?? 30);
 }
