@@ -1,7 +1,8 @@
 // `jotasu server` in the foreground: starts, says where it is, and ends cleanly when told to.
-import { PkiError, ListenError } from '../http/index.ts';
+
 import { TokenFileError } from '../apiserver/index.ts';
 import { CommandFailure, type ServerFlags } from '../cli/index.ts';
+import { ListenError, PkiError } from '../http/index.ts';
 import { DirectoryInUse } from '../storage/index.ts';
 import { type RunningServer, type ServerOptions, serverDefaults, startServer } from './server.ts';
 import { endSignal, realSurroundings } from './surroundings.ts';
@@ -20,11 +21,16 @@ export async function runServer(flags: ServerFlags, say: (line: string) => void)
 }
 
 /** What a person can mend is told in one line; anything else keeps its stack. */
-async function start(options: ServerOptions, surroundings: Parameters<typeof startServer>[1]): Promise<RunningServer> {
+async function start(
+  options: ServerOptions,
+  surroundings: Parameters<typeof startServer>[1],
+): Promise<RunningServer> {
   try {
     return await startServer(options, surroundings);
   } catch (error) {
-    const expected = [ListenError, PkiError, TokenFileError, DirectoryInUse].some((kind) => error instanceof kind);
+    const expected = [ListenError, PkiError, TokenFileError, DirectoryInUse].some(
+      (kind) => error instanceof kind,
+    );
     const system = error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === 'string';
     if (expected || system) throw new CommandFailure((error as Error).message, { cause: error });
     throw error;

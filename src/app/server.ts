@@ -211,7 +211,8 @@ async function openBackend(
 
 /** The address of this machine that others most likely reach: what it is bound to, else the first outside one. */
 function ownAddress(bindAddress: string): string {
-  if (bindAddress !== '0.0.0.0' && bindAddress !== '::' && !bindAddress.startsWith('127.')) return bindAddress;
+  if (bindAddress !== '0.0.0.0' && bindAddress !== '::' && !bindAddress.startsWith('127.'))
+    return bindAddress;
   for (const list of Object.values(networkInterfaces())) {
     for (const address of list ?? [])
       if (address.family === 'IPv4' && !address.internal) return address.address;

@@ -4,7 +4,11 @@ import type { Surroundings } from './server.ts';
 
 export function realSurroundings(level: LogLevel = 'info'): Surroundings {
   const write = (line: string): void => void process.stderr.write(line);
-  return { clock: systemClock, random: systemRandom(), log: createLog({ level, write, nowMs: () => Date.now() }) };
+  return {
+    clock: systemClock,
+    random: systemRandom(),
+    log: createLog({ level, write, nowMs: () => Date.now() }),
+  };
 }
 
 /** Resolves with the first SIGTERM or SIGINT. A second one ends the process at once, as usual. */

@@ -42,6 +42,8 @@ export interface AgentFlags {
   readonly stateDir?: string;
   /** Gone after a reboot: sockets and pid files. containerd's socket is `containerd/containerd.sock` in it. */
   readonly runDir?: string;
+  /** The socket of a runtime that runs already, instead of an own containerd. */
+  readonly containerRuntimeEndpoint?: string;
   /** The pods' cgroups are made below it. */
   readonly cgroupParent?: string;
   readonly clusterCidr?: string;

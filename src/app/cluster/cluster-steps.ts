@@ -1,4 +1,5 @@
 // The steps that `up` and `node start` share: the cluster's network, its nodes, the routes to its pods.
+import { rmSync } from 'node:fs';
 import { sleep } from '../../base/index.ts';
 import { CommandFailure } from '../../cli/index.ts';
 import { applyLinks, planBridge, readLinks, readRoutes, removeLink } from '../../os/index.ts';
@@ -6,7 +7,7 @@ import { type ControlApi, connectControlApi } from './control-api.ts';
 import { ensureFirewall, isForwarding, removeFirewall, setForwarding } from './firewall.ts';
 import type { Machine } from './machine.ts';
 import { ensureNode, isNodeAlive, ownPlaces, stopNode } from './node-machine.ts';
-import { nodeLog } from './places.ts';
+import { nodeDir, nodeLog } from './places.ts';
 import type { Step } from './progress.ts';
 import { endOfLog } from './server-process.ts';
 import { type ClusterState, makeDirectories, type NodeState, type StateHolder } from './state.ts';
@@ -50,12 +51,21 @@ export function networkSteps(machine: Machine, holder: StateHolder): Step[] {
   ];
 }
 
-/** Starts nodes side by side and waits until the server calls all of them ready. */
-export function nodesStep(machine: Machine, holder: StateHolder, nodes: readonly NodeState[]): Step {
+/** Nodes that this run added to the record, and the last number before them. */
+export interface AddedNodes {
+  readonly names: readonly string[];
+  readonly lastNumberBefore: number;
+}
+
+/** Starts nodes side by side and waits until the server calls all of them ready. Undone, those that were added are forgotten. */
+export function nodesStep(
+  machine: Machine,
+  holder: StateHolder,
+  { names, added }: { names: readonly string[]; added: AddedNodes | undefined },
+): Step {
   const started = new Set<string>();
-  const names = nodes.map((node) => node.name);
   return {
-    title: nodes.length === 1 ? `node ${names[0]}` : `nodes ${names[0]} … ${names.at(-1)}`,
+    title: names.length === 1 ? `node ${names[0]}` : `nodes ${names[0]} … ${names.at(-1)}`,
     async ensure(signal) {
       const sinceMs = machine.clock.nowMs();
       const outcomes = await Promise.allSettled(
@@ -69,9 +79,28 @@ export function nodesStep(machine: Machine, holder: StateHolder, nodes: readonly
       return started.size === 0 ? 'there' : 'made';
     },
     async undo() {
-      for (const name of started) await stopNode(machine, holder.now, holder.node(name));
+      for (const name of started)
+        if (added?.names.includes(name) === true) await forgetNode(machine, holder, name);
+        else await stopNode(machine, holder.now, holder.node(name));
+      if (added !== undefined) holder.change({ lastNodeNumber: added.lastNumberBefore });
     },
   };
+}
+
+/** Of the machine, of the cluster, of the record, in that order: it can be tried again until the last is done. */
+export async function forgetNode(machine: Machine, holder: StateHolder, name: string): Promise<void> {
+  const node = holder.node(name);
+  await stopNode(machine, holder.now, node);
+  await removePodRoutes(machine, node);
+  const api = connectControlApi(holder.now, machine.clock);
+  try {
+    await api.deleteNode(name);
+  } finally {
+    api.close();
+  }
+  rmSync(nodeDir(holder.now, node), { recursive: true, force: true });
+  rmSync(nodeLog(holder.now, node), { force: true });
+  holder.change({ nodes: holder.now.nodes.filter((other) => other.name !== name) });
 }
 
 async function waitUntilNodesReady(

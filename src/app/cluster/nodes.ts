@@ -1,12 +1,10 @@
 // `jotasu node kill | stop | start | add | remove`.
-import { existsSync, rmSync } from 'node:fs';
 import { CommandFailure, type NodeAddFlags, type NodeFlags } from '../../cli/index.ts';
-import { ensurePodRoutes, nodesStep, removePodRoutes } from './cluster-steps.ts';
-import { connectControlApi } from './control-api.ts';
+import { ensurePodRoutes, forgetNode, nodesStep } from './cluster-steps.ts';
 import { lockDirectory } from './lock.ts';
 import type { Machine } from './machine.ts';
 import { isNodeAlive, killNode, stopNode } from './node-machine.ts';
-import { nodeDir, nodeLog, nodeNameOf } from './places.ts';
+import { nodeNameOf } from './places.ts';
 import { planNode } from './plan-allocation.ts';
 import { runSteps } from './progress.ts';
 import { needRoot } from './requirements.ts';
@@ -63,13 +61,8 @@ export async function nodeAdd(machine: Machine, flags: NodeAddFlags, signal: Abo
       throw new CommandFailure(`cluster ${flags.name} has a node ${name} already`);
     const before = holder.now;
     holder.change({ nodes: [...before.nodes, planNode(before, number, name)], lastNodeNumber: number });
-    try {
-      await startNode(machine, holder, { name, signal });
-      machine.say(`Node ${name} is part of cluster ${flags.name}.`);
-    } catch (error) {
-      await forgetNode(machine, holder, name);
-      throw error;
-    }
+    await startNode(machine, holder, { name, signal, lastNumberBefore: before.lastNodeNumber });
+    machine.say(`Node ${name} is part of cluster ${flags.name}.`);
   });
 }
 
@@ -83,33 +76,23 @@ export async function nodeRemove(machine: Machine, flags: NodeFlags): Promise<vo
   });
 }
 
+/** `lastNumberBefore` is there for a new node, which is forgotten again when it does not start. */
 async function startNode(
   machine: Machine,
   holder: StateHolder,
-  { name, signal }: { name: string; signal: AbortSignal },
+  { name, signal, lastNumberBefore }: { name: string; signal: AbortSignal; lastNumberBefore?: number },
 ): Promise<void> {
   const { clock, say } = machine;
+  const isNew = lastNumberBefore !== undefined;
+  const node = nodesStep(machine, holder, {
+    names: [name],
+    added: isNew ? { names: [name], lastNumberBefore } : undefined,
+  });
   const routes = {
     title: 'routes from this machine to pods',
     ensure: () => ensurePodRoutes(machine, holder.now),
   };
-  await runSteps([nodesStep(machine, holder, [holder.node(name)]), routes], { clock, say, signal });
-}
-
-/** Of the machine, of the cluster, of the record, in that order: it can be tried again until the last is done. */
-async function forgetNode(machine: Machine, holder: StateHolder, name: string): Promise<void> {
-  const node = holder.node(name);
-  await stopNode(machine, holder.now, node);
-  await removePodRoutes(machine, node);
-  const api = connectControlApi(holder.now, machine.clock);
-  try {
-    await api.deleteNode(name);
-  } finally {
-    api.close();
-  }
-  rmSync(nodeDir(holder.now, node), { recursive: true, force: true });
-  rmSync(nodeLog(holder.now, node), { force: true });
-  holder.change({ nodes: holder.now.nodes.filter((other) => other.name !== name) });
+  await runSteps([node, routes], { clock, say, signal });
 }
 
 function needServer(holder: StateHolder): void {
@@ -124,7 +107,6 @@ async function withCluster(
   run: (holder: StateHolder) => Promise<void>,
 ): Promise<void> {
   needState(machine.clustersDir, name);
-  if (!existsSync(machine.clustersDir)) return;
   const release = await lockDirectory(machine.clustersDir, () =>
     machine.say('Waiting for another jotasu command to finish.'),
   );

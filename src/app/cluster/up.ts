@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { CommandFailure, type UpFlags } from '../../cli/index.ts';
 import { mergeKubeconfig } from '../../client/index.ts';
 import { readLinks, readRoutes } from '../../os/index.ts';
-import { ensurePodRoutes, networkSteps, nodesStep } from './cluster-steps.ts';
+import { type AddedNodes, ensurePodRoutes, networkSteps, nodesStep } from './cluster-steps.ts';
 import { removeCluster } from './down.ts';
 import { checkArchives, loadImages } from './images.ts';
 import { lockDirectory } from './lock.ts';
@@ -63,9 +63,20 @@ async function upLocked(machine: Machine, flags: UpFlags, signal: AbortSignal): 
     ensure: async () => (before === undefined ? 'made' : 'there'),
     undo: async () => removeCluster(machine, holder),
   };
+  // When a new cluster fails all of it goes; of one that was there, what this run added.
+  const added: AddedNodes | undefined = before && {
+    names: holder.now.nodes
+      .map((node) => node.name)
+      .filter((name) => !before.nodes.some((node) => node.name === name)),
+    lastNumberBefore: before.lastNodeNumber,
+  };
   let made: number;
   try {
-    ({ made } = await runSteps([fresh, ...clusterSteps(machine, holder, flags)], { clock, say, signal }));
+    ({ made } = await runSteps([fresh, ...clusterSteps(machine, holder, { flags, added })], {
+      clock,
+      say,
+      signal,
+    }));
   } catch (error) {
     if (before !== undefined) throw asFailure(error);
     throw asFailure(error, 'Nothing was left behind.');
@@ -197,7 +208,11 @@ function changedCluster(state: ClusterState, flags: UpFlags): ClusterState {
   return changed;
 }
 
-function clusterSteps(machine: Machine, holder: StateHolder, flags: UpFlags): Step[] {
+function clusterSteps(
+  machine: Machine,
+  holder: StateHolder,
+  { flags, added }: { flags: UpFlags; added: AddedNodes | undefined },
+): Step[] {
   const { now: state } = holder;
   return [
     ...networkSteps(machine, holder),
@@ -206,7 +221,7 @@ function clusterSteps(machine: Machine, holder: StateHolder, flags: UpFlags): St
       ensure: (signal) => ensureServer(machine, holder, signal),
       undo: () => stopServer(machine, holder),
     },
-    nodesStep(machine, holder, state.nodes),
+    nodesStep(machine, holder, { names: state.nodes.map((node) => node.name), added }),
     {
       title: 'routes from this machine to pods',
       ensure: () => ensurePodRoutes(machine, holder.now),

@@ -24,6 +24,7 @@ export function agentCommand(program: Command, handlers: Handlers): void {
     .option('--node-ip <ip>', 'the address of the node (default: that of the route to the server)')
     .option('--state-dir <dir>', 'volumes, logs, images (default: /var/lib/jotasu/agent)')
     .option('--run-dir <dir>', 'sockets and pid files (default: /run/jotasu)')
+    .option('--container-runtime-endpoint <socket>', 'socket of a containerd that runs already')
     .option('--cgroup-parent <path>', 'the cgroup below which those of the pods are made')
     .option('--cluster-cidr <range>', 'addresses of pods in the whole cluster', ipv4Cidr)
     .option('--cluster-domain <domain>', 'DNS domain of the cluster (default: cluster.local)')

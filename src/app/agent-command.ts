@@ -1,0 +1,19 @@
+// `jotasu agent` in the foreground: starts the node, says so, and ends without touching its containers.
+import { type AgentFlags, CommandFailure } from '../cli/index.ts';
+import { agentConfig, startNode } from './agent.ts';
+import { endSignal, realSurroundings } from './surroundings.ts';
+
+export async function runAgent(flags: AgentFlags, say: (line: string) => void): Promise<void> {
+  const surroundings = realSurroundings(flags.logLevel);
+  const ended = endSignal();
+  const config = await agentConfig(flags).catch((error: unknown) => {
+    if (typeof (error as NodeJS.ErrnoException).syscall === 'string')
+      throw new CommandFailure((error as Error).message, { cause: error });
+    throw error;
+  });
+  const node = await startNode(config, surroundings);
+  say(`jotasu agent is ready: node ${config.nodeName}, ${config.nodeIp}:${node.port}`);
+  const signal = await ended;
+  surroundings.log.info('stopping', { signal });
+  await node.stop();
+}

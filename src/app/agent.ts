@@ -1,0 +1,206 @@
+// `jotasu agent`: one node wired from its parts: a client of the API server, a containerd, the pod network, the node agent.
+
+import { createSocket } from 'node:dgram';
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { Scope } from '../base/index.ts';
+import { CommandFailure } from '../cli/index.ts';
+import { createClient, createHttpsTransport, readKubeconfig } from '../client/index.ts';
+import { createHttpsClient } from '../http/index.ts';
+import { createNodeNetwork, startAgent } from '../node/index.ts';
+import {
+  connectRuntime,
+  existingContainerd,
+  localPauseImage,
+  startContainerd,
+  systemExec,
+} from '../os/index.ts';
+import type { Surroundings } from './server.ts';
+import { versionInfo } from './version.ts';
+
+export interface AgentConfig {
+  /** The API server: `https://HOST:PORT`. */
+  readonly server: string;
+  /** PEM */
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+  /** Of the node's own HTTPS server. PEM */
+  readonly servingCert: string;
+  readonly servingKey: string;
+  readonly nodeName: string;
+  readonly nodeIp: string;
+  readonly stateDir: string;
+  readonly runDir: string;
+  readonly cgroupParent: string;
+  /** A runtime that somebody else runs; undefined = an own containerd. */
+  readonly containerRuntimeEndpoint: string | undefined;
+  readonly clusterCidr: string;
+  readonly clusterDomain: string;
+  readonly clusterDns: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly port: number;
+  readonly maxPods: number | undefined;
+}
+
+export interface RunningNode {
+  readonly port: number;
+  /** Ends the agent and its containerd. Containers go on. */
+  stop(): Promise<void>;
+}
+
+const requestTimeoutMs = 15_000;
+const cniBinDirs = '/usr/lib/cni';
+
+/** Resolves when the node is registered and follows its pods. */
+export async function startNode(
+  config: AgentConfig,
+  { clock, random, log }: Surroundings,
+): Promise<RunningNode> {
+  const scope = new Scope(log);
+  try {
+    const cniConfDir = join(config.runDir, 'cni/net.d');
+    const containerd =
+      config.containerRuntimeEndpoint === undefined
+        ? await startContainerd({
+            rootDir: join(config.stateDir, 'containerd'),
+            runDir: join(config.runDir, 'containerd'),
+            logFile: join(config.stateDir, 'log/containerd.log'),
+            cniBinDir: cniBinDirs,
+            cniConfDir,
+            exec: systemExec,
+            clock,
+            log: log.with({ part: 'containerd' }),
+          })
+        : existingContainerd(systemExec, config.containerRuntimeEndpoint, localPauseImage);
+    scope.onStop(() => containerd.stop());
+    const http = createHttpsClient({
+      server: config.server,
+      ca: config.ca,
+      cert: config.cert,
+      key: config.key,
+      userAgent: `jotasu-agent/${versionInfo.gitVersion}`,
+      timeoutMs: requestTimeoutMs,
+      clock,
+    });
+    scope.onStop(() => http.close());
+    const agent = await startAgent({
+      client: createClient(createHttpsTransport({ http, clock, random })),
+      nodeName: config.nodeName,
+      nodeIps: [config.nodeIp],
+      clusterDns: config.clusterDns,
+      clusterDomain: config.clusterDomain,
+      runtime: await connectRuntime({ socketPath: containerd.socketPath }),
+      exec: systemExec,
+      stateDir: config.stateDir,
+      logDir: join(config.stateDir, 'log'),
+      cgroupParent: config.cgroupParent,
+      network: createNodeNetwork({
+        exec: systemExec,
+        nodeName: config.nodeName,
+        clusterCidr: config.clusterCidr,
+        cniConfDir,
+        cniDataDir: '/var/lib/cni/networks',
+        log: log.with({ part: 'network' }),
+      }),
+      server: {
+        host: config.nodeIp,
+        port: config.port,
+        cert: config.servingCert,
+        key: config.servingKey,
+        clientCa: config.ca,
+      },
+      labels: config.labels,
+      maxPods: config.maxPods,
+      version: versionInfo.gitVersion,
+      clock,
+      random,
+      log,
+    });
+    scope.onStop(() => agent.stop());
+    await agent.ready;
+    return { port: agent.port, stop: () => scope.stop() };
+  } catch (error) {
+    await scope.stop();
+    throw error;
+  }
+}
+
+/** What the flags say, completed from files and from the machine. Rejects with a CommandFailure that names what is missing. */
+export async function agentConfig(
+  flags: Parameters<import('../cli/index.ts').Handlers['agent']>[0],
+): Promise<AgentConfig> {
+  const credentials =
+    flags.kubeconfig === undefined ? filesOf(flags) : await fromKubeconfig(flags.kubeconfig);
+  const read = (file: string | undefined, otherwise: string): string =>
+    file === undefined ? otherwise : readFileSync(file, 'utf8');
+  const labels = Object.fromEntries(
+    (flags.nodeLabels ?? []).map((pair) => {
+      const at = pair.indexOf('=');
+      return at < 0 ? [pair, ''] : [pair.slice(0, at), pair.slice(at + 1)];
+    }),
+  );
+  return {
+    ...credentials,
+    servingCert: read(flags.tlsCertFile, credentials.cert),
+    servingKey: read(flags.tlsPrivateKeyFile, credentials.key),
+    nodeName: flags.nodeName ?? hostname().toLowerCase(),
+    nodeIp: flags.nodeIp ?? (await addressTowards(credentials.server)),
+    stateDir: flags.stateDir ?? '/var/lib/jotasu/agent',
+    runDir: flags.runDir ?? '/run/jotasu',
+    cgroupParent: flags.cgroupParent ?? '/jotasu',
+    containerRuntimeEndpoint: flags.containerRuntimeEndpoint?.replace(/^unix:\/\//, ''),
+    clusterCidr: flags.clusterCidr ?? '10.244.0.0/16',
+    clusterDomain: flags.clusterDomain ?? 'cluster.local',
+    clusterDns: flags.clusterDns ?? [],
+    labels,
+    port: flags.port ?? 10250,
+    maxPods: flags.maxPods,
+  };
+}
+
+type Flags = Parameters<typeof agentConfig>[0];
+type Credentials = Pick<AgentConfig, 'server' | 'ca' | 'cert' | 'key'>;
+
+function filesOf({ server, certificateAuthority, clientCertificate, clientKey }: Flags): Credentials {
+  const need = (file: string | undefined, flag: string): string => {
+    if (file === undefined) throw new CommandFailure(`agent needs ${flag} with --server`, { exitCode: 2 });
+    return readFileSync(file, 'utf8');
+  };
+  return {
+    server: server!,
+    ca: need(certificateAuthority, '--certificate-authority'),
+    cert: need(clientCertificate, '--client-certificate'),
+    key: need(clientKey, '--client-key'),
+  };
+}
+
+async function fromKubeconfig(file: string): Promise<Credentials> {
+  const { server, ca, cert, key } = await readKubeconfig(file);
+  if (ca === undefined || cert === undefined || key === undefined) {
+    throw new CommandFailure(
+      `${file} must hold the CA and a client certificate with its key: a node needs them for its own server too`,
+    );
+  }
+  return { server, ca, cert, key };
+}
+
+/** The address of this machine from which it reaches the server; nothing is sent. */
+function addressTowards(server: string): Promise<string> {
+  const { hostname: host, port } = new URL(server);
+  return new Promise((resolve, reject) => {
+    const socket = createSocket('udp4');
+    socket.once('error', (error) =>
+      reject(
+        new CommandFailure(`cannot tell this node's address on the way to ${host}: ${error.message}`, {
+          cause: error,
+        }),
+      ),
+    );
+    socket.connect(Number(port || 443), host.replace(/^\[|\]$/g, ''), () => {
+      resolve(socket.address().address);
+      socket.close();
+    });
+  });
+}
