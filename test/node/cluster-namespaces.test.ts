@@ -8,6 +8,7 @@ import { systemClock } from '../../src/base/index.ts';
 import {
   applyLinks,
   applyRuleset,
+  type CgroupLayout,
   CommandError,
   cgroupExists,
   cutLink,
@@ -22,6 +23,7 @@ import {
   leafOf,
   listProcesses,
   planBridge,
+  planCommandInGroups,
   planInside,
   planNodeCommand,
   planTable,
@@ -90,6 +92,52 @@ beforeAll(tearDown);
 afterAll(async () => {
   await tearDown();
   rmSync(directory, { recursive: true });
+});
+
+describe.skipIf(layout.unified === undefined)('the v2 tree', () => {
+  // As on a machine that has nothing else; on a hybrid one the tree has few controllers, but the same rules.
+  const v2: CgroupLayout = { mode: 'v2', legacy: [], unified: layout.unified };
+  const read = (path: string) => readFileSync(join(layout.unified!, path), 'utf8').trim();
+  let before = '';
+  beforeAll(() => {
+    before = read('cgroup.subtree_control');
+  });
+  afterAll(async () => {
+    await killCgroup(v2, '/jotasu-test', systemClock);
+    await removeCgroup(v2, '/jotasu-test', systemClock);
+    for (const name of read('cgroup.subtree_control').split(' '))
+      if (name !== '' && !before.split(' ').includes(name))
+        writeFileSync(join(layout.unified!, 'cgroup.subtree_control'), `-${name}`);
+  });
+
+  test('hands its controllers down to a group, whose processes are in a leaf', async () => {
+    const parent = `${group}/v2-node`;
+    ensureCgroup(v2, leafOf(parent));
+    ensureCgroup(v2, leafOf(parent));
+    expect(read(`${parent}/cgroup.subtree_control`)).toBe(read('cgroup.controllers'));
+    expect(read(`${leafOf(parent)}/cgroup.subtree_control`)).toBe('');
+    const command = planCommandInGroups(joinFiles(v2, leafOf(parent)), ['sh', '-c', tree]);
+    const { pid } = await exec.spawnDetached(command, { logFile: join(directory, 'v2.log') });
+    await expect.poll(() => listProcesses(v2, parent).length, { timeout: 5000 }).toBeGreaterThanOrEqual(4);
+    expect(listProcesses(v2, parent)).toContain(pid);
+    expect(await killCgroup(v2, parent, systemClock)).toBeGreaterThanOrEqual(4);
+    await removeCgroup(v2, parent, systemClock);
+    removeEmptyParents(v2, parent);
+    expect(cgroupExists(v2, '/jotasu-test')).toBe(false);
+  });
+
+  test('a parent that holds processes, as the root of a container does, moves them aside', async () => {
+    // Not the real root: a group that stands for it.
+    const root = join(layout.unified!, 'jotasu-test/root');
+    ensureCgroup(v2, '/jotasu-test/root');
+    const command = planCommandInGroups([join(root, 'cgroup.procs')], ['sleep', '1000']);
+    const { pid } = await exec.spawnDetached(command, { logFile: join(directory, 'v2.log') });
+    await expect.poll(() => read('jotasu-test/root/cgroup.procs')).toBe(String(pid));
+    ensureCgroup({ ...v2, unified: root }, '/a/b');
+    const controllers = read('jotasu-test/root/cgroup.controllers');
+    expect(read('jotasu-test/root/a/cgroup.subtree_control')).toBe(controllers);
+    if (controllers !== '') expect(read('jotasu-test/root/init/cgroup.procs')).toBe(String(pid));
+  });
 });
 
 describe('two nodes on a bridge', () => {

@@ -78,7 +78,12 @@ async function upLocked(machine: Machine, flags: UpFlags, signal: AbortSignal): 
       signal,
     }));
   } catch (error) {
-    if (before !== undefined) throw asFailure(error);
+    if (added !== undefined) {
+      // Also those that no step came to.
+      const nodes = holder.now.nodes.filter((node) => !added.names.includes(node.name));
+      holder.change({ nodes, lastNodeNumber: added.lastNumberBefore });
+      throw asFailure(error);
+    }
     throw asFailure(error, 'Nothing was left behind.');
   }
   const seconds = ((clock.monotonicMs() - beganMs) / 1000).toFixed(1);
