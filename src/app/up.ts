@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../base/index.ts';
 import { CommandFailure, type Handlers } from '../cli/index.ts';
-import { type CgroupLayout, readCgroupLayout, systemExec } from '../os/index.ts';
+import { type CgroupLayout, findProgram, readCgroupLayout, systemExec } from '../os/index.ts';
 import type { Machine } from './cluster/machine.ts';
 import { programVersion } from './version.ts';
 
@@ -56,6 +56,7 @@ export function systemMachine({ program, say }: { program: string; say: (line: s
     clock: systemClock,
     cgroups: () => (cgroups ??= readCgroupLayout()),
     program: [execPath, ...execArgv, program.startsWith('file:') ? fileURLToPath(program) : program],
+    command: findProgram('jotasu', searchPath) === undefined ? './jotasu' : 'jotasu',
     programVersion,
     searchPath,
     // As kubectl: of several files in the variable the first is written.

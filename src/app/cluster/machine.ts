@@ -9,6 +9,8 @@ export interface Machine {
   readonly cgroups: () => CgroupLayout;
   /** The words that start this program again, before a subcommand. */
   readonly program: readonly string[];
+  /** How a person types this program: `jotasu` where that is installed, else `./jotasu`. */
+  readonly command: string;
   readonly programVersion: string;
   /** PATH */
   readonly searchPath: string;

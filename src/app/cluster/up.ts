@@ -88,7 +88,7 @@ async function upLocked(machine: Machine, flags: UpFlags, signal: AbortSignal): 
   }
   const seconds = ((clock.monotonicMs() - beganMs) / 1000).toFixed(1);
   const how = made === 0 ? 'is running' : `is ready after ${seconds} s`;
-  for (const line of whatNext(holder.now, how)) say(line);
+  for (const line of whatNext(holder.now, { how, command: machine.command })) say(line);
 }
 
 /** A failure of a step is what a person reads; with a stack only when it is one of ours. */
@@ -106,7 +106,7 @@ export function count(number: number, what: string): string {
   return `${number} ${what}${number === 1 ? '' : 's'}`;
 }
 
-export function whatNext(state: ClusterState, how: string): string[] {
+export function whatNext(state: ClusterState, { how, command }: { how: string; command: string }): string[] {
   const option = state.name === 'jotasu' ? '' : ` --name ${state.name}`;
   const standard = state.kubeconfig.file.endsWith('/.kube/config')
     ? ''
@@ -117,9 +117,9 @@ export function whatNext(state: ClusterState, how: string): string[] {
     '',
     'Try:',
     `  kubectl${standard} get nodes -o wide`,
-    `  jotasu status${option}`,
-    `  jotasu node kill ${state.nodes.at(-1)?.name ?? nodeNameOf(state.name, 1)}${option}    # power-off; "node start" brings it back`,
-    `  jotasu down${option}    # removes the cluster with its data`,
+    `  ${command} status${option}`,
+    `  ${command} node kill ${state.nodes.at(-1)?.name ?? nodeNameOf(state.name, 1)}${option}    # power-off; "node start" brings it back`,
+    `  ${command} down${option}    # removes the cluster with its data`,
   ];
 }
 
