@@ -7,7 +7,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import type { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { silentLog, sleep, systemClock } from '../../src/base/index.ts';
+import { silentLog, systemClock } from '../../src/base/index.ts';
 import { openRemoteProcess, type RemoteProcess, type RemoteStreamOptions } from '../../src/http/index.ts';
 import { handleExec, parseExecQuery } from '../../src/node/index.ts';
 import {
@@ -134,7 +134,8 @@ function execIn(
   streams: RemoteStreamOptions,
   command: readonly string[],
 ): Promise<RemoteProcess> {
-  const query = new URLSearchParams({ command });
+  const query = new URLSearchParams();
+  for (const part of command) query.append('command', part);
   if (streams.stdin) query.set('input', '1');
   if (streams.stdout) query.set('output', '1');
   if (streams.stderr) query.set('error', '1');
@@ -155,6 +156,14 @@ function whole(stream: Readable | undefined): Promise<Buffer> {
   );
 }
 
+/** The first piece of output; a process that ends without any is a failure. */
+function firstOutput(process: RemoteProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    process.stdout!.once('data', (chunk: Buffer) => resolve(String(chunk)));
+    void process.status.then((status) => reject(new Error(`no output: ${JSON.stringify(status)}`)));
+  });
+}
+
 async function result(process: RemoteProcess) {
   const [stdout, stderr, status] = await Promise.all([
     whole(process.stdout),
@@ -166,7 +175,7 @@ async function result(process: RemoteProcess) {
   return { stdout: String(stdout), stderr: String(stderr), status: status?.status, code };
 }
 
-describe('exec in a real container', () => {
+describe('exec in a real container', { timeout: 30_000 }, () => {
   test('output, errors, exit code, environment', async () => {
     const process = await exec(
       { ...pipes, stdin: false },
@@ -216,15 +225,16 @@ describe('exec in a real container', () => {
   });
 
   test('a terminal with its size', async () => {
-    const process = await exec(terminal, 'sh');
-    let text = '';
-    process.stdout!.on('data', (chunk: Buffer) => (text += chunk));
-    process.resize({ width: 97, height: 31 });
-    await sleep(systemClock, 300);
-    process.stdin!.write('stty size; exit 3\r');
-    expect(await process.status).toMatchObject({ details: { causes: [{ message: '3' }] } });
-    expect(text).toContain('31 97');
-    process.destroy();
+    const script =
+      'until [ "$(stty size 2>/dev/null)" = "31 97" ]; do sleep 0.05; done; echo set; read line; echo "<$line>"; exit 3';
+    const session = await exec(terminal, 'sh', '-c', script);
+    session.resize({ width: 97, height: 31 });
+    expect(await firstOutput(session)).toBe('set\r\n');
+    session.stdin!.write('typed\r');
+    const { stdout, code } = await result(session);
+    expect(code).toBe('3');
+    // What is typed is echoed by the terminal.
+    expect(stdout).toBe('typed\r\n<typed>\r\n');
   });
 
   test('a command that is not there', async () => {
@@ -237,7 +247,7 @@ describe('exec in a real container', () => {
 
   test('a client that vanishes ends the input, and with it the process', async () => {
     const process = await exec(pipes, 'sh', '-c', 'echo ready; cat; echo ended >/tmp/ended');
-    await new Promise((resolve) => process.stdout!.once('data', resolve));
+    await firstOutput(process);
     process.destroy();
     const look = async () =>
       String((await runtime.execSync(containerId, ['cat', '/tmp/ended'], 5000)).stdout);
@@ -250,7 +260,7 @@ describe('exec in a real container', () => {
 
   test('when containerd is killed the client is told, and the next exec works', async () => {
     const session = await exec(pipes, 'sh', '-c', 'echo ready; cat');
-    await new Promise((resolve) => session.stdout!.once('data', resolve));
+    await firstOutput(session);
     process.kill(containerd.pid, 'SIGKILL');
     expect(await session.status).toMatchObject({
       message: 'Internal error occurred: the connection to the container runtime was lost',
