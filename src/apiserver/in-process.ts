@@ -1,6 +1,13 @@
 // The in-process Transport: the same registry, without HTTP and without encoding. Objects handed out are the cache's own.
-import type { PatchType as ClientPatchType, Target, Transport, WatchEvent } from '../client/index.ts';
+import type {
+  PatchType as ClientPatchType,
+  Target,
+  Transport,
+  WatchEvent,
+  WriteOptions,
+} from '../client/index.ts';
 import { badRequest, type KubeObject, methodNotSupported } from '../machinery/index.ts';
+import { noBody, type WriteCall } from './registry/call.ts';
 import { internalContext } from './registry/context.ts';
 import { answer, type Place, type RegistryCore, refOf, requireEntry } from './registry/core.ts';
 import { create } from './registry/create.ts';
@@ -12,7 +19,7 @@ import { type PatchType, patch } from './registry/patch.ts';
 import { update } from './registry/update.ts';
 import { watch } from './registry/watch.ts';
 import { findSubresource } from './subresources/all.ts';
-import type { Subresource } from './subresources/subresource.ts';
+import type { Subresource, SubresourceCall } from './subresources/subresource.ts';
 
 const objectFrom = (result: Answer): KubeObject => result.object ?? objectOf(result.entry!);
 
@@ -28,7 +35,11 @@ function subresourceOf(target: Target): Subresource {
   return found;
 }
 
-const noBody = { value: undefined, duplicates: [] };
+const writeCall = (target: Target, value: unknown, options: WriteOptions): WriteCall => ({
+  at: placeOf(target),
+  body: { value, duplicates: [] },
+  context: internalContext(options),
+});
 
 function patchTypeOf(type: ClientPatchType): PatchType {
   if (type === 'apply') throw badRequest('server-side apply is not served yet');
@@ -36,19 +47,19 @@ function patchTypeOf(type: ClientPatchType): PatchType {
 }
 
 export function inProcessTransport(core: RegistryCore): Transport {
+  const below = async (target: Target, call: SubresourceCall): Promise<KubeObject> =>
+    objectFrom(await subresourceOf(target).handle(core, call));
   return {
     async get(target) {
       if (target.subresource === '')
         return objectFrom(answer(target.kind, requireEntry(core, placeOf(target))));
-      return objectFrom(
-        await subresourceOf(target).handle(core, {
-          verb: 'get',
-          at: placeOf(target),
-          body: noBody,
-          patchType: 'merge',
-          context: internalContext(),
-        }),
-      );
+      return below(target, {
+        verb: 'get',
+        at: placeOf(target),
+        body: noBody,
+        patchType: 'merge',
+        context: internalContext(),
+      });
     },
 
     async list(target, query) {
@@ -89,63 +100,32 @@ export function inProcessTransport(core: RegistryCore): Transport {
     },
 
     async create(target, object, options) {
-      const context = internalContext(options);
-      const body = { value: object, duplicates: [] };
-      if (target.subresource !== '') {
-        return objectFrom(
-          await subresourceOf(target).handle(core, {
-            verb: 'create',
-            at: placeOf(target),
-            body,
-            patchType: 'merge',
-            context,
-          }),
-        );
-      }
-      return objectFrom(await create(core, placeOf(target), body, context));
+      const call = writeCall(target, object, options);
+      if (target.subresource !== '') return below(target, { ...call, verb: 'create', patchType: 'merge' });
+      return objectFrom(await create(core, call));
     },
 
     async update(target, object, options) {
-      const context = internalContext(options);
-      const body = { value: object, duplicates: [] };
-      if (target.subresource !== '') {
-        return objectFrom(
-          await subresourceOf(target).handle(core, {
-            verb: 'update',
-            at: placeOf(target),
-            body,
-            patchType: 'merge',
-            context,
-          }),
-        );
-      }
-      return objectFrom(await update(core, placeOf(target), body, context));
+      const call = writeCall(target, object, options);
+      if (target.subresource !== '') return below(target, { ...call, verb: 'update', patchType: 'merge' });
+      return objectFrom(await update(core, call));
     },
 
     async patch(target, type, value, options) {
-      const context = internalContext(options);
-      const body = { value, duplicates: [] };
+      const call = writeCall(target, value, options);
       const patchType = patchTypeOf(type);
-      if (target.subresource !== '') {
-        return objectFrom(
-          await subresourceOf(target).handle(core, {
-            verb: 'patch',
-            at: placeOf(target),
-            body,
-            patchType,
-            context,
-          }),
-        );
-      }
-      return objectFrom(await patch(core, placeOf(target), patchType, body, context));
+      if (target.subresource !== '') return below(target, { ...call, verb: 'patch', patchType });
+      return objectFrom(await patch(core, { ...call, type: patchType }));
     },
 
     async delete(target, options) {
-      return objectFrom(await remove(core, placeOf(target), options, internalContext(options)));
+      return objectFrom(
+        await remove(core, { at: placeOf(target), options, context: internalContext(options) }),
+      );
     },
 
     async deleteCollection(target, query, options) {
-      await removeCollection(core, target, query, options, internalContext(options));
+      await removeCollection(core, { at: target, query, options, context: internalContext(options) });
     },
 
     async close() {},

@@ -1,5 +1,6 @@
 export * from './backend.ts';
 export { DirectoryInUse } from './directory-lock.ts';
+export { compareKeys } from './key-order.ts';
 export type { LedgerOptions } from './ledger.ts';
 export { openLmdbBackend } from './lmdb.ts';
 export { createMemoryBackend } from './memory.ts';

@@ -9,8 +9,7 @@ export const serviceAccount: AdmissionPlugin = {
     const pod = object as Pod;
     // Mirror pods show what a node runs by itself; they have no account.
     if (pod.metadata.annotations?.['kubernetes.io/config.mirror'] !== undefined) return;
-    const name = pod.spec.serviceAccountName || pod.spec.serviceAccount || 'default';
-    pod.spec.serviceAccountName = name;
-    pod.spec.serviceAccount = name;
+    // The kind keeps the old name of the field in step.
+    pod.spec.serviceAccountName ||= 'default';
   },
 };

@@ -27,7 +27,7 @@ function subresourcesOf(
       .map((s) => ({
         name: s.name,
         verbs: s.verbs,
-        body: s.body.kind === '' ? { group: '', version: '', kind: kind.kind } : s.body,
+        body: s.body ?? { group: '', version: '', kind: kind.kind },
       })),
     ...connections
       .filter((c) => c.appliesTo(kind))

@@ -1,5 +1,11 @@
 // Query parameters of API calls, checked and typed.
-import { badRequest, type DeleteOptions } from '../../machinery/index.ts';
+import {
+  badRequest,
+  Causes,
+  type DeleteOptions,
+  type Verb,
+  validateFieldManager,
+} from '../../machinery/index.ts';
 import type { FieldValidation } from '../registry/context.ts';
 
 export type Query = URLSearchParams;
@@ -16,7 +22,7 @@ export function splitTarget(target: string): { path: string; query: Query } {
 
 export const text = (query: Query, name: string): string | undefined => query.get(name) ?? undefined;
 
-/** Go's strconv.ParseBool, and present-but-empty as true, as the API server reads booleans. */
+/** What is not false is true, an empty value too: so the API server reads booleans. */
 export function flag(query: Query, name: string): boolean | undefined {
   const value = query.get(name);
   if (value === null) return undefined;
@@ -33,35 +39,52 @@ export function integer(query: Query, name: string): number | undefined {
   return Number(value);
 }
 
-/** `dryRun=All`; anything else is refused. */
-export function dryRun(query: Query): boolean {
-  const values = query.getAll('dryRun');
-  for (const value of values) {
-    if (value !== 'All')
-      throw badRequest(`dryRun: Unsupported value: ${JSON.stringify(value)}: supported values: "All"`);
-  }
-  return values.length > 0;
+/** What a write says about itself in its query, as CreateOptions, UpdateOptions, PatchOptions or DeleteOptions. */
+export interface WriteParameters {
+  readonly dryRun: boolean;
+  readonly fieldManager: string;
+  readonly fieldValidation: FieldValidation;
 }
 
-/** Kubernetes' default is to warn. */
-export function fieldValidation(query: Query): FieldValidation {
-  const value = query.get('fieldValidation');
-  if (value === null || value === '') return 'Warn';
-  if (value !== 'Strict' && value !== 'Warn' && value !== 'Ignore') {
-    throw badRequest(
-      `fieldValidation: Unsupported value: ${JSON.stringify(value)}: supported values: "Ignore", "Strict", "Warn"`,
-    );
-  }
-  return value;
+const optionsOf: Readonly<Partial<Record<Verb, string>>> = {
+  create: 'CreateOptions',
+  update: 'UpdateOptions',
+  patch: 'PatchOptions',
+  delete: 'DeleteOptions',
+  deletecollection: 'DeleteOptions',
+};
+
+const usual: WriteParameters = { dryRun: false, fieldManager: '', fieldValidation: 'Warn' };
+const validations = ['Ignore', 'Strict', 'Warn'];
+
+/** Throws 422 with every fault. HOT: most writes have an empty query. `fieldManager` '' = not given. */
+export function writeParameters(query: Query, verb: Verb): WriteParameters {
+  if (query === empty) return usual;
+  const causes = new Causes();
+  const dry = query.getAll('dryRun').filter((value) => value !== '');
+  checkDryRun(dry, causes);
+  const manager = query.get('fieldManager') ?? '';
+  validateFieldManager(manager, 'fieldManager', causes);
+  const validation = query.get('fieldValidation') || 'Warn';
+  if (!validations.includes(validation)) causes.notSupported('fieldValidation', validation, validations);
+  if (verb === 'patch' && query.has('force'))
+    causes.forbidden('force', 'may not be specified for non-apply patch');
+  const error = causes.toError('meta.k8s.io', optionsOf[verb] ?? 'CreateOptions', '');
+  if (error !== undefined) throw error;
+  return {
+    dryRun: dry.length > 0,
+    fieldManager: manager,
+    fieldValidation: validation as FieldValidation,
+  };
 }
 
-/** Who owns the fields of this write: the parameter, or the program's name from its User-Agent. */
-export function fieldManager(query: Query, userAgent: string | undefined): string {
-  const given = query.get('fieldManager');
-  if (given !== null && given !== '') {
-    if (given.length > 128) throw badRequest('fieldManager: Too long: may not be more than 128 bytes');
-    return given;
-  }
+/** `dryRun: [All]` is all there is. */
+export function checkDryRun(values: readonly string[], causes: Causes): void {
+  if (values.some((value) => value !== 'All')) causes.notSupported('dryRun', values, ['All']);
+}
+
+/** Who owns the fields of a write that names no manager: the program, from its User-Agent. */
+export function managerFromUserAgent(userAgent: string | undefined): string {
   const program = (userAgent ?? '').split('/')[0]!;
   return program === '' ? 'unknown' : program.slice(0, 128);
 }

@@ -1,21 +1,27 @@
 // The bodies of requests: JSON, YAML or protobuf to the JSON form that the registry reads; patches and delete options.
+import { shape } from '../../api/index.ts';
 import { type HttpRequest, readBody } from '../../http/index.ts';
 import {
   badRequest,
+  Causes,
+  DecodeError,
   type DeleteOptions,
+  decodeObject,
   entityTooLarge,
   findDuplicateFields,
   type KindDef,
+  loadYaml,
+  type Parsed,
   parseJson,
   unsupportedMediaType,
 } from '../../machinery/index.ts';
+import type { Body } from '../registry/call.ts';
 import type { CallContext } from '../registry/context.ts';
-import type { Body } from '../registry/decode.ts';
 import { checkDeleteOptions } from '../registry/delete.ts';
 import type { PatchType } from '../registry/patch.ts';
 import { bodyType, mediaType } from './media.ts';
 import { type Expected, readProtobuf } from './protobuf-body.ts';
-import { deleteOptions, type Query } from './query.ts';
+import { checkDryRun, deleteOptions, type Query } from './query.ts';
 
 /** Kubernetes' limit for request bodies. */
 const maxBodyBytes = 3 * 1024 * 1024;
@@ -38,26 +44,37 @@ export async function readObject({ request, kind }: BodyOf, context: CallContext
   const type = bodyType(request.headers['content-type']);
   const bytes = await readBytes(request);
   if (type === 'protobuf') return { value: readProtobuf(bytes, kind), duplicates: [] };
-  if (type === 'yaml') return readYaml(bytes);
-  return readJson(bytes, context);
-}
-
-function readJson(bytes: Buffer, context: CallContext): Body {
-  const source = bytes.toString('utf8');
-  const parsed = parseJson(source);
+  const parsed = type === 'yaml' ? await parseYamlBody(bytes) : parseJsonBody(bytes);
   if (!parsed.ok)
-    throw badRequest(`the object provided is unrecognized (must be valid JSON): ${parsed.error}`);
-  return {
-    value: parsed.value,
-    duplicates: context.fieldValidation === 'Ignore' ? [] : findDuplicateFields(source),
-  };
+    throw badRequest(
+      `the object provided is unrecognized (must be of type ${kind.kind}): ${parsed.error} (${summary(bytes)})`,
+    );
+  // A YAML text with a field given twice does not parse.
+  const duplicates =
+    type === 'yaml' || context.fieldValidation === 'Ignore'
+      ? []
+      : findDuplicateFields(bytes.toString('utf8'));
+  return { value: parsed.value, duplicates };
 }
 
-async function readYaml(bytes: Buffer): Promise<Body> {
-  const { parseYaml } = await import('../../machinery/codec/yaml.ts');
+function parseJsonBody(bytes: Buffer): Parsed<unknown> {
+  const parsed = parseJson(bytes.toString('utf8'));
+  return parsed.ok
+    ? parsed
+    : { ok: false, error: `couldn't get version/kind; json parse error: ${parsed.error}` };
+}
+
+async function parseYamlBody(bytes: Buffer): Promise<Parsed<unknown>> {
+  const { parseYaml } = await loadYaml();
   const parsed = parseYaml(bytes.toString('utf8'));
-  if (!parsed.ok) throw badRequest(`error converting YAML to JSON: ${parsed.error}`);
-  return { value: parsed.value, duplicates: [] };
+  return parsed.ok ? parsed : { ok: false, error: `error converting YAML to JSON: ${parsed.error}` };
+}
+
+/** The beginning of a body that cannot be read, as Kubernetes shows it. */
+function summary(bytes: Buffer): string {
+  if (bytes.length === 0) return '<empty>';
+  const encoding = bytes[0] === 0x7b ? 'utf8' : 'hex';
+  return bytes.subarray(0, 30).toString(encoding) + (bytes.length > 30 ? ' ...' : '');
 }
 
 const patchTypes: Readonly<Record<string, PatchType>> = {
@@ -93,34 +110,41 @@ export async function readPatch(
 
 const deleteOptionsBody: Expected = { apiVersion: 'meta.k8s.io/v1', kind: 'DeleteOptions' };
 
-export interface DeleteBody extends DeleteOptions {
-  readonly dryRun?: readonly string[];
+export interface DeleteBody {
+  readonly options: DeleteOptions;
+  readonly dryRun: boolean;
 }
 
-/** Options come in the body, the query, or both; the body wins where it says something. */
+type GivenOptions = DeleteOptions & { readonly dryRun?: readonly string[] };
+
+/** Options come in the body or, without one, in the query. Throws 422 when they contradict each other. */
 export async function readDeleteOptions({ request, query }: BodyOf): Promise<DeleteBody> {
   const bytes = await readBytes(request);
-  let given: DeleteBody = {};
-  if (bytes.length > 0) {
-    const type = bodyType(request.headers['content-type']);
-    const parsed =
-      type === 'json'
-        ? parseJson(bytes.toString('utf8'))
-        : {
-            ok: true as const,
-            value: type === 'yaml' ? (await readYaml(bytes)).value : readProtobuf(bytes, deleteOptionsBody),
-          };
-    if (!parsed.ok) throw badRequest(`DeleteOptions cannot be decoded: ${parsed.error}`);
-    if (typeof parsed.value === 'object' && parsed.value !== null) given = parsed.value as DeleteBody;
+  if (bytes.length === 0) return { options: checkDeleteOptions(deleteOptions(query)), dryRun: false };
+  const given = decodeDeleteOptions(await readDeleteBody(request, bytes));
+  const causes = new Causes();
+  checkDryRun(given.dryRun ?? [], causes);
+  const error = causes.toError('meta.k8s.io', 'DeleteOptions', '');
+  if (error !== undefined) throw error;
+  return { options: checkDeleteOptions(given), dryRun: (given.dryRun ?? []).length > 0 };
+}
+
+async function readDeleteBody(request: HttpRequest, bytes: Buffer): Promise<unknown> {
+  const type = bodyType(request.headers['content-type']);
+  if (type === 'protobuf') return readProtobuf(bytes, deleteOptionsBody);
+  const parsed = type === 'yaml' ? await parseYamlBody(bytes) : parseJsonBody(bytes);
+  if (parsed.ok) return parsed.value;
+  throw badRequest(
+    `the object provided is unrecognized (must be of type DeleteOptions): ${parsed.error} (${summary(bytes)})`,
+  );
+}
+
+/** DeleteOptions may come as that of any group; their fields are the same. */
+function decodeDeleteOptions(value: unknown): GivenOptions {
+  try {
+    return decodeObject(shape('meta.v1.DeleteOptions'), value, []) as GivenOptions;
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    throw badRequest(`DeleteOptions in version "v1" cannot be handled as a DeleteOptions: ${error.message}`);
   }
-  const fromQuery = deleteOptions(query);
-  const merged: DeleteBody = {
-    gracePeriodSeconds: given.gracePeriodSeconds ?? fromQuery.gracePeriodSeconds,
-    propagationPolicy: given.propagationPolicy ?? fromQuery.propagationPolicy,
-    orphanDependents: given.orphanDependents ?? fromQuery.orphanDependents,
-    preconditions: given.preconditions,
-    ...(given.dryRun !== undefined && { dryRun: given.dryRun }),
-  };
-  checkDeleteOptions(merged);
-  return merged;
 }

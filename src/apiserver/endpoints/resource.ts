@@ -3,26 +3,29 @@ import type { Clock } from '../../base/index.ts';
 import type { HttpRequest, HttpResponse } from '../../http/index.ts';
 import {
   badRequest,
+  Causes,
+  isExpired,
   type KindDef,
-  methodNotSupported,
   StatusError,
   type Verb,
 } from '../../machinery/index.ts';
 import type { UserInfo } from '../auth/attributes.ts';
+import { type Body, noBody } from '../registry/call.ts';
 import type { CallContext } from '../registry/context.ts';
-import { answer, type Place, type RegistryCore, refOf, requireEntry } from '../registry/core.ts';
+import { answer, type Place, type RegistryCore, requireEntry } from '../registry/core.ts';
 import { create } from '../registry/create.ts';
-import type { Body } from '../registry/decode.ts';
 import { remove } from '../registry/delete.ts';
 import { removeCollection } from '../registry/delete-collection.ts';
-import { list } from '../registry/list.ts';
+import { type ListOptions, list, waitForFreshness } from '../registry/list.ts';
+import type { Answer } from '../registry/objects.ts';
 import { type PatchType, patch } from '../registry/patch.ts';
 import { update } from '../registry/update.ts';
 import { watch } from '../registry/watch.ts';
 import { findSubresource } from '../subresources/all.ts';
+import type { SubresourceCall } from '../subresources/subresource.ts';
 import { wantedForm } from './media.ts';
-import { dryRun, fieldManager, fieldValidation, flag, integer, type Query, text } from './query.ts';
-import { type DeleteBody, readDeleteOptions, readObject, readPatch } from './request-body.ts';
+import { flag, integer, managerFromUserAgent, type Query, text, writeParameters } from './query.ts';
+import { readDeleteOptions, readObject, readPatch } from './request-body.ts';
 import { addWarnings, type Printing, sendAnswer, sendList } from './respond.ts';
 import type { ResourceRoute } from './route.ts';
 import type { IncludeObject } from './table.ts';
@@ -55,11 +58,10 @@ export function verbOf(method: string, route: ResourceRoute, query: Query): Verb
     case 'GET':
     case 'HEAD':
       if (route.legacyWatch) return 'watch';
-      if (collection || (route.subresource === '' && flag(query, 'watch') === true))
-        return flag(query, 'watch') === true ? 'watch' : 'list';
-      return 'get';
+      if (!collection) return 'get';
+      return flag(query, 'watch') === true ? 'watch' : 'list';
     case 'POST':
-      return 'create';
+      return collection || route.subresource !== '' ? 'create' : undefined;
     case 'PUT':
       return collection ? undefined : 'update';
     case 'PATCH':
@@ -74,18 +76,13 @@ export function verbOf(method: string, route: ResourceRoute, query: Query): Verb
 /** Serves one request for a known kind. Rejects with what `sendError` turns into an answer. */
 export async function serveResource(env: ResourceEnvironment, call: ResourceRequest): Promise<void> {
   const { route, kind, verb } = call;
-  if (
-    kind.scope === 'Namespaced' &&
-    route.namespace === undefined &&
-    (route.name !== '' || verb === 'create' || verb === 'deletecollection') &&
-    !route.legacyWatch
-  ) {
-    throw verb === 'create'
-      ? methodNotSupported(refOf(kind), 'the POST of a namespaced resource without a namespace')
-      : notFoundPath();
+  if (route.namespace === undefined && kind.scope === 'Namespaced') {
+    if (route.name !== '' && !route.legacyWatch) throw notFoundPath();
+    if (verb === 'create' || verb === 'deletecollection') throw methodNotAllowed();
   }
+  if ((route.namespace !== undefined && kind.scope === 'Cluster') || route.rest !== '') throw notFoundPath();
   if (route.subresource !== '') return serveSubresource(env, call);
-  if (!kind.verbs.includes(verb)) throw methodNotSupported(refOf(kind), verb);
+  if (!kind.verbs.includes(verb)) throw methodNotAllowed();
   switch (verb) {
     case 'get':
       return serveGet(env, call);
@@ -103,18 +100,27 @@ export async function serveResource(env: ResourceEnvironment, call: ResourceRequ
 const notFoundPath = () =>
   new StatusError(404, 'NotFound', 'the server could not find the requested resource', {});
 
+export const methodNotAllowed = () =>
+  new StatusError(
+    405,
+    'MethodNotAllowed',
+    'the server does not allow this method on the requested resource',
+    {},
+  );
+
 const placeOf = ({ kind, route }: ResourceRequest): Place => ({
   kind,
   namespace: kind.scope === 'Namespaced' ? route.namespace : undefined,
   name: route.name,
 });
 
-function contextOf({ request, query, user }: ResourceRequest): CallContext {
+function contextOf({ request, query, user, verb }: ResourceRequest): CallContext {
+  const parameters = writeParameters(query, verb);
   return {
     user,
-    dryRun: dryRun(query),
-    fieldManager: fieldManager(query, request.headers['user-agent']),
-    fieldValidation: fieldValidation(query),
+    dryRun: parameters.dryRun,
+    fieldManager: parameters.fieldManager || managerFromUserAgent(request.headers['user-agent']),
+    fieldValidation: parameters.fieldValidation,
     warnings: [],
   };
 }
@@ -135,8 +141,7 @@ const printing = (env: ResourceEnvironment, query: Query): Printing => ({
 async function serveGet(env: ResourceEnvironment, call: ResourceRequest): Promise<void> {
   const { request, response, kind, query } = call;
   const wanted = wantedForm(request.headers.accept, kind);
-  // A read of one object is linearizable unless it names a version it is content with.
-  if (query.get('resourceVersion') === null) await env.core.store.catchUp();
+  await waitForFreshness(env.core, text(query, 'resourceVersion'));
   sendAnswer(
     request,
     response,
@@ -147,7 +152,8 @@ async function serveGet(env: ResourceEnvironment, call: ResourceRequest): Promis
   );
 }
 
-const selectors = (query: Query, route: ResourceRoute) => {
+/** `/watch/…/name` of old, and everybody's field selectors. */
+const selectors = ({ query, route }: ResourceRequest) => {
   const fields = text(query, 'fieldSelector');
   const name = route.name === '' ? undefined : `metadata.name=${route.name}`;
   return {
@@ -157,21 +163,33 @@ const selectors = (query: Query, route: ResourceRoute) => {
   };
 };
 
+const listOptions = (call: ResourceRequest): ListOptions => ({
+  ...selectors(call),
+  resourceVersion: text(call.query, 'resourceVersion'),
+  resourceVersionMatch: text(call.query, 'resourceVersionMatch'),
+  limit: integer(call.query, 'limit'),
+  continue: text(call.query, 'continue'),
+});
+
 async function serveList(env: ResourceEnvironment, call: ResourceRequest): Promise<void> {
-  const { request, response, kind, query, route } = call;
+  const { request, response, kind, query } = call;
   const wanted = wantedForm(request.headers.accept, kind);
-  const result = await list(env.core, placeOf(call), {
-    ...selectors(query, route),
-    resourceVersion: text(query, 'resourceVersion'),
-    resourceVersionMatch: text(query, 'resourceVersionMatch'),
-    limit: integer(query, 'limit'),
-    continue: text(query, 'continue'),
-  });
+  if (flag(query, 'sendInitialEvents') !== undefined)
+    throw invalidListOptions((causes) =>
+      causes.forbidden('sendInitialEvents', 'sendInitialEvents is forbidden for list'),
+    );
+  const result = await list(env.core, placeOf(call), listOptions(call));
   await sendList(request, response, kind, result, wanted, printing(env, query));
 }
 
+function invalidListOptions(say: (causes: Causes) => void): StatusError {
+  const causes = new Causes();
+  say(causes);
+  return causes.toError('meta.k8s.io', 'ListOptions', '')!;
+}
+
 async function serveWatch(env: ResourceEnvironment, call: ResourceRequest): Promise<void> {
-  const { request, response, kind, query, route } = call;
+  const { request, response, kind, query } = call;
   const wanted = wantedForm(request.headers.accept, kind);
   const timeoutSeconds = integer(query, 'timeoutSeconds');
   const sendInitialEvents = flag(query, 'sendInitialEvents');
@@ -188,112 +206,106 @@ async function serveWatch(env: ResourceEnvironment, call: ResourceRequest): Prom
     clock: env.clock,
     revision: () => env.core.store.revision,
   });
-  const unsubscribe = await watch(
-    env.core,
-    placeOf(call),
-    { ...selectors(query, route), resourceVersion: text(query, 'resourceVersion'), sendInitialEvents },
-    stream,
-  );
-  stream.begin(unsubscribe);
+  const options = {
+    ...selectors(call),
+    resourceVersion: text(query, 'resourceVersion'),
+    sendInitialEvents,
+  };
+  try {
+    stream.begin(await watch(env.core, placeOf(call), options, stream));
+  } catch (error) {
+    // A watch that was understood fails as a watch does: in an event. Reflectors then list again.
+    if (!isExpired(error)) throw error;
+    stream.fail(error as StatusError);
+  }
 }
 
 function checkWatchOptions(query: Query, sendInitialEvents: boolean | undefined): void {
-  const match = query.get('resourceVersionMatch');
-  const fail = (message: string) => badRequest(`ListOptions.meta.k8s.io "" is invalid: ${message}`);
+  const match = query.get('resourceVersionMatch') ?? '';
+  const field = 'resourceVersionMatch';
   if (sendInitialEvents === undefined) {
-    if (match !== null && match !== '')
-      throw fail(
-        'resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
+    if (match !== '')
+      throw invalidListOptions((causes) =>
+        causes.forbidden(
+          field,
+          'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
+        ),
       );
     return;
   }
-  if (match !== 'NotOlderThan') {
-    throw fail(
-      'resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
-    );
-  }
-  if (sendInitialEvents && flag(query, 'allowWatchBookmarks') !== true) {
-    throw fail('sendInitialEvents: Forbidden: sendInitialEvents requires allowWatchBookmarks');
-  }
+  if (match === 'NotOlderThan' && flag(query, 'allowWatchBookmarks') === true) return;
+  throw invalidListOptions((causes) => {
+    if (match === '')
+      causes.forbidden(field, 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
+    else if (match !== 'NotOlderThan') causes.notSupported(field, match, ['NotOlderThan']);
+    if (flag(query, 'allowWatchBookmarks') !== true)
+      causes.forbidden(
+        'allowWatchBookmarks',
+        'sendInitialEvents requires setting allowWatchBookmarks to true',
+      );
+  });
 }
 
 async function serveDeleteCollection(env: ResourceEnvironment, call: ResourceRequest): Promise<void> {
-  const { request, response, kind, query, route } = call;
-  const options = await readDeleteOptions(call);
-  const items = await removeCollection(
-    env.core,
-    placeOf(call),
-    selectors(query, route),
+  const { request, response, kind, query } = call;
+  const wanted = wantedForm(request.headers.accept, kind);
+  const context = contextOf(call);
+  const { options, dryRun } = await readDeleteOptions(call);
+  const deleted = await removeCollection(env.core, {
+    at: placeOf(call),
+    query: listOptions(call),
     options,
-    contextOfDelete(call, options),
-  );
-  await sendList(
-    request,
-    response,
-    kind,
-    { entries: items, revision: env.core.store.revision, continue: undefined, remaining: undefined },
-    wantedForm(request.headers.accept, kind),
-    printing(env, query),
-  );
+    context: dryRun ? { ...context, dryRun } : context,
+  });
+  await sendList(request, response, kind, deleted, wanted, printing(env, query));
 }
 
 async function serveWrite(env: ResourceEnvironment, call: ResourceRequest): Promise<void> {
-  const { request, response, kind, query, verb, route } = call;
+  const { request, response, kind, query } = call;
   const wanted = wantedForm(request.headers.accept, kind);
-  const at = placeOf(call);
-  let result: Awaited<ReturnType<typeof create>>;
-  let context: CallContext;
-  if (verb === 'delete') {
-    const options = await readDeleteOptions(call);
-    context = contextOfDelete(call, options);
-    result = await remove(env.core, at, options, context);
-  } else {
-    context = contextOf(call);
-    if (verb === 'create') {
-      if (route.name !== '') throw methodNotSupported(refOf(kind), 'POST to a named object');
-      result = await create(env.core, at, await readObject(call, context), context);
-    } else if (verb === 'update')
-      result = await update(env.core, at, await readObject(call, context), context);
-    else {
-      const { type, body } = await readPatch(request, context);
-      result = await patch(env.core, at, type, body, context);
-    }
-  }
+  const context = contextOf(call);
+  const result = await write(env.core, call, context);
   addWarnings(response, context.warnings);
   sendAnswer(request, response, kind, result, wanted, printing(env, query));
+}
+
+async function write(core: RegistryCore, call: ResourceRequest, context: CallContext): Promise<Answer> {
+  const at = placeOf(call);
+  switch (call.verb) {
+    case 'create':
+      return create(core, { at, body: await readObject(call, context), context });
+    case 'update':
+      return update(core, { at, body: await readObject(call, context), context });
+    case 'patch':
+      return patch(core, { at, ...(await readPatch(call.request, context)), context });
+    default: {
+      const { options, dryRun } = await readDeleteOptions(call);
+      return remove(core, { at, options, context: dryRun ? { ...context, dryRun } : context });
+    }
+  }
 }
 
 async function serveSubresource(env: ResourceEnvironment, call: ResourceRequest): Promise<void> {
   const { request, response, kind, verb, route, query } = call;
   const subresource = findSubresource(kind, route.subresource);
   if (subresource === undefined) throw notFoundPath();
-  if (!subresource.verbs.includes(verb)) throw methodNotSupported(refOf(kind), verb);
-  const wanted = wantedForm(request.headers.accept, kind);
+  if (!subresource.verbs.includes(verb)) throw methodNotAllowed();
+  // What is no object of the kind has its own columns, and its own message in protobuf.
+  const printedAs = subresource.answers ?? kind;
+  const wanted = wantedForm(request.headers.accept, printedAs);
   const context = contextOf(call);
-  let body: Body = { value: undefined, duplicates: [] };
+  let body: Body = noBody;
   let patchType: PatchType = 'merge';
   if (verb === 'patch') ({ type: patchType, body } = await readPatch(request, context));
   else if (verb !== 'get') body = await readObject(call, context);
-  const at = placeOf(call);
+  else await waitForFreshness(env.core, text(query, 'resourceVersion'));
   const result = await subresource.handle(env.core, {
-    verb: verb as 'get' | 'create' | 'update' | 'patch',
-    at,
+    verb: verb as SubresourceCall['verb'],
+    at: placeOf(call),
     body,
     patchType,
     context,
   });
   addWarnings(response, context.warnings);
-  sendAnswer(
-    request,
-    response,
-    kind,
-    result,
-    result.entry === null ? { ...wanted, form: 'object' } : wanted,
-    printing(env, query),
-  );
-}
-
-function contextOfDelete(call: ResourceRequest, options: DeleteBody): CallContext {
-  const context = contextOf(call);
-  return (options.dryRun?.length ?? 0) > 0 ? { ...context, dryRun: true } : context;
+  sendAnswer(request, response, printedAs, result, wanted, printing(env, query));
 }

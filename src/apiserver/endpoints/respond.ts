@@ -6,6 +6,7 @@ import {
   internalError,
   type KindDef,
   type KubeObject,
+  loadYaml,
   type Status,
   StatusError,
 } from '../../machinery/index.ts';
@@ -203,7 +204,7 @@ function sendEncoded(
     send(request, response, code, { type: jsonHeader, bytes: Buffer.from(json) });
     return;
   }
-  import('../../machinery/codec/yaml.ts').then(
+  loadYaml().then(
     ({ printYaml }) => {
       const bytes = Buffer.from(printYaml(JSON.parse(json)));
       response.writeHead(code, { 'content-type': 'application/yaml', 'content-length': bytes.length });

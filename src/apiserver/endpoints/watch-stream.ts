@@ -2,7 +2,13 @@
 // object and shared by all watchers (derived.ts). A watcher that does not read is cut off instead of being buffered for without end.
 import type { Clock, Timer } from '../../base/index.ts';
 import type { HttpResponse } from '../../http/index.ts';
-import { expired, type KindDef, type KubeObject, watchFrame } from '../../machinery/index.ts';
+import {
+  expired,
+  type KindDef,
+  type KubeObject,
+  type StatusError,
+  watchFrame,
+} from '../../machinery/index.ts';
 import { objectOf } from '../registry/objects.ts';
 import type { SeenEvent, WatchReceiver } from '../registry/watch.ts';
 import { type EventType, jsonFrame, protobufFrame } from './derived.ts';
@@ -66,10 +72,14 @@ export class WatchStream implements WatchReceiver {
   }
 
   onLost(): void {
+    this.fail(expired('The resourceVersion for the provided watch is too old.'));
+  }
+
+  /** Ends the watch with an ERROR event. */
+  fail(error: StatusError): void {
     if (this.#ended) return;
     this.#openOnce();
-    const status = expired(`The resourceVersion for the provided watch is too old.`).toStatus();
-    this.#write(this.#encoded('ERROR', status as unknown as KubeObject));
+    this.#write(this.#encoded('ERROR', error.toStatus() as unknown as KubeObject));
     this.end();
   }
 

@@ -1,5 +1,4 @@
 // What a call to the registry carries besides its target: who asks, how strict to be, whether anything may really change.
-
 import type { UserInfo } from '../auth/attributes.ts';
 
 export type { UserInfo };

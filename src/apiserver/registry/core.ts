@@ -4,6 +4,7 @@ import {
   badRequest,
   type Causes,
   conflict,
+  type DraftMeta,
   formatTime,
   type KindDef,
   type KubeObject,
@@ -56,6 +57,21 @@ export function requireEntry(core: RegistryCore, at: Place): Entry {
   return entry;
 }
 
+/** The names in a body must be those of the URL; the namespace may be left out. */
+export function checkNames(at: Place, metadata: DraftMeta): void {
+  const { name, namespace } = metadata;
+  if (name === undefined || name === '')
+    throw badRequest(
+      `the name of the object (${at.name} based on URL) was undeterminable: name must be provided`,
+    );
+  if (name !== at.name)
+    throw badRequest(`the name of the object (${name}) does not match the name on the URL (${at.name})`);
+  if (at.namespace !== undefined && namespace !== undefined && namespace !== '' && namespace !== at.namespace)
+    throw badRequest(
+      `the namespace of the object (${namespace}) does not match the namespace on the request (${at.namespace})`,
+    );
+}
+
 /** An answer for a stored version, in the version that was asked for. */
 export function answer(kind: KindDef, entry: Entry, code = 200): Answer {
   if (kind.conversion !== null)
@@ -75,10 +91,12 @@ export function dryAnswer(kind: KindDef, object: KubeObject, code = 200): Answer
 /** A resourceVersion as the number it stands for. 0 for ''. Throws 400 for anything else than digits. */
 export function parseRevision(text: string): number {
   if (text === '') return 0;
-  if (!/^\d{1,15}$/.test(text))
+  if (!/^\d{1,15}$/.test(text)) {
+    const shown = JSON.stringify(text);
     throw badRequest(
-      `invalid resource version ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
+      `invalid resource version: resourceVersion: Invalid value: ${shown}: strconv.ParseUint: parsing ${shown}: invalid syntax`,
     );
+  }
   return Number(text);
 }
 

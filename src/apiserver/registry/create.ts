@@ -10,6 +10,7 @@ import {
   StatusError,
   validateObjectMeta,
 } from '../../machinery/index.ts';
+import type { WriteCall } from './call.ts';
 import type { CallContext } from './context.ts';
 import {
   answer,
@@ -22,80 +23,87 @@ import {
   refOf,
   throwIfInvalid,
 } from './core.ts';
-import { type Body, decodeBody } from './decode.ts';
+import { decodeBody } from './decode.ts';
 import { type Answer, keyFor } from './objects.ts';
 
 /** Longest base that leaves room for the five letters of a generated name. */
 const maxGeneratedBase = 58;
 const generateAttempts = 8;
 
-/** Stores a new object. `at.name` is '' for a POST to the collection; a name there (PUT that creates) must match the body's. */
-export async function create(
-  core: RegistryCore,
-  at: Place,
-  body: Body,
-  context: CallContext,
-): Promise<Answer> {
-  const object = decodeBody(at.kind, body, context);
-  return createDecoded(core, at, object, context);
+/** Stores a new object: a POST to the collection. */
+export async function create(core: RegistryCore, { at, body, context }: WriteCall): Promise<Answer> {
+  const object = decodeBody({ kind: at.kind, kinds: core.kinds }, body, context);
+  return createDecoded(core, { at, object, context });
+}
+
+export interface DecodedCreate {
+  readonly at: Place;
+  readonly object: KubeObject;
+  readonly context: CallContext;
 }
 
 export async function createDecoded(
   core: RegistryCore,
-  at: Place,
-  object: KubeObject,
-  context: CallContext,
+  { at, object, context }: DecodedCreate,
 ): Promise<Answer> {
   const { kind } = at;
+  const { metadata } = object;
   settleNamespace(kind, object, at.namespace);
-  if (object.metadata.resourceVersion !== undefined && object.metadata.resourceVersion !== '') {
+  if (metadata.resourceVersion !== undefined && metadata.resourceVersion !== '') {
     throw new StatusError(500, 'Unknown', 'resourceVersion should not be set on objects to be created');
   }
-  const generated = !object.metadata.name && object.metadata.generateName !== undefined;
-  const request = {
+  const generated = !metadata.name && !!metadata.generateName;
+  if (generated) generateName(core, kind, object);
+  core.admission.mutate(admissionRequest({ at, object, context }));
+  prepare(core, kind, object);
+  for (let attempt = 1; ; attempt++) {
+    const request = admissionRequest({ at, object, context });
+    const causes = new Causes();
+    const undo = core.allocators.get(kind)?.allocate(object, undefined, causes);
+    let done = false;
+    try {
+      validateObjectMeta(
+        metadata,
+        { namespaced: kind.scope === 'Namespaced', nameRule: kind.nameRule },
+        causes,
+      );
+      if (kind.validate !== null) kind.validate(object, undefined, causes);
+      throwIfInvalid(kind, object, causes);
+      if (attempt === 1) collectWarnings(kind, object, undefined, context);
+      core.admission.validate(request);
+      const key = keyFor(kind, at.namespace, metadata.name);
+      if (context.dryRun) {
+        if (core.store.get(key) === undefined) return dryAnswer(kind, object, 201);
+      } else {
+        const result = await commit(core, { key, object, expect: 0, ttlSeconds: kind.ttlSeconds });
+        done = result.ok;
+        if (result.ok) return answer(kind, result.entry!, 201);
+      }
+      if (!generated || attempt === generateAttempts) throw alreadyExists(refOf(kind), metadata.name);
+    } finally {
+      if (!done) undo?.();
+    }
+    generateName(core, kind, object);
+  }
+}
+
+/** Defaults may follow from the name (a namespace's label does), so they run again. */
+function generateName(core: RegistryCore, kind: KindDef, object: KubeObject): void {
+  object.metadata.name = object.metadata.generateName!.slice(0, maxGeneratedBase) + nameSuffix(core.random);
+  kind.defaults?.(object);
+}
+
+const admissionRequest = ({ at, object, context }: DecodedCreate) =>
+  ({
     operation: 'create',
-    kind,
+    kind: at.kind,
     namespace: at.namespace,
     name: object.metadata.name ?? '',
     subresource: '',
     object,
     old: null,
     context,
-  } as const;
-  core.admission.mutate(request);
-  prepare(core, kind, object);
-  for (let attempt = 1; ; attempt++) {
-    if (generated)
-      object.metadata.name =
-        object.metadata.generateName!.slice(0, maxGeneratedBase) + nameSuffix(core.random);
-    const causes = new Causes();
-    const undo = core.allocators.get(kind)?.allocate(object, undefined, causes);
-    try {
-      validateObjectMeta(
-        object.metadata,
-        { namespaced: kind.scope === 'Namespaced', nameRule: kind.nameRule },
-        causes,
-      );
-      if (kind.validate !== null) kind.validate(object, undefined, causes);
-      throwIfInvalid(kind, object, causes);
-      collectWarnings(kind, object, undefined, context);
-      core.admission.validate({ ...request, name: object.metadata.name });
-      const key = keyFor(kind, at.namespace, object.metadata.name);
-      if (context.dryRun) {
-        if (core.store.get(key) !== undefined) throw alreadyExists(refOf(kind), object.metadata.name);
-        undo?.();
-        return dryAnswer(kind, object, 201);
-      }
-      const result = await commit(core, { key, object, expect: 0, ttlSeconds: kind.ttlSeconds });
-      if (result.ok) return answer(kind, result.entry!, 201);
-      if (!generated || attempt === generateAttempts) throw alreadyExists(refOf(kind), object.metadata.name);
-      undo?.();
-    } catch (error) {
-      undo?.();
-      throw error;
-    }
-  }
-}
+  }) as const;
 
 /** The namespace of the request rules; a body that names another is a mistake. */
 export function settleNamespace(kind: KindDef, object: KubeObject, namespace: string | undefined): void {

@@ -1,84 +1,136 @@
 // The first step of every write: from a body to an object of the kind, with the kind's defaults.
+import type { RequestBody } from '../../api/index.ts';
 import {
   badRequest,
-  type Conversion,
   DecodeError,
   decodeObject,
   type KindDef,
   type KubeObject,
+  type ObjectSchema,
 } from '../../machinery/index.ts';
+import type { Body } from './call.ts';
 import type { CallContext } from './context.ts';
+import type { KindTable } from './kind-table.ts';
 
-/** A parsed body, and the duplicate fields its text had. */
-export interface Body {
-  readonly value: unknown;
-  readonly duplicates: readonly string[];
+/** What a body should be. */
+interface Expected {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly schema: ObjectSchema;
 }
 
+const apiVersionOf = ({ group, version }: Expected): string =>
+  group === '' ? version : `${group}/${version}`;
+
 /** `Deployment in version "v1" cannot be handled as a Deployment: …` */
-export const undecodable = (kind: KindDef, why: string): Error =>
-  badRequest(`${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: ${why}`);
+export const undecodable = (expected: Omit<Expected, 'schema'>, why: string): Error =>
+  badRequest(
+    `${expected.kind} in version ${JSON.stringify(expected.version)} cannot be handled as a ${expected.kind}: ${why}`,
+  );
 
 /**
  * Decodes and defaults. Throws 400 when the body is of another kind, does not fit the shape or, under Strict, has unknown or
- * duplicate fields; under Warn those become warnings.
+ * duplicate fields; under Warn those become warnings. `kinds` is asked only to word the refusal of another kind's object.
  */
-export function decodeBody(kind: KindDef, body: Body, context: CallContext): KubeObject {
-  const value = body.value as Record<string, unknown> | null;
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw undecodable(
-      kind,
-      `json: cannot unmarshal ${Array.isArray(value) ? 'array' : typeof value} into Go value of type ${kind.version}.${kind.kind}`,
-    );
-  }
-  checkTypeMeta(kind, value);
+export function decodeBody(
+  { kind, kinds }: { kind: KindDef; kinds: KindTable },
+  body: Body,
+  context: CallContext,
+): KubeObject {
+  const value = requireObject(kind, body.value);
+  checkTypeMeta(kind, value, kinds);
+  const { object, unknown } = decodeShape(kind, value);
+  reportStrict(kind, strictTexts(unknown, body.duplicates), context);
+  return settled(kind, object);
+}
+
+/** The body of a subresource that is no stored kind: a Binding, an Eviction, a Scale. Without a type it is taken for the right one. */
+export function decodeRequestBody<T>(expected: RequestBody, body: Body, context: CallContext): T {
+  const value = requireObject(expected, body.value);
+  const { apiVersion, kind } = value;
+  const foreign =
+    (kind !== undefined && kind !== '' && kind !== expected.kind) ||
+    (apiVersion !== undefined && apiVersion !== '' && apiVersion !== apiVersionOf(expected));
+  if (foreign) throw otherKind(expected, value);
+  const { object, unknown } = decodeShape(expected, value);
+  reportStrict(expected, strictTexts(unknown, body.duplicates), context);
+  object.apiVersion = apiVersionOf(expected);
+  object.kind = expected.kind;
+  return object as T;
+}
+
+/** The same for what a patch came to: its faults are for the caller to word. */
+export function decodePatched(kind: KindDef, value: unknown): { object: KubeObject; strict: string[] } {
   const unknown: string[] = [];
-  let object: KubeObject;
+  const object = decodeObject(kind.schema, value, unknown) as unknown as KubeObject;
+  return { object: settled(kind, object), strict: strictTexts(unknown, []) };
+}
+
+function requireObject(expected: Expected, value: unknown): Record<string, unknown> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>;
+  const what = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
+  throw badRequest(
+    `the object provided is unrecognized (must be of type ${expected.kind}): couldn't get version/kind; json parse error: json: cannot unmarshal ${what} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`,
+  );
+}
+
+function decodeShape(expected: Expected, value: unknown): { object: KubeObject; unknown: string[] } {
+  const unknown: string[] = [];
   try {
-    object = decodeObject(kind.schema, value, unknown) as unknown as KubeObject;
+    return { object: decodeObject(expected.schema, value, unknown) as unknown as KubeObject, unknown };
   } catch (error) {
-    if (error instanceof DecodeError) throw undecodable(kind, error.message);
+    if (error instanceof DecodeError) throw undecodable(expected, error.message);
     throw error;
   }
-  reportStrict(kind, unknown, body.duplicates, context);
+}
+
+/** As it will be stored, with the kind's defaults. */
+function settled(kind: KindDef, object: KubeObject): KubeObject {
   object.apiVersion = kind.apiVersion;
   object.kind = kind.kind;
-  const stored = kind.conversion === null ? object : toStored(kind.conversion, object);
+  const stored = kind.conversion === null ? object : kind.conversion.toStored(object);
   if (kind.defaults !== null) kind.defaults(stored);
   return stored;
 }
 
-const toStored = (conversion: Conversion, object: KubeObject): KubeObject => conversion.toStored(object);
-
-function checkTypeMeta(kind: KindDef, value: Record<string, unknown>): void {
+function checkTypeMeta(kind: KindDef, value: Record<string, unknown>, kinds: KindTable): void {
   const { apiVersion, kind: named } = value;
-  if (named !== undefined && named !== '' && named !== kind.kind) {
+  const sameKind = named === undefined || named === '' || named === kind.kind;
+  const sameVersion = apiVersion === undefined || apiVersion === '' || apiVersion === kind.apiVersion;
+  if (sameKind && sameVersion) return;
+  const given = String(apiVersion ?? kind.apiVersion);
+  const known = kinds.all.find((k) => k.apiVersion === given && k.kind === (named ?? kind.kind));
+  if (known === undefined) throw otherKind(kind, value);
+  if (known.group === kind.group && known.kind === kind.kind)
     throw badRequest(
-      `the object provided is unrecognized (must be of type ${kind.kind}): ${describe(apiVersion, named)}`,
+      `the API version in the data (${given}) does not match the expected API version (${kind.apiVersion})`,
     );
-  }
-  if (apiVersion !== undefined && apiVersion !== '' && apiVersion !== kind.apiVersion) {
-    throw badRequest(
-      `the API version in the data (${String(apiVersion)}) does not match the expected API version (${kind.apiVersion})`,
-    );
-  }
+  const from = `${known.version}.${known.kind}`;
+  const to = `${kind.group === '' ? 'core' : kind.group.split('.')[0]}.${kind.kind}`;
+  throw badRequest(
+    `${known.kind} in version ${JSON.stringify(known.version)} cannot be handled as a ${kind.kind}: converting (${from}) to (${to}): unknown conversion`,
+  );
 }
 
-const describe = (apiVersion: unknown, kind: unknown): string =>
-  `no kind "${String(kind)}" is registered for version "${String(apiVersion)}"`;
+function otherKind(expected: Expected, value: Record<string, unknown>): Error {
+  const kind = typeof value['kind'] === 'string' && value['kind'] !== '' ? value['kind'] : expected.kind;
+  const apiVersion = String(value['apiVersion'] ?? apiVersionOf(expected));
+  const version = apiVersion.slice(apiVersion.indexOf('/') + 1);
+  return badRequest(
+    `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${expected.kind}: no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)}`,
+  );
+}
 
-function reportStrict(
-  kind: KindDef,
-  unknown: readonly string[],
-  duplicates: readonly string[],
-  context: CallContext,
-): void {
-  if (context.fieldValidation === 'Ignore' || (unknown.length === 0 && duplicates.length === 0)) return;
-  const texts = [
-    ...duplicates.map((f) => `duplicate field "${f}"`),
-    ...unknown.map((f) => `unknown field "${f}"`),
-  ];
+export const strictTexts = (unknown: readonly string[], duplicates: readonly string[]): string[] => [
+  ...duplicates.map((f) => `duplicate field "${f}"`),
+  ...unknown.map((f) => `unknown field "${f}"`),
+];
+
+function reportStrict(expected: Expected, texts: readonly string[], context: CallContext): void {
+  if (context.fieldValidation === 'Ignore' || texts.length === 0) return;
   if (context.fieldValidation === 'Strict')
-    throw undecodable(kind, `strict decoding error: ${texts.join(', ')}`);
+    throw undecodable(expected, `strict decoding error: ${texts.join(', ')}`);
   context.warnings.push(...texts);
 }

@@ -1,6 +1,6 @@
 // Delete: at once, or as a mark that waits for a grace period or for finalizers.
 import {
-  badRequest,
+  Causes,
   type DeleteOptions,
   formatTime,
   type KubeObject,
@@ -25,13 +25,14 @@ const retries = 100;
 const orphanFinalizer = 'orphan';
 const foregroundFinalizer = 'foregroundDeletion';
 
+export interface DeleteCall {
+  readonly at: Place;
+  readonly options: DeleteOptions;
+  readonly context: CallContext;
+}
+
 /** Deletes or marks one object. 404 when it is not there. Idempotent on objects already marked. */
-export async function remove(
-  core: RegistryCore,
-  at: Place,
-  options: DeleteOptions,
-  context: CallContext,
-): Promise<Answer> {
+export async function remove(core: RegistryCore, { at, options, context }: DeleteCall): Promise<Answer> {
   const key = keyFor(at.kind, at.namespace, at.name);
   for (let attempt = 0; attempt < retries; attempt++) {
     const entry = core.store.get(key);
@@ -49,10 +50,10 @@ export async function remove(
       context,
     });
 
-    const marked = planDeletion(core, at, entry, options);
+    const marked = planDeletion(core, { at, options, context }, entry);
     if (marked === undefined) {
       if (context.dryRun) return deletedAnswer(at, entry);
-      const gone = await removeNow(core, at, entry, current);
+      const gone = await removeNow(core, at, { entry, last: current });
       if (gone !== undefined) return gone;
     } else {
       if (context.dryRun) return dryAnswer(at.kind, marked);
@@ -60,9 +61,8 @@ export async function remove(
         marked === current
           ? ({ ok: true, entry } as const)
           : await commit(core, { key, object: marked, expect: entry.revision });
-      if (result.ok) return answer(at.kind, result.entry!);
+      if (result.ok) return answer(at.kind, result.entry!, options.orphanDependents === false ? 202 : 200);
     }
-    if (options.preconditions?.resourceVersion !== undefined) throw staleObject(refOf(at.kind), at.name);
   }
   throw staleObject(refOf(at.kind), at.name);
 }
@@ -70,45 +70,45 @@ export async function remove(
 /** The object as it waits for its end; undefined = nothing holds it, delete now. The current object itself = nothing changes. */
 function planDeletion(
   core: RegistryCore,
-  at: Place,
+  { at: { kind }, options }: DeleteCall,
   entry: Entry,
-  options: DeleteOptions,
 ): KubeObject | undefined {
-  const { kind } = at;
   const current = objectOf(entry);
+  const { deletionTimestamp: pendingSince, deletionGracePeriodSeconds: pendingGrace = 0 } = current.metadata;
+  const requested = requestedGrace(options);
+  // While a grace period runs, another delete can only shorten it.
+  const waiting = pendingSince !== undefined && pendingGrace > 0;
+  if (waiting && (requested === undefined || requested >= pendingGrace)) return current;
+  let grace = 0;
+  if (waiting) grace = requested!;
+  else if (pendingSince === undefined) grace = kind.gracePeriodSeconds?.(current, requested) ?? 0;
+
   const finalizers = wantedFinalizers(current, options);
   const held = finalizers.length > 0 || (kind.deletionHeld?.(current) ?? false);
-  const grace = graceFor(at, current, options);
   if (!held && grace === 0) return undefined;
-
-  const pending = current.metadata.deletionTimestamp !== undefined;
-  const pendingGrace = current.metadata.deletionGracePeriodSeconds ?? 0;
   const sameFinalizers = finalizers.join() === (current.metadata.finalizers ?? []).join();
-  // A second delete may only shorten the wait.
-  if (pending && sameFinalizers && grace >= pendingGrace) return current;
+  if (pendingSince !== undefined && !waiting && sameFinalizers) return current;
 
   const object = mutableCopy(entry);
-  if (finalizers.length > 0) object.metadata.finalizers = finalizers;
-  else delete object.metadata.finalizers;
-  if (!pending) {
-    object.metadata.deletionGracePeriodSeconds = grace;
-    object.metadata.deletionTimestamp = formatTime(core.clock.nowMs() + grace * 1000);
-    if (kind.generationFields.length > 0) object.metadata.generation = (object.metadata.generation ?? 0) + 1;
+  const { metadata } = object;
+  if (finalizers.length > 0) metadata.finalizers = finalizers;
+  else delete metadata.finalizers;
+  if (pendingSince === undefined) {
+    metadata.deletionGracePeriodSeconds = grace;
+    metadata.deletionTimestamp = formatTime(core.clock.nowMs() + grace * 1000);
+    if (kind.generationFields.length > 0) metadata.generation = (metadata.generation ?? 0) + 1;
     kind.beginDeletion?.(object);
-  } else if (grace < pendingGrace) {
-    const started = Date.parse(current.metadata.deletionTimestamp!) - pendingGrace * 1000;
-    object.metadata.deletionGracePeriodSeconds = grace;
-    object.metadata.deletionTimestamp = formatTime(started + grace * 1000);
+  } else if (waiting) {
+    const started = Date.parse(pendingSince) - pendingGrace * 1000;
+    metadata.deletionGracePeriodSeconds = grace;
+    metadata.deletionTimestamp = formatTime(started + grace * 1000);
   }
   return object;
 }
 
-function graceFor(at: Place, current: KubeObject, options: DeleteOptions): number {
-  if (at.kind.gracePeriodSeconds === null) return 0;
-  const requested = options.gracePeriodSeconds;
-  if (requested !== undefined && requested < 0) return Math.min(1, at.kind.gracePeriodSeconds(current, 1));
-  return at.kind.gracePeriodSeconds(current, requested);
-}
+/** Less than nothing counts as one second. */
+const requestedGrace = ({ gracePeriodSeconds }: DeleteOptions): number | undefined =>
+  gracePeriodSeconds !== undefined && gracePeriodSeconds < 0 ? 1 : gracePeriodSeconds;
 
 /** What the propagation policy adds to or takes from the finalizers. */
 function wantedFinalizers(object: KubeObject, options: DeleteOptions): string[] {
@@ -127,13 +127,14 @@ function wantedFinalizers(object: KubeObject, options: DeleteOptions): string[] 
 export async function removeNow(
   core: RegistryCore,
   at: Place,
-  entry: Entry,
-  last: KubeObject,
+  { entry, last }: { entry: Entry; last: KubeObject },
 ): Promise<Answer | undefined> {
   const result = await commit(core, { key: entry.key, object: null, expect: entry.revision });
   if (!result.ok)
     return result.current === undefined ? Promise.reject(notFound(refOf(at.kind), at.name)) : undefined;
-  core.allocators.get(at.kind)?.release(last, undefined);
+  const allocator = core.allocators.get(at.kind);
+  allocator?.release(objectOf(entry), undefined);
+  allocator?.release(last, undefined);
   return deletedAnswer(at, entry);
 }
 
@@ -155,21 +156,21 @@ function deletedAnswer(at: Place, entry: Entry): Answer {
   return { code: 200, entry: null, object: status as unknown as KubeObject };
 }
 
-/** Options of a delete as clients send them (body or query). */
+/** Options of a delete as clients send them (body or query). Throws 422. */
 export function checkDeleteOptions(options: DeleteOptions): DeleteOptions {
   const { propagationPolicy, orphanDependents } = options;
-  if (propagationPolicy !== undefined && orphanDependents !== undefined) {
-    throw badRequest(
-      'DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Invalid value: orphanDependents and deletionPropagation cannot be both set',
+  const causes = new Causes();
+  if (propagationPolicy !== undefined && orphanDependents !== undefined)
+    causes.invalid(
+      'propagationPolicy',
+      propagationPolicy,
+      'orphanDependents and deletionPropagation cannot be both set',
     );
-  }
-  if (
-    propagationPolicy !== undefined &&
-    !['Orphan', 'Background', 'Foreground'].includes(propagationPolicy)
-  ) {
-    throw badRequest(
-      `DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: ${JSON.stringify(propagationPolicy)}: supported values: "Background", "Foreground", "Orphan"`,
-    );
-  }
+  if (propagationPolicy !== undefined && !policies.includes(propagationPolicy))
+    causes.notSupported('propagationPolicy', propagationPolicy, [...policies, 'nil']);
+  const error = causes.toError('meta.k8s.io', 'DeleteOptions', '');
+  if (error !== undefined) throw error;
   return options;
 }
+
+const policies = ['Background', 'Foreground', 'Orphan'];

@@ -1,8 +1,8 @@
 // List: a snapshot of a collection, in pages when asked, with Kubernetes' meanings of resourceVersion. HOT: bench/api.ts.
-import { badRequest, expired, tooLargeResourceVersion } from '../../machinery/index.ts';
-import { Compacted, type Entry } from '../../storage/index.ts';
+import { badRequest, Causes, expired, tooLargeResourceVersion } from '../../machinery/index.ts';
+import { Compacted, compareKeys, type Entry } from '../../storage/index.ts';
 import { type Place, parseRevision, type RegistryCore, storageFailure } from './core.ts';
-import { select, selected } from './selection.ts';
+import { type Selection, select, selected } from './selection.ts';
 
 export interface ListOptions {
   readonly labelSelector?: string | undefined;
@@ -72,7 +72,7 @@ export async function list(
         : snapshot(core, selection.prefix, revision, token.after);
     start = firstAfter(entries, token.after);
   } else {
-    const exact = options.resourceVersionMatch === 'Exact' ? parseRevision(options.resourceVersion ?? '') : 0;
+    const exact = exactRevision(options);
     await waitForFreshness(core, options.resourceVersion);
     revision = exact === 0 ? core.store.revision : exact;
     entries =
@@ -80,36 +80,29 @@ export async function list(
   }
   if (limit <= 0 && start === 0 && selection.test === null)
     return { entries, revision, continue: undefined, remaining: undefined };
-  return page(
-    entries,
-    start,
-    limit,
-    revision,
-    (entry) => selected(selection, entry),
-    selection.test === null,
-  );
+  return page({ entries, revision, selection }, start, limit);
 }
 
-function page(
-  entries: readonly Entry[],
-  start: number,
-  limit: number,
-  revision: number,
-  wanted: (entry: Entry) => boolean,
-  countable: boolean,
-): ListAnswer {
+interface Snapshot {
+  readonly entries: readonly Entry[];
+  readonly revision: number;
+  readonly selection: Selection;
+}
+
+/** At most `limit` (0 = all) selected entries from the index `start` on. */
+function page({ entries, revision, selection }: Snapshot, start: number, limit: number): ListAnswer {
   const out: Entry[] = [];
-  let i = start;
-  for (; i < entries.length; i++) {
+  for (let i = start; i < entries.length; i++) {
     const entry = entries[i]!;
-    if (!wanted(entry)) continue;
+    if (!selected(selection, entry)) continue;
     if (limit > 0 && out.length === limit) {
       const last = out[out.length - 1]!;
       return {
         entries: out,
         revision,
         continue: writeToken(revision, last.key),
-        remaining: countable ? entries.length - i : undefined,
+        // With a selector nobody knows how many are left without looking at them all.
+        remaining: selection.test === null ? entries.length - i : undefined,
       };
     }
     out.push(entry);
@@ -117,33 +110,34 @@ function page(
   return { entries: out, revision, continue: undefined, remaining: undefined };
 }
 
-function checkOptions(options: ListOptions): void {
-  const match = options.resourceVersionMatch;
-  const version = options.resourceVersion;
-  const fail = (text: string) => badRequest(`ListOptions.meta.k8s.io "" is invalid: ${text}`);
+function checkOptions({
+  resourceVersionMatch: match,
+  resourceVersion: version,
+  ...options
+}: ListOptions): void {
+  const field = 'resourceVersionMatch';
+  const causes = new Causes();
   if (match !== undefined && match !== '') {
-    if (match !== 'Exact' && match !== 'NotOlderThan') {
-      throw fail(
-        `resourceVersionMatch: Unsupported value: ${JSON.stringify(match)}: supported values: "Exact", "NotOlderThan"`,
-      );
-    }
     if (version === undefined || version === '')
-      throw fail(
-        'resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided',
-      );
+      causes.forbidden(field, 'resourceVersionMatch is forbidden unless resourceVersion is provided');
     if (options.continue)
-      throw fail(
-        'resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden when continue is provided',
-      );
-    if (match === 'Exact' && version === '0') {
-      throw fail(
-        'resourceVersionMatch: Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"',
-      );
-    }
+      causes.forbidden(field, 'resourceVersionMatch is forbidden when continue is provided');
+    if (match !== 'Exact' && match !== 'NotOlderThan')
+      causes.notSupported(field, match, ['Exact', 'NotOlderThan', '']);
+    if (match === 'Exact' && version === '0')
+      causes.forbidden(field, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
   }
-  if (options.continue && version !== undefined && version !== '' && version !== '0') {
+  const error = causes.toError('meta.k8s.io', 'ListOptions', '');
+  if (error !== undefined) throw error;
+  if (options.continue && version !== undefined && version !== '' && version !== '0')
     throw badRequest('specifying resource version is not allowed when using continue');
-  }
+}
+
+/** The revision that the answer must be of; 0 = any that is new enough. A page at a named version means exactly that version. */
+function exactRevision({ resourceVersion, resourceVersionMatch, limit }: ListOptions): number {
+  const exact =
+    resourceVersionMatch === 'Exact' || (!resourceVersionMatch && limit !== undefined && limit > 0);
+  return exact ? parseRevision(resourceVersion ?? '') : 0;
 }
 
 function snapshot(
@@ -191,13 +185,13 @@ function readToken(token: string): { revision: number; after: string } {
   throw badRequest('continue key is not valid');
 }
 
-/** The index of the first entry whose key sorts after `key`. Keys are ASCII, so string order is byte order. */
+/** The index of the first entry whose key sorts after `key`. */
 function firstAfter(entries: readonly Entry[], key: string): number {
   let low = 0;
   let high = entries.length;
   while (low < high) {
     const mid = (low + high) >> 1;
-    if (entries[mid]!.key <= key) low = mid + 1;
+    if (compareKeys(entries[mid]!.key, key) <= 0) low = mid + 1;
     else high = mid;
   }
   return low;

@@ -4,78 +4,97 @@ import {
   applyMergePatch,
   applyStrategicMergePatch,
   badRequest,
+  Causes,
+  DecodeError,
   entityTooLarge,
+  invalid,
   type KindDef,
   type KubeObject,
   type PatchProblem,
   StatusError,
-  unsupportedMediaType,
 } from '../../machinery/index.ts';
+import type { WriteCall } from './call.ts';
 import type { CallContext } from './context.ts';
-import type { Place, RegistryCore } from './core.ts';
-import { type Body, decodeBody, undecodable } from './decode.ts';
+import { checkNames, type Place, type RegistryCore } from './core.ts';
+import { decodePatched, strictTexts } from './decode.ts';
+import { goText } from './go-text.ts';
 import { type Answer, objectOf } from './objects.ts';
 import { applyUpdate } from './update.ts';
+import { type UpdateRules, wholeObject } from './update-rules.ts';
 
 export type PatchType = 'json' | 'merge' | 'strategic';
+
+export interface PatchCall extends WriteCall {
+  readonly type: PatchType;
+}
 
 /** Applies a patch to an object, or to the part of it that a subresource shows. */
 export async function patch(
   core: RegistryCore,
-  at: Place,
-  type: PatchType,
-  body: Body,
-  context: CallContext,
-  subresource = '',
+  call: PatchCall,
+  rules: UpdateRules = wholeObject,
 ): Promise<Answer> {
-  if (context.fieldValidation !== 'Ignore' && body.duplicates.length > 0)
-    reportDuplicates(at.kind, body, context);
-  let first = true;
-  return applyUpdate(core, at, context, {
-    subresource,
-    change: (entry) => {
-      const current = outward(at.kind, objectOf(entry));
-      const patched = applyPatch(at.kind, type, current, body.value);
-      // Warnings of the first attempt stand for all.
-      const object = decodeBody(
-        at.kind,
-        { value: patched, duplicates: [] },
-        first ? context : { ...context, warnings: [] },
+  const { at, body, type, context } = call;
+  let attempts = 0;
+  return applyUpdate(core, call, rules, (entry) => {
+    const patched = applyPatch(at.kind, type, outward(at.kind, objectOf(entry)), body.value);
+    const { object, strict } = decodeResult(at, type, patched, body.value);
+    // Said once: the attempts after a lost race would say it again.
+    if (attempts++ === 0)
+      reportStrict(context, [...strictTexts([], body.duplicates), ...strict], () =>
+        shownPatch(type, patched, body.value),
       );
-      first = false;
-      if (object.metadata.name !== at.name) {
-        throw badRequest(
-          `the name of the object (${object.metadata.name ?? ''}) does not match the name on the URL (${at.name})`,
-        );
-      }
-      if (at.namespace !== undefined) object.metadata.namespace = at.namespace;
-      return object;
-    },
+    checkNames(at, object.metadata);
+    if (at.namespace !== undefined) object.metadata.namespace = at.namespace;
+    return object;
   });
 }
 
 const outward = (kind: KindDef, object: KubeObject): KubeObject =>
   kind.conversion === null ? object : kind.conversion.fromStored(object);
 
+/** What `current` becomes. The result shares parts with it and must be decoded before it is changed. */
 export function applyPatch(kind: KindDef, type: PatchType, current: KubeObject, patchBody: unknown): unknown {
-  switch (type) {
-    case 'json': {
-      const result = applyJsonPatch(current, patchBody);
-      if (result.ok) return result.value;
-      throw patchFailure(result.problem, result.message);
-    }
-    case 'merge':
-      requireObject(patchBody);
-      return applyMergePatch(current, patchBody);
-    case 'strategic': {
-      requireObject(patchBody);
-      const result = applyStrategicMergePatch(kind.schema, current, patchBody);
-      if (result.ok) return result.value;
-      throw patchFailure(result.problem, result.message);
-    }
-    default:
-      throw unsupportedMediaType(`the patch type ${String(type)} is not supported`);
+  if (type === 'merge') {
+    requireObject(patchBody);
+    return applyMergePatch(current, patchBody);
   }
+  if (type === 'strategic') requireObject(patchBody);
+  const result =
+    type === 'json'
+      ? applyJsonPatch(current, patchBody)
+      : applyStrategicMergePatch(kind.schema, current, patchBody);
+  if (result.ok) return result.value;
+  throw patchFailure(result.problem, result.message);
+}
+
+function decodeResult(
+  at: Place,
+  type: PatchType,
+  patched: unknown,
+  patchBody: unknown,
+): ReturnType<typeof decodePatched> {
+  const { apiVersion, kind } = (patched ?? {}) as { apiVersion?: unknown; kind?: unknown };
+  if (kind !== at.kind.kind || apiVersion !== at.kind.apiVersion)
+    throw badRequest(
+      `a patch cannot change apiVersion and kind: the result is ${String(apiVersion)}, Kind=${String(kind)}, the object is ${at.kind.apiVersion}, Kind=${at.kind.kind}`,
+    );
+  try {
+    return decodePatched(at.kind, patched);
+  } catch (error) {
+    if (error instanceof DecodeError) throw invalidPatch(shownPatch(type, patched, patchBody), error.message);
+    throw error;
+  }
+}
+
+/** Kubernetes shows a strategic patch as Go prints a map, and otherwise the whole result. */
+const shownPatch = (type: PatchType, patched: unknown, patchBody: unknown): string =>
+  type === 'strategic' ? goText(patchBody) : JSON.stringify(patched);
+
+function invalidPatch(shown: string, why: string): StatusError {
+  const causes = new Causes();
+  causes.invalid('patch', shown, why);
+  return invalid('', '', '', causes.list);
 }
 
 function patchFailure(problem: PatchProblem, message: string): StatusError {
@@ -88,21 +107,23 @@ function patchFailure(problem: PatchProblem, message: string): StatusError {
       return new StatusError(
         422,
         'Invalid',
-        `the server rejected our request due to an error in our request: ${message}`,
-        {},
+        'the server rejected our request due to an error in our request',
+        { causes: [{ reason: 'UnexpectedServerResponse', message }] },
       );
   }
 }
 
 function requireObject(value: unknown): asserts value is Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw badRequest('error decoding patch: json: cannot unmarshal the patch into an object');
-  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return;
+  const what = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
+  throw badRequest(
+    `error decoding patch: json: cannot unmarshal ${what} into Go value of type map[string]interface {}`,
+  );
 }
 
-function reportDuplicates(kind: KindDef, body: Body, context: CallContext): void {
-  const texts = body.duplicates.map((f) => `duplicate field "${f}"`);
+function reportStrict(context: CallContext, texts: readonly string[], shown: () => string): void {
+  if (context.fieldValidation === 'Ignore' || texts.length === 0) return;
   if (context.fieldValidation === 'Strict')
-    throw undecodable(kind, `strict decoding error: ${texts.join(', ')}`);
+    throw invalidPatch(shown(), `strict decoding error: ${texts.join(', ')}`);
   context.warnings.push(...texts);
 }

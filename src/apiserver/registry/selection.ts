@@ -44,7 +44,7 @@ export function select(
         tests.push((object) => (object.metadata.namespace === value) === wanted);
       } else {
         const read = kind.selectableFields[field];
-        if (read === undefined) throw badRequest(`field label not supported: ${field}`);
+        if (read === undefined) throw badRequest(unknownField(kind, field));
         tests.push((object) => (read(object) === value) === wanted);
       }
     }
@@ -53,6 +53,12 @@ export function select(
   if (tests.length === 1) return { prefix, test: tests[0]! };
   return { prefix, test: (object) => tests.every((t) => t(object)) };
 }
+
+/** Kinds with fields of their own and kinds without say it differently in Kubernetes, and so here. */
+const unknownField = (kind: KindDef, field: string): string =>
+  Object.keys(kind.selectableFields).length > 0
+    ? `field label not supported: ${field}`
+    : `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`;
 
 export const selected = (selection: Selection, entry: Entry): boolean =>
   selection.test === null || selection.test(objectOf(entry));

@@ -1,7 +1,6 @@
-// Update of an object or its status: the new state is made from the old one by `change`, then goes through the same steps
-// as a create. Lost races are run again unless the caller named the version it started from.
+// Update: the wanted state is made from the current one by `change`, then goes through the same steps as a create. Lost races
+// are run again; a caller who named the version it started from then learns that it is gone.
 import {
-  badRequest,
   Causes,
   conflict,
   type KubeObject,
@@ -11,9 +10,11 @@ import {
   validateObjectMetaUpdate,
 } from '../../machinery/index.ts';
 import type { Entry } from '../../storage/index.ts';
+import type { WriteCall } from './call.ts';
 import type { CallContext } from './context.ts';
 import {
   answer,
+  checkNames,
   collectWarnings,
   commit,
   dryAnswer,
@@ -24,122 +25,77 @@ import {
   throwIfInvalid,
 } from './core.ts';
 import { createDecoded, settleNamespace } from './create.ts';
-import { type Body, decodeBody } from './decode.ts';
+import { decodeBody } from './decode.ts';
 import { removeNow } from './delete.ts';
 import { type Answer, keyFor, objectOf, sameJson } from './objects.ts';
+import { carry, type UpdateRules, wholeObject } from './update-rules.ts';
 
-/** What an update does to the current object. */
-export interface UpdatePlan {
-  readonly subresource: string;
-  /** The wanted object, made from the current one (a fresh copy is passed only on request). Called again after a lost race. */
-  readonly change: (current: Entry) => KubeObject;
-}
-
-type WithStatus = KubeObject & { status?: unknown };
-
-/** PUT of a whole object, or of its status when `subresource` is 'status'. */
+/** PUT of a whole object, or of the part that a subresource shows. */
 export async function update(
   core: RegistryCore,
-  at: Place,
-  body: Body,
-  context: CallContext,
-  subresource = '',
+  { at, body, context }: WriteCall,
+  rules: UpdateRules = wholeObject,
 ): Promise<Answer> {
-  const wanted = decodeBody(at.kind, body, context);
-  if (wanted.metadata.name !== undefined && wanted.metadata.name !== '' && wanted.metadata.name !== at.name) {
-    throw badRequest(
-      `the name of the object (${wanted.metadata.name}) does not match the name on the URL (${at.name})`,
-    );
+  const decode = (said: CallContext): KubeObject => {
+    const object = decodeBody({ kind: at.kind, kinds: core.kinds }, body, said);
+    checkNames(at, object.metadata);
+    settleNamespace(at.kind, object, at.namespace);
+    return object;
+  };
+  let wanted: KubeObject | undefined = decode(context);
+  const key = keyFor(at.kind, at.namespace, at.name);
+  if (rules === wholeObject && at.kind.createOnUpdate && core.store.get(key) === undefined) {
+    const { uid } = wanted.metadata;
+    if (uid !== undefined && uid !== '') throw otherUid(at, uid, '');
+    wanted.metadata.resourceVersion = '';
+    return createDecoded(core, { at, object: wanted, context });
   }
-  wanted.metadata.name = at.name;
-  if (
-    at.kind.scope === 'Namespaced' &&
-    wanted.metadata.namespace !== undefined &&
-    wanted.metadata.namespace !== '' &&
-    wanted.metadata.namespace !== at.namespace
-  ) {
-    throw badRequest(
-      `the namespace of the object (${wanted.metadata.namespace}) does not match the namespace on the URL (${at.namespace})`,
-    );
-  }
-  settleNamespace(at.kind, wanted, at.namespace);
-  if (
-    subresource === '' &&
-    at.kind.createOnUpdate &&
-    core.store.get(keyFor(at.kind, at.namespace, at.name)) === undefined
-  ) {
-    return createDecoded(core, at, wanted, context);
-  }
-  const pristine = wanted;
-  const pinnedTo = wanted.metadata.resourceVersion;
-  let used = false;
-  return applyUpdate(core, at, context, {
-    subresource,
-    change: () => {
-      const object = used ? structuredClone(pristine) : pristine;
-      used = true;
-      // The attempt before has filled in the version that it lost to.
-      object.metadata.resourceVersion = pinnedTo;
-      return object;
-    },
+  return applyUpdate(core, { at, context }, rules, () => {
+    const object = wanted ?? decode({ ...context, warnings: [] });
+    wanted = undefined;
+    return object;
   });
 }
 
 const retries = 100;
 
-/** Runs `plan.change` on the newest version until it is committed. A resourceVersion in the wanted object must be the current one. */
+/**
+ * Commits what `change` makes of the newest version. `change` is called again after a lost race; the object it returns is the
+ * registry's from then on. A resourceVersion in that object must be the current one; '' or none means the newest.
+ */
 export async function applyUpdate(
   core: RegistryCore,
-  at: Place,
-  context: CallContext,
-  plan: UpdatePlan,
+  { at, context }: { at: Place; context: CallContext },
+  rules: UpdateRules,
+  change: (current: Entry) => KubeObject,
 ): Promise<Answer> {
   const { kind } = at;
   const key = keyFor(kind, at.namespace, at.name);
-  const ref = refOf(kind);
   for (let attempt = 0; attempt < retries; attempt++) {
     const entry = core.store.get(key);
-    if (entry === undefined) throw notFound(ref, at.name);
+    if (entry === undefined) throw notFound(refOf(kind), at.name);
     const old = objectOf(entry);
-    const object = plan.change(entry);
-    const given = object.metadata.resourceVersion;
-    const pinned = given !== undefined && given !== '' && parseRevision(given) !== 0;
-    if (pinned && given !== old.metadata.resourceVersion) throw staleObject(ref, at.name);
-    if (
-      object.metadata.uid !== undefined &&
-      object.metadata.uid !== '' &&
-      object.metadata.uid !== old.metadata.uid
-    ) {
-      throw conflict(
-        ref,
-        at.name,
-        `Precondition failed: UID in precondition: ${object.metadata.uid}, UID in object meta: ${old.metadata.uid}`,
-      );
-    }
+    const object = change(entry);
+    checkVersion(at, object, old);
     keepServerFields(object, old);
-    // Who named no version means the newest: from here on, rules see an object that says which one it replaces.
-    object.metadata.resourceVersion = old.metadata.resourceVersion;
     const request = {
       operation: 'update',
       kind,
       namespace: at.namespace,
       name: at.name,
-      subresource: plan.subresource,
+      subresource: rules.subresource,
       object,
       old,
       context,
     } as const;
     core.admission.mutate(request);
-    if (plan.subresource === 'status') {
-      keepAllButStatus(kind.schema.fields.keys(), object, old);
-      kind.prepareStatus?.(object, old);
-    } else if (plan.subresource === '') prepare(core, at, object, old);
-    if (plan.subresource !== 'status' && plan.subresource !== 'binding')
-      raiseGeneration(kind.generationFields, object, old);
+    rules.prepare(kind, object, old, { nowMs: core.clock.nowMs() });
+    if (rules.desired) raiseGeneration(kind.generationFields, object, old);
 
     const causes = new Causes();
-    const undo =
-      plan.subresource === '' ? core.allocators.get(kind)?.allocate(object, old, causes) : undefined;
+    const allocator = rules.desired ? core.allocators.get(kind) : undefined;
+    const undo = allocator?.allocate(object, old, causes);
+    let done = false;
     try {
       validateObjectMeta(
         object.metadata,
@@ -147,22 +103,15 @@ export async function applyUpdate(
         causes,
       );
       validateObjectMetaUpdate(object.metadata, old.metadata, causes);
-      if (plan.subresource === 'status') {
-        if (kind.validateStatus !== null) kind.validateStatus(object, old, causes);
-      } else if (kind.validate !== null && plan.subresource === '') kind.validate(object, old, causes);
+      rules.validate(kind, object, old, causes);
       throwIfInvalid(kind, object, causes);
-      if (plan.subresource === '') collectWarnings(kind, object, old, context);
+      // Said once: the attempts after a lost race would say it again.
+      if (rules.desired && attempt === 0) collectWarnings(kind, object, old, context);
       core.admission.validate(request);
-      if (context.dryRun) {
-        undo?.();
-        return dryAnswer(kind, object);
-      }
-      if (sameJson(object, old)) {
-        undo?.();
-        return answer(kind, entry);
-      }
+      if (context.dryRun) return dryAnswer(kind, object);
+      if (sameJson(object, old)) return answer(kind, entry);
       if (releasesDeletion(kind.deletionHeld, object)) {
-        const gone = await removeNow(core, at, entry, object);
+        const gone = await removeNow(core, at, { entry, last: object });
         if (gone !== undefined) return gone;
       } else {
         const result = await commit(core, {
@@ -172,50 +121,42 @@ export async function applyUpdate(
           ttlSeconds: kind.ttlSeconds,
         });
         if (result.ok) {
-          core.allocators.get(kind)?.release(old, object);
+          done = true;
+          allocator?.release(old, object);
           return answer(kind, result.entry!);
         }
       }
-    } catch (error) {
-      undo?.();
-      throw error;
+    } finally {
+      if (!done) undo?.();
     }
-    undo?.();
-    if (pinned) throw staleObject(ref, at.name);
   }
-  throw staleObject(ref, at.name);
+  throw staleObject(refOf(kind), at.name);
+}
+
+const otherUid = (at: Place, wanted: string, found: string) =>
+  conflict(
+    refOf(at.kind),
+    at.name,
+    `Precondition failed: UID in precondition: ${wanted}, UID in object meta: ${found}`,
+  );
+
+/** Who named no version means the newest: from here on, rules see an object that says which one it replaces. */
+function checkVersion(at: Place, { metadata }: KubeObject, old: KubeObject): void {
+  const { resourceVersion: given, uid } = metadata;
+  if (uid !== undefined && uid !== '' && uid !== old.metadata.uid) throw otherUid(at, uid, old.metadata.uid);
+  if (given !== undefined && parseRevision(given) !== 0 && given !== old.metadata.resourceVersion)
+    throw staleObject(refOf(at.kind), at.name);
+  metadata.resourceVersion = old.metadata.resourceVersion;
 }
 
 /** What an update may not change, whatever it says. */
-function keepServerFields(object: KubeObject, old: KubeObject): void {
-  const { metadata } = object;
+function keepServerFields({ metadata }: KubeObject, old: KubeObject): void {
   metadata.uid = old.metadata.uid;
   metadata.creationTimestamp = old.metadata.creationTimestamp;
   carry(metadata, old.metadata, 'generation');
   carry(metadata, old.metadata, 'deletionTimestamp');
   carry(metadata, old.metadata, 'deletionGracePeriodSeconds');
   delete metadata.selfLink;
-}
-
-function carry<K extends string>(
-  to: Partial<Record<K, unknown>>,
-  from: Partial<Record<K, unknown>>,
-  field: K,
-): void {
-  if (from[field] === undefined) delete to[field];
-  else to[field] = from[field];
-}
-
-function keepAllButStatus(fields: Iterable<string>, object: KubeObject, old: KubeObject): void {
-  for (const field of fields) {
-    if (field === 'status' || field === 'metadata') continue;
-    carry(object as unknown as Record<string, unknown>, old as unknown as Record<string, unknown>, field);
-  }
-}
-
-function prepare(core: RegistryCore, at: Place, object: WithStatus, old: WithStatus): void {
-  if (at.kind.subresources.status) carry(object as Partial<Record<'status', unknown>>, old, 'status');
-  if (at.kind.prepareUpdate !== null) at.kind.prepareUpdate(object, old, { nowMs: core.clock.nowMs() });
 }
 
 function raiseGeneration(fields: readonly string[], object: KubeObject, old: KubeObject): void {

@@ -3,11 +3,20 @@ import type { KindDef } from '../../machinery/index.ts';
 import { binding } from './binding.ts';
 import { eviction } from './eviction.ts';
 import { finalize } from './finalize.ts';
+import { ephemeralContainers, resize } from './pod-parts.ts';
 import { scale } from './scale.ts';
 import { status } from './status.ts';
 import type { Subresource } from './subresource.ts';
 
-export const subresources: readonly Subresource[] = [status, scale, binding, eviction, finalize];
+export const subresources: readonly Subresource[] = [
+  status,
+  scale,
+  binding,
+  eviction,
+  ephemeralContainers,
+  resize,
+  finalize,
+];
 
 export const findSubresource = (kind: KindDef, name: string): Subresource | undefined =>
   subresources.find((s) => s.name === name && s.appliesTo(kind));

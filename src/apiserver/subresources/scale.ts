@@ -1,16 +1,18 @@
 // scale: the number of replicas of any kind that declares where it keeps it, as an autoscaling/v1 Scale.
+import { scaleBody } from '../../api/index.ts';
 import {
-  badRequest,
   Causes,
+  conflict,
   formatLabelSelector,
   type KubeObject,
-  notFound,
   type ScalePaths,
 } from '../../machinery/index.ts';
-import { type Place, parseRevision, refOf, requireEntry } from '../registry/core.ts';
+import { checkNames, type Place, refOf, requireEntry } from '../registry/core.ts';
+import { decodeRequestBody } from '../registry/decode.ts';
 import { type Answer, mutableCopy, objectOf } from '../registry/objects.ts';
 import { applyPatch } from '../registry/patch.ts';
 import { applyUpdate } from '../registry/update.ts';
+import { type UpdateRules, wholeObject } from '../registry/update-rules.ts';
 import { scaleKind } from './scale-kind.ts';
 import type { Subresource } from './subresource.ts';
 
@@ -48,48 +50,44 @@ function toScale(object: KubeObject, paths: ScalePaths): Scale {
   };
 }
 
+/** A change of the replicas is a change of the object: it goes through all of the kind's rules. */
+const rules: UpdateRules = { ...wholeObject, subresource: 'scale' };
+
 export const scale: Subresource = {
   name: 'scale',
   verbs: ['get', 'patch', 'update'],
-  body: { group: 'autoscaling', version: 'v1', kind: 'Scale' },
+  body: scaleBody,
+  answers: scaleKind,
   appliesTo: (kind) => kind.subresources.scale !== undefined,
 
   async handle(core, { verb, at, body, patchType, context }) {
     const paths = at.kind.subresources.scale!;
-    const entry = requireEntry(core, at);
-    if (verb === 'get') return shown(toScale(objectOf(entry), paths));
-    const result = await applyUpdate(core, at, context, {
-      subresource: 'scale',
-      change: (current) => {
-        const before = toScale(objectOf(current), paths);
-        const wanted = (
-          verb === 'patch' ? applyPatch(scaleKind, patchType, before, body.value) : body.value
-        ) as Scale;
-        const replicas = checkedReplicas(at, before, wanted);
-        const object = mutableCopy(current);
-        writePath(object, paths.replicas, replicas);
-        object.metadata.resourceVersion = wanted.metadata?.resourceVersion ?? '';
-        return object;
-      },
+    if (verb === 'get') return shown(toScale(objectOf(requireEntry(core, at)), paths));
+    const result = await applyUpdate(core, { at, context }, rules, (current) => {
+      const before = toScale(objectOf(current), paths);
+      const value = verb === 'patch' ? applyPatch(scaleKind, patchType, before, body.value) : body.value;
+      const wanted = decodeRequestBody<Scale>(scaleBody, { ...body, value }, context);
+      const replicas = checkedReplicas(at, before, wanted);
+      const object = mutableCopy(current);
+      writePath(object, paths.replicas, replicas);
+      object.metadata.resourceVersion = wanted.metadata.resourceVersion ?? '';
+      return object;
     });
-    const object = result.object ?? objectOf(result.entry!);
-    return shown(toScale(object, paths));
+    return shown(toScale(result.object ?? objectOf(result.entry!), paths));
   },
 };
 
-function checkedReplicas(at: Place, before: Scale, wanted: Scale): number {
-  if (wanted?.metadata?.name !== undefined && wanted.metadata.name !== before.metadata.name) {
-    throw badRequest(
-      `the name of the object (${wanted.metadata.name}) does not match the name on the URL (${at.name})`,
+function checkedReplicas(at: Place, before: Scale, { metadata, spec }: Scale): number {
+  checkNames(at, metadata);
+  const { uid } = metadata;
+  if (uid !== undefined && uid !== '' && uid !== before.metadata.uid)
+    throw conflict(
+      refOf(at.kind),
+      at.name,
+      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${before.metadata.uid}`,
     );
-  }
-  if (wanted.metadata?.uid !== undefined && wanted.metadata.uid !== before.metadata.uid)
-    throw notFound(refOf(at.kind), at.name);
-  if (wanted.metadata?.resourceVersion) parseRevision(wanted.metadata.resourceVersion);
-  const replicas = wanted.spec?.replicas ?? 0;
+  const replicas = spec?.replicas ?? 0;
   const causes = new Causes();
-  if (!Number.isInteger(replicas))
-    throw badRequest('Scale in version "v1" cannot be handled as a Scale: spec.replicas is not an integer');
   if (replicas < 0) causes.invalid('spec.replicas', replicas, 'must be greater than or equal to 0');
   const error = causes.toError('autoscaling', 'Scale', at.name);
   if (error !== undefined) throw error;

@@ -52,7 +52,10 @@ const frozenFields = [
   'deletionGracePeriodSeconds',
 ] as const;
 
-/** The rules of an update. `meta.resourceVersion` is what the registry resolved: the caller's, or that of `old`. */
+/**
+ * What an update may not do to metadata, beside the rules of a create, which hold for it too (`validateObjectMeta`).
+ * `meta.resourceVersion` is what the registry resolved: the caller's, or that of `old`.
+ */
 export function validateObjectMetaUpdate(meta: DraftMeta, old: DraftMeta, causes: Causes): void {
   if (old.deletionTimestamp !== undefined) {
     const before = new Set(old.finalizers);
@@ -75,10 +78,6 @@ export function validateObjectMetaUpdate(meta: DraftMeta, old: DraftMeta, causes
         meta[field] ?? (field === 'name' || field === 'namespace' || field === 'uid' ? '' : null),
         immutableMessage,
       );
-  validateLabels(meta.labels, 'metadata.labels', causes);
-  validateAnnotations(meta.annotations, 'metadata.annotations', causes);
-  validateOwnerReferences(meta.ownerReferences, 'metadata.ownerReferences', causes);
-  validateManagedFields(meta.managedFields, 'metadata.managedFields', causes);
 }
 
 export function validateAnnotations(
