@@ -196,7 +196,7 @@ function planInSandbox(input: PlanInput, sandboxId: string): PodPlan {
         else {
           planner.kill.push(kill);
           if (restartsAfter(pod, container, 137))
-            planner.start.push({ container, kind: 'app', attempt: last.attempt + 1 });
+            planner.start.push({ container, kind: 'app', attempt: planner.attempt(container.name) });
         }
         continue;
       }
@@ -270,7 +270,7 @@ function planInit(planner: Planner, sandboxId: string, initialized: boolean): 'd
         const kill = planner.reasonToRestart(container, last);
         if (kill !== undefined) {
           planner.kill.push(kill);
-          planner.start.push({ container, kind: 'init', attempt: last.attempt + 1 });
+          planner.start.push({ container, kind: 'init', attempt: planner.attempt(container.name) });
         }
         if (!passed && !hasStarted(container, last, memory)) return 'waits';
         continue;
