@@ -12,8 +12,10 @@ import type { Authenticate } from './auth/authenticate.ts';
 import type { Authorize } from './auth/authorize.ts';
 import { bootstrap } from './bootstrap.ts';
 import type { NodeCredentials } from './endpoints/connections.ts';
-import { createHandler, type VersionInfo } from './endpoints/handler.ts';
+import { createHandler } from './endpoints/handler.ts';
 import type { HealthCheck } from './endpoints/health.ts';
+import type { InFlightLimits } from './endpoints/in-flight.ts';
+import type { VersionInfo } from './endpoints/path.ts';
 import { inProcessTransport } from './in-process.ts';
 import { createOpenApi } from './openapi/openapi.ts';
 import type { RegistryCore } from './registry/core.ts';
@@ -37,6 +39,8 @@ export interface ApiServerOptions {
   readonly advertiseAddress: string;
   /** Asked once it is needed: with port 0 it is known only after listening. */
   readonly advertisePort: () => number;
+  /** How many requests may run at once; undefined = as many as kube-apiserver allows. */
+  readonly inFlight?: InFlightLimits | undefined;
   /** undefined = the built-in kinds */
   readonly kinds?: readonly KindDef[] | undefined;
 }
@@ -97,6 +101,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     authorize: options.authorize,
     openApi: createOpenApi(kinds, options.version.gitVersion),
     credentials: options.nodeCredentials,
+    inFlight: options.inFlight ?? { reads: 400, writes: 200 },
     version: options.version,
     publicAddress: () => `${options.advertiseAddress}:${options.advertisePort()}`,
     livez,

@@ -9,6 +9,6 @@ export {
   TokenFileError,
   tokenTable,
 } from './auth/index.ts';
-export type { VersionInfo } from './endpoints/handler.ts';
+export type { VersionInfo } from './endpoints/path.ts';
 export { objectOf, setFreezeShared } from './registry/objects.ts';
 export { firstServiceIp, parseIpv4Range } from './service-ips.ts';

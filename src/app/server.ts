@@ -133,7 +133,7 @@ export async function startServer(
       log: log.with({ part: 'apiserver' }),
       authenticate: createAuthenticator({
         tokens: tokens === undefined ? [] : [tokenTable(tokens)],
-        anonymous: 'refuse',
+        anonymous: 'health',
         clock,
       }),
       authorize: createAuthorizer([

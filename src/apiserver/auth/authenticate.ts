@@ -10,8 +10,11 @@ export type TokenAuthenticator = (token: string) => UserInfo | undefined;
 export interface AuthenticatorOptions {
   /** Asked in order; the first that knows a token names the user. */
   readonly tokens: readonly TokenAuthenticator[];
-  /** allow: who shows nothing is system:anonymous, as with kube-apiserver's --anonymous-auth. refuse: gets 401. */
-  readonly anonymous: 'allow' | 'refuse';
+  /**
+   * Who shows nothing is system:anonymous: everywhere (allow, kube-apiserver's --anonymous-auth), only at the health endpoints,
+   * which load balancers ask (health), or nowhere (refuse). Otherwise the answer is 401.
+   */
+  readonly anonymous: 'allow' | 'health' | 'refuse';
   readonly clock: Clock;
 }
 
@@ -19,6 +22,8 @@ export interface AuthenticatorOptions {
 export type Authenticate = (request: HttpRequest) => UserInfo | undefined;
 
 const anonymousUser: UserInfo = { name: wellKnown.anonymous, uid: '', groups: [wellKnown.unauthenticated] };
+
+const healthPath = /^\/(?:livez|readyz|healthz)(?:[/?]|$)/;
 
 function withAuthenticated(user: UserInfo): UserInfo {
   if (user.groups.includes(wellKnown.authenticated)) return user;
@@ -57,7 +62,9 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
       return undefined;
     }
     if (peer !== undefined || connection.peerError !== undefined) return undefined;
-    return options.anonymous === 'allow' ? anonymousUser : undefined;
+    if (options.anonymous === 'refuse') return undefined;
+    if (options.anonymous === 'health' && !healthPath.test(request.url ?? '')) return undefined;
+    return anonymousUser;
   };
 }
 

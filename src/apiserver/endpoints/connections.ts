@@ -287,7 +287,7 @@ export async function serveUpgrade(
     `Upgrade: ${String(request.headers.upgrade ?? '')}`,
   ];
   for (const [name, value] of Object.entries(request.headers)) {
-    if (hopHeaders.has(name) || value === undefined) continue;
+    if (hopHeaders.has(name) || name.startsWith('impersonate-') || value === undefined) continue;
     for (const one of Array.isArray(value) ? value : [value]) lines.push(`${name}: ${one}`);
   }
   node.write(`${lines.join('\r\n')}\r\n\r\n`);

@@ -1,4 +1,5 @@
-// The life of a request: identify → find what is asked → authorise → serve. Every failure ends in a Status answer.
+// The life of a request: identify → impersonate → find what is asked → authorise → wait for room → serve. Every failure ends in a
+// Status answer. HOT: bench/api.ts.
 import type { Duplex } from 'node:stream';
 import type { Clock, Log } from '../../base/index.ts';
 import type { HttpRequest, HttpResponse } from '../../http/index.ts';
@@ -6,49 +7,32 @@ import { badRequest, type KindDef, StatusError, unauthorized, type Verb } from '
 import type { RequestAttributes, UserInfo } from '../auth/attributes.ts';
 import type { Authenticate } from '../auth/authenticate.ts';
 import type { Authorize } from '../auth/authorize.ts';
-import type { OpenApi } from '../openapi/openapi.ts';
+import { impersonate } from '../auth/impersonate.ts';
 import type { RegistryCore } from '../registry/core.ts';
+import { InconsistentContinue } from '../registry/list.ts';
 import {
-  type Connection,
   type ConnectionCall,
   findConnection,
   type NodeCredentials,
   serveStream,
   serveUpgrade,
 } from './connections.ts';
-import { aggregated, coreVersions, groupDocument, groupList, resourceList } from './discovery.ts';
-import { type HealthCheck, serveHealth } from './health.ts';
+import { InFlight, type InFlightLimits, laneOf } from './in-flight.ts';
+import { type PathOptions, servePath } from './path.ts';
 import { type Query, splitTarget } from './query.ts';
-import { serveResource, verbOf } from './resource.ts';
-import { sendError, sendJson } from './respond.ts';
+import { methodNotAllowed, notFoundPath, serveResource, verbOf } from './resource.ts';
+import { sendError } from './respond.ts';
 import { parseRoute, type ResourceRoute } from './route.ts';
 
-export interface VersionInfo {
-  readonly major: string;
-  readonly minor: string;
-  readonly gitVersion: string;
-  readonly gitCommit: string;
-  readonly gitTreeState: string;
-  readonly buildDate: string;
-  readonly goVersion: string;
-  readonly compiler: string;
-  readonly platform: string;
-}
-
-export interface HandlerOptions {
+export interface HandlerOptions extends Omit<PathOptions, 'kinds'> {
   readonly core: RegistryCore;
   readonly clock: Clock;
   readonly jitter: () => number;
   readonly log: Log;
   readonly authenticate: Authenticate;
   readonly authorize: Authorize;
-  readonly openApi: OpenApi;
   readonly credentials: NodeCredentials;
-  readonly version: VersionInfo;
-  /** host:port by which clients reach this server, for discovery. */
-  readonly publicAddress: () => string;
-  readonly livez: readonly HealthCheck[];
-  readonly readyz: readonly HealthCheck[];
+  readonly inFlight: InFlightLimits;
 }
 
 export interface ApiHandler {
@@ -56,14 +40,39 @@ export interface ApiHandler {
   onUpgrade(request: HttpRequest, socket: Duplex, head: Buffer): void;
 }
 
+/** What a request asks for, once its URL is understood. */
+interface Asked {
+  readonly path: string;
+  readonly query: Query;
+  readonly route: ResourceRoute | undefined;
+  /** Only with a route; undefined = no such resource. */
+  readonly kind: KindDef | undefined;
+}
+
 export function createHandler(options: HandlerOptions): ApiHandler {
   const { core, log } = options;
   const env = { core, clock: options.clock, jitter: options.jitter };
+  const paths: PathOptions = { ...options, kinds: core.kinds };
+  const inFlight = new InFlight(options.inFlight);
 
+  /** As whom the request is made. */
   const identify = (request: HttpRequest): UserInfo => {
     const user = options.authenticate(request);
     if (user === undefined) throw unauthorized();
-    return user;
+    const acting = impersonate(user, request.rawHeaders, options.authorize);
+    if (acting instanceof StatusError) throw acting;
+    return acting;
+  };
+
+  const ask = (request: HttpRequest): Asked => {
+    const { path, query } = splitTarget(request.url ?? '/');
+    const route = parseRoute(path);
+    return {
+      path,
+      query,
+      route,
+      kind: route && core.kinds.byResource(route.group, route.version, route.resource),
+    };
   };
 
   const allow = (attributes: RequestAttributes): void => {
@@ -73,25 +82,29 @@ export function createHandler(options: HandlerOptions): ApiHandler {
 
   async function serve(request: HttpRequest, response: HttpResponse): Promise<void> {
     const user = identify(request);
-    const { path, query } = splitTarget(request.url ?? '/');
-    const route = parseRoute(path);
-    const kind =
-      route === undefined ? undefined : core.kinds.byResource(route.group, route.version, route.resource);
-    if (route === undefined) return servePath(request, response, path, query, user);
-    if (kind === undefined) throw unknownResource();
-    const verb = verbOf(request.method ?? 'GET', route, query);
-    if (verb === undefined)
-      throw new StatusError(
-        405,
-        'MethodNotAllowed',
-        `the server does not allow this method on the requested resource`,
-      );
-    allow(resourceAttributes(user, verb, route, path, query));
+    const asked = ask(request);
+    const { route, kind, path, query } = asked;
+    const method = request.method ?? 'GET';
+    if (route === undefined) {
+      allow(pathAttributes(user, method, path));
+      servePath(paths, { request, response, path, query });
+      return;
+    }
+    const verb = verbOf(method, route, query);
+    // Who may not know is not told that there is nothing to know.
+    if (verb !== undefined) allow(resourceAttributes(user, verb, { path, query, route }));
+    if (kind === undefined) throw notFoundPath();
+    if (verb === undefined) throw methodNotAllowed();
     const connection = route.subresource === '' ? undefined : findConnection(kind, route.subresource);
-    if (connection === undefined)
-      return serveResource(env, { request, response, kind, route, query, verb, user });
+    if (connection === undefined) {
+      const serving = () => serveResource(env, { request, response, kind, route, query, verb, user });
+      if (verb === 'watch') await serving();
+      else await inFlight.run(laneOf(verb), user, serving);
+      return;
+    }
+    if (!connection.verbs.includes(verb)) throw methodNotAllowed();
     if (connection.upgrades) throw badRequest('Upgrade request required');
-    return serveStream(connection, callOf(kind, route, query), request, response);
+    await serveStream(connection, callOf(kind, route, query), request, response);
   }
 
   const callOf = (kind: KindDef, route: ResourceRoute, query: Query): ConnectionCall => ({
@@ -104,156 +117,65 @@ export function createHandler(options: HandlerOptions): ApiHandler {
 
   async function upgrade(request: HttpRequest, socket: Duplex, head: Buffer): Promise<void> {
     const user = identify(request);
-    const { path, query } = splitTarget(request.url ?? '/');
-    const route = parseRoute(path);
-    const kind =
-      route === undefined ? undefined : core.kinds.byResource(route.group, route.version, route.resource);
-    if (route === undefined || kind === undefined) throw unknownResource();
-    const connection: Connection | undefined = findConnection(kind, route.subresource);
+    const { path, query, route, kind } = ask(request);
+    if (route === undefined) throw notFoundPath();
+    const verb = request.method === 'POST' ? 'create' : 'get';
+    allow(resourceAttributes(user, verb, { path, query, route }));
+    if (kind === undefined) throw notFoundPath();
+    const connection = findConnection(kind, route.subresource);
     if (connection?.upgrades !== true) throw badRequest('this resource does not take an upgraded connection');
-    allow(resourceAttributes(user, request.method === 'POST' ? 'create' : 'get', route, path, query));
     await serveUpgrade(connection, callOf(kind, route, query), request, socket, head);
   }
 
-  function servePath(
-    request: HttpRequest,
-    response: HttpResponse,
-    path: string,
-    query: Query,
-    user: UserInfo,
-  ): void {
-    const method = (request.method ?? 'GET').toLowerCase();
-    allow({
-      user,
-      verb: method,
-      group: '',
-      version: '',
-      resource: '',
-      subresource: '',
-      namespace: '',
-      name: '',
-      path,
+  const report = (request: HttpRequest, error: unknown): void => {
+    if (error instanceof StatusError || error instanceof InconsistentContinue) return;
+    log.error('request failed', {
+      method: request.method,
+      path: request.url,
+      error,
+      stack: error instanceof Error ? error.stack : undefined,
     });
-    if (method !== 'get' && method !== 'head')
-      throw new StatusError(
-        405,
-        'MethodNotAllowed',
-        'the server does not allow this method on the requested resource',
-      );
-    const [first = '', ...rest] = path.slice(1).replace(/\/$/, '').split('/');
-    const document = discover(request, first, rest);
-    if (document !== undefined) {
-      sendDocument(response, document);
-      return;
-    }
-    const below = rest.join('/');
-    if (first === 'version' && below === '')
-      return sendJson(response, 200, `${JSON.stringify(options.version, null, 2)}\n`);
-    if (first === 'livez' && serveHealth(response, first, below, query, options.livez)) return;
-    if (
-      (first === 'readyz' || first === 'healthz') &&
-      serveHealth(response, first, below, query, options.readyz)
-    )
-      return;
-    if (first === 'openapi' && options.openApi.serve(request, response, below, query)) return;
-    if (first === '' && below === '')
-      return sendJson(response, 200, JSON.stringify({ paths: rootPaths(core.kinds) }, null, 2));
-    throw unknownResource();
-  }
-
-  function discover(request: HttpRequest, first: string, rest: readonly string[]): unknown {
-    if (first === 'api' && rest.length === 0) {
-      const version = aggregatedVersion(request.headers.accept);
-      return version === undefined
-        ? coreVersions(options.publicAddress())
-        : new Aggregated(aggregated(core.kinds, true, version), version);
-    }
-    if (first === 'api' && rest.length === 1) return resourceList(core.kinds, '', rest[0]!);
-    if (first !== 'apis') return undefined;
-    if (rest.length === 0) {
-      const version = aggregatedVersion(request.headers.accept);
-      return version === undefined
-        ? groupList(core.kinds)
-        : new Aggregated(aggregated(core.kinds, false, version), version);
-    }
-    if (rest.length === 1) return groupDocument(core.kinds, rest[0]!);
-    if (rest.length === 2) return resourceList(core.kinds, rest[0]!, rest[1]!);
-    return undefined;
-  }
+  };
 
   return {
     onRequest(request, response) {
       serve(request, response).catch((error: unknown) => {
-        if (!(error instanceof StatusError) && !(error instanceof Error && 'token' in error)) {
-          log.error('request failed', {
-            method: request.method,
-            path: request.url,
-            error,
-            stack: error instanceof Error ? error.stack : undefined,
-          });
-        }
+        report(request, error);
         if (response.headersSent) response.destroy();
         else sendError(request, response, error);
       });
     },
     onUpgrade(request, socket, head) {
-      upgrade(request, socket, head).catch((error: unknown) => refuseUpgrade(socket, error));
+      upgrade(request, socket, head).catch((error: unknown) => {
+        report(request, error);
+        refuseUpgrade(socket, error);
+      });
     },
   };
 }
 
-const unknownResource = () =>
-  new StatusError(404, 'NotFound', 'the server could not find the requested resource', {});
+const pathAttributes = (user: UserInfo, method: string, path: string): RequestAttributes => ({
+  user,
+  // Who may read may ask how much there is to read.
+  verb: method === 'HEAD' ? 'get' : method.toLowerCase(),
+  group: '',
+  version: '',
+  resource: '',
+  subresource: '',
+  namespace: '',
+  name: '',
+  path,
+});
 
-class Aggregated {
-  readonly document: unknown;
-  readonly version: string;
-  constructor(document: unknown, version: string) {
-    this.document = document;
-    this.version = version;
-  }
-}
-
-function sendDocument(response: HttpResponse, document: unknown): void {
-  if (!(document instanceof Aggregated)) return sendJson(response, 200, `${JSON.stringify(document)}\n`);
-  const bytes = Buffer.from(`${JSON.stringify(document.document)}\n`);
-  response.writeHead(200, {
-    'content-type': `application/json;g=apidiscovery.k8s.io;v=${document.version};as=APIGroupDiscoveryList`,
-    'content-length': bytes.length,
-    vary: 'Accept',
-  });
-  response.end(bytes);
-}
-
-/** The version of aggregated discovery that the client asks for first; undefined = it wants the classic document. */
-function aggregatedVersion(accept: string | undefined): string | undefined {
-  for (const clause of (accept ?? '').split(',')) {
-    const parts = clause.split(';').map((p) => p.trim());
-    if (parts[0] === 'application/json' && parts.length === 1) return undefined;
-    if (
-      !parts.includes('as=APIGroupDiscoveryList') ||
-      !parts.includes('g=apidiscovery.k8s.io') ||
-      parts[0] !== 'application/json'
-    )
-      continue;
-    if (parts.includes('v=v2')) return 'v2';
-    if (parts.includes('v=v2beta1')) return 'v2beta1';
-  }
-  return undefined;
-}
+const selectedName = /(?:^|,)metadata\.name==?([^,]+)/;
 
 function resourceAttributes(
   user: UserInfo,
   verb: Verb,
-  route: ResourceRoute,
-  path: string,
-  query: Query,
+  { path, query, route }: { path: string; query: Query; route: ResourceRoute },
 ): RequestAttributes {
   const isNamespace = route.group === '' && route.resource === 'namespaces';
-  const selected =
-    route.name === ''
-      ? /(?:^|,)metadata\.name==?([^,]+)/.exec(query.get('fieldSelector') ?? '')?.[1]
-      : undefined;
+  const fields = route.name === '' ? query.get('fieldSelector') : null;
   return {
     user,
     verb,
@@ -262,30 +184,9 @@ function resourceAttributes(
     resource: route.resource,
     subresource: route.subresource,
     namespace: isNamespace ? route.name : (route.namespace ?? ''),
-    name: selected ?? route.name,
+    name: (fields === null ? undefined : selectedName.exec(fields)?.[1]) ?? route.name,
     path,
   };
-}
-
-function rootPaths(kinds: RegistryCore['kinds']): string[] {
-  const groups = new Set<string>();
-  for (const { group, version } of kinds.all) {
-    if (group === '') continue;
-    groups.add(`/apis/${group}`);
-    groups.add(`/apis/${group}/${version}`);
-  }
-  return [
-    '/api',
-    '/api/v1',
-    '/apis',
-    ...groups,
-    '/healthz',
-    '/livez',
-    '/openapi/v2',
-    '/openapi/v3',
-    '/readyz',
-    '/version',
-  ].sort();
 }
 
 /** An HTTP answer written by hand: the connection has left node's HTTP machinery. */

@@ -9,16 +9,21 @@ export interface HealthCheck {
   check(): string | undefined;
 }
 
+interface HealthRequest {
+  readonly endpoint: string;
+  /** The name of one check; '' = all. */
+  readonly below: string;
+  readonly query: Query;
+}
+
 /** Serves `/readyz`, `/readyz/NAME`, `?verbose` and `?exclude=NAME`. False = no check of that name. */
 export function serveHealth(
   response: HttpResponse,
-  endpoint: string,
-  rest: string,
-  query: Query,
+  { endpoint, below, query }: HealthRequest,
   checks: readonly HealthCheck[],
 ): boolean {
-  if (rest !== '') {
-    const one = checks.find((c) => c.name === rest);
+  if (below !== '') {
+    const one = checks.find((c) => c.name === below);
     if (one === undefined) return false;
     const problem = one.check();
     if (problem === undefined) sendText(response, 200, 'ok');
@@ -29,7 +34,7 @@ export function serveHealth(
   let lines = '';
   let failed = false;
   for (const { name, check } of checks) {
-    if (excluded.has(name)) {
+    if (excluded.delete(name)) {
       lines += `[+]${name} excluded: ok\n`;
       continue;
     }
@@ -39,6 +44,10 @@ export function serveHealth(
       failed = true;
       lines += `[-]${name} failed: reason withheld\n`;
     }
+  }
+  if (excluded.size > 0) {
+    const names = [...excluded].map((name) => JSON.stringify(name)).join(',');
+    lines += `warn: some health checks cannot be excluded: no matches for ${names}\n`;
   }
   if (failed) sendText(response, 500, `${lines}${endpoint} check failed\n`);
   else sendText(response, 200, query.has('verbose') ? `${lines}${endpoint} check passed\n` : 'ok');

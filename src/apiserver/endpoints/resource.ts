@@ -97,7 +97,7 @@ export async function serveResource(env: ResourceEnvironment, call: ResourceRequ
   }
 }
 
-const notFoundPath = () =>
+export const notFoundPath = () =>
   new StatusError(404, 'NotFound', 'the server could not find the requested resource', {});
 
 export const methodNotAllowed = () =>

@@ -54,13 +54,16 @@ export function sendText(response: HttpResponse, code: number, body: string): vo
   response.end(body);
 }
 
-/** Warning headers as RFC 7234 has them: `299 - "text"`. */
+/** Warning headers as RFC 7234 has them: `299 - "text"`. Header values are bytes: text beyond ASCII goes out in UTF-8. */
 export function addWarnings(response: HttpResponse, warnings: readonly string[]): void {
   if (warnings.length === 0) return;
   const unique = [...new Set(warnings)];
   response.setHeader(
     'warning',
-    unique.map((text) => `299 - "${text.replace(/[\\"]/g, '\\$&').replace(/[\r\n]+/g, ' ')}"`),
+    unique.map((text) => {
+      const quoted = text.replace(/[\\"]/g, '\\$&').replace(/[\x00-\x1f\x7f]+/g, ' ');
+      return `299 - "${Buffer.from(quoted).toString('latin1')}"`;
+    }),
   );
 }
 

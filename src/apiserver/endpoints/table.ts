@@ -38,13 +38,13 @@ export function tableJson(
     ? JSON.stringify(
         columnsOf(kind).map((c) => ({
           name: c.name,
-          type: c.type === 'date' ? 'string' : c.type,
-          format: c.format ?? (c.type === 'date' ? 'date' : ''),
+          type: c.type,
+          format: c.format ?? '',
           description: c.description ?? '',
           priority: c.priority ?? 0,
         })),
       )
-    : '[]';
+    : 'null';
   return `{"kind":"Table","apiVersion":"meta.k8s.io/${options.version}","metadata":${options.listMeta},"columnDefinitions":${columns},"rows":[${rows.join(',')}]}\n`;
 }
 

@@ -74,6 +74,11 @@ export const Deployment = defineKind<DeploymentObject>({
       deployment.metadata.generation = (old.metadata.generation ?? 0) + 1;
   },
 
+  prepareStatus(deployment, old) {
+    if (old.metadata.labels === undefined) delete deployment.metadata.labels;
+    else deployment.metadata.labels = old.metadata.labels;
+  },
+
   validate({ spec }, old, causes) {
     validateNonNegative(spec.replicas, 'spec.replicas', causes);
     validateWorkload(spec, old?.spec, causes);

@@ -1,0 +1,145 @@
+// Requests for a path that is no resource: discovery, OpenAPI, health and the version.
+import { createHash } from 'node:crypto';
+import type { HttpRequest, HttpResponse } from '../../http/index.ts';
+import type { OpenApi } from '../openapi/openapi.ts';
+import type { KindTable } from '../registry/kind-table.ts';
+import { aggregated, coreVersions, groupDocument, groupList, resourceList } from './discovery.ts';
+import { type HealthCheck, serveHealth } from './health.ts';
+import type { Query } from './query.ts';
+import { methodNotAllowed, notFoundPath } from './resource.ts';
+import { sendJson } from './respond.ts';
+
+export interface VersionInfo {
+  readonly major: string;
+  readonly minor: string;
+  readonly gitVersion: string;
+  readonly gitCommit: string;
+  readonly gitTreeState: string;
+  readonly buildDate: string;
+  readonly goVersion: string;
+  readonly compiler: string;
+  readonly platform: string;
+}
+
+export interface PathOptions {
+  readonly kinds: KindTable;
+  readonly openApi: OpenApi;
+  readonly version: VersionInfo;
+  /** host:port by which clients reach this server, for discovery. */
+  readonly publicAddress: () => string;
+  readonly livez: readonly HealthCheck[];
+  readonly readyz: readonly HealthCheck[];
+}
+
+export interface PathRequest {
+  readonly request: HttpRequest;
+  readonly response: HttpResponse;
+  readonly path: string;
+  readonly query: Query;
+}
+
+/** Throws 404 for a path that nothing is behind, 405 for what is no read. */
+export function servePath(options: PathOptions, call: PathRequest): void {
+  const { request, response, query } = call;
+  const [first = '', ...rest] = call.path.slice(1).replace(/\/$/, '').split('/');
+  const below = rest.join('/');
+  const { method } = request;
+  if (method !== 'GET' && method !== 'HEAD') throw methodNotAllowed();
+  switch (first) {
+    case 'api':
+    case 'apis':
+      if (serveDiscovery(options, call, rest)) return;
+      break;
+    case 'version':
+      if (below !== '') break;
+      sendJson(response, 200, `${JSON.stringify(options.version, null, 2)}\n`);
+      return;
+    case 'livez':
+      if (serveHealth(response, { endpoint: first, below, query }, options.livez)) return;
+      break;
+    case 'readyz':
+    case 'healthz':
+      if (serveHealth(response, { endpoint: first, below, query }, options.readyz)) return;
+      break;
+    case 'openapi':
+      if (options.openApi.serve(request, response, below, query)) return;
+      break;
+    case '':
+      if (below !== '') break;
+      sendJson(response, 200, `${JSON.stringify({ paths: rootPaths(options.kinds) }, null, 2)}\n`);
+      return;
+  }
+  throw notFoundPath();
+}
+
+function serveDiscovery(
+  { kinds, publicAddress }: PathOptions,
+  { request, response, path }: PathRequest,
+  rest: readonly string[],
+): boolean {
+  const core = path.startsWith('/api/') || path === '/api';
+  if (rest.length === 0) {
+    const version = aggregatedVersion(request.headers.accept);
+    if (version !== undefined)
+      sendAggregated(request, response, { document: aggregated(kinds, core, version), version });
+    else sendDocument(response, core ? coreVersions(publicAddress()) : groupList(kinds));
+    return true;
+  }
+  let document: unknown;
+  if (core) document = rest.length === 1 ? resourceList(kinds, '', rest[0]!) : undefined;
+  else if (rest.length === 1) document = groupDocument(kinds, rest[0]!);
+  else if (rest.length === 2) document = resourceList(kinds, rest[0]!, rest[1]!);
+  if (document === undefined) return false;
+  sendDocument(response, document);
+  return true;
+}
+
+const sendDocument = (response: HttpResponse, document: unknown): void =>
+  sendJson(response, 200, `${JSON.stringify(document)}\n`);
+
+/** Clients ask for it again and again with the hash that they know. */
+function sendAggregated(
+  request: HttpRequest,
+  response: HttpResponse,
+  { document, version }: { document: unknown; version: string },
+): void {
+  const bytes = Buffer.from(`${JSON.stringify(document)}\n`);
+  const etag = `"${createHash('sha512').update(bytes).digest('hex').toUpperCase()}"`;
+  const headers = { etag, vary: 'Accept', 'cache-control': 'public' };
+  if (request.headers['if-none-match'] === etag) {
+    response.writeHead(304, headers);
+    response.end();
+    return;
+  }
+  response.writeHead(200, {
+    ...headers,
+    'content-type': `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`,
+    'content-length': bytes.length,
+  });
+  response.end(bytes);
+}
+
+/** The version of aggregated discovery that the client asks for first; undefined = it wants the classic document. */
+export function aggregatedVersion(accept: string | undefined): string | undefined {
+  for (const clause of (accept ?? '').split(',')) {
+    const [type, ...parameters] = clause.split(';').map((p) => p.trim());
+    if (type !== 'application/json') continue;
+    if (!parameters.some((p) => p.startsWith('as='))) return undefined;
+    if (!parameters.includes('as=APIGroupDiscoveryList') || !parameters.includes('g=apidiscovery.k8s.io'))
+      continue;
+    if (parameters.includes('v=v2')) return 'v2';
+    if (parameters.includes('v=v2beta1')) return 'v2beta1';
+  }
+  return undefined;
+}
+
+function rootPaths(kinds: KindTable): string[] {
+  const groups = new Set<string>();
+  for (const { group, version } of kinds.all) {
+    if (group === '') continue;
+    groups.add(`/apis/${group}`);
+    groups.add(`/apis/${group}/${version}`);
+  }
+  const fixed = ['/api', '/api/v1', '/apis', '/healthz', '/livez', '/openapi/v2', '/openapi/v3', '/readyz'];
+  return [...fixed, ...groups, '/version'].sort();
+}
