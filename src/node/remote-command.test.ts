@@ -99,6 +99,20 @@ describe('exec', () => {
     process.destroy();
   });
 
+  test('when the node stops its sessions are cut', async () => {
+    const stop = new AbortController();
+    const at = await node({ command: ['cat'], signal: stop.signal });
+    const process = await openRemoteProcess(at.url, all, systemClock);
+    process.stdin!.write('x');
+    await new Promise((resolve) => process.stdout!.once('data', resolve));
+    stop.abort();
+    expect(await process.status).toBeUndefined();
+    await expect.poll(() => [at.commands.ended, at.handled]).toEqual([1, 1]);
+    const late = await refused(at);
+    expect(late).toContain('HOST');
+    await expect.poll(() => at.handled).toBe(2);
+  });
+
   const refused = async (at: { url: string }) =>
     openRemoteProcess(at.url, all, systemClock).then(
       () => 'accepted',

@@ -25,6 +25,8 @@ export interface RemoteCommandTarget extends RemoteCommand {
   readonly runtime: Pick<ContainerRuntime, 'exec'>;
   readonly clock: Clock;
   readonly log: Log;
+  /** Cuts the session, so that whoever waits for its end can stop. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -63,7 +65,7 @@ export function handleExec(upgrade: Upgrade, target: RemoteCommandTarget): Promi
 }
 
 export interface RemoteSession
-  extends Pick<RemoteCommandTarget, 'containerId' | 'streams' | 'clock' | 'log'> {
+  extends Pick<RemoteCommandTarget, 'containerId' | 'streams' | 'clock' | 'log' | 'signal'> {
   /** Resolves to the URL at which the runtime streams the session. */
   open(): Promise<string>;
 }
@@ -77,14 +79,30 @@ const httpStatus = (error: unknown): number =>
         ? 503
         : 500;
 
-/** Joins a client with any session that the runtime streams with these protocols: exec, attach. */
+/** Joins a client with any session that the runtime streams with these protocols: exec, attach. As `handleExec` otherwise. */
 export async function serveRemoteCommand(upgrade: Upgrade, session: RemoteSession): Promise<void> {
-  const { streams, clock, log } = session;
   const refusal = remoteCommandRefusal(upgrade);
   if (refusal !== undefined) {
     refuseUpgrade(upgrade.socket, refusal);
     return;
   }
+  const { signal } = session;
+  if (signal === undefined) return serve(upgrade, session);
+  let cut = () => {};
+  const aborted = new Promise<void>((resolve) => {
+    cut = () => {
+      // Everything else follows from its end.
+      upgrade.socket.destroy();
+      resolve();
+    };
+  });
+  if (signal.aborted) cut();
+  signal.addEventListener('abort', cut, { once: true });
+  await Promise.race([serve(upgrade, session), aborted]);
+  signal.removeEventListener('abort', cut);
+}
+
+async function serve(upgrade: Upgrade, { streams, clock, log, ...session }: RemoteSession): Promise<void> {
   let process: RemoteProcess;
   try {
     process = await openRemoteProcess(await session.open(), streams, clock);
@@ -93,12 +111,9 @@ export async function serveRemoteCommand(upgrade: Upgrade, session: RemoteSessio
     refuseUpgrade(upgrade.socket, { status: httpStatus(error), message: (error as Error).message });
     return;
   }
-  const client = await acceptRemoteCommand(upgrade, streams, clock);
-  if (client === undefined) {
-    process.destroy();
-    return;
-  }
-  await join(client, process);
+  const client = upgrade.socket.destroyed ? undefined : await acceptRemoteCommand(upgrade, streams, clock);
+  if (client === undefined) process.destroy();
+  else await join(client, process);
 }
 
 async function join(client: RemoteStreams, process: RemoteProcess): Promise<void> {

@@ -100,7 +100,9 @@ export class NodeRoutes {
 
   /** exec and attach: `/exec/NAMESPACE/POD/CONTAINER?command=…` */
   async #session(upgrade: { request: HttpRequest; socket: Duplex; head: Buffer }): Promise<void> {
-    const { runtime, clock, log } = this.#options;
+    const { runtime, clock, log, scope } = this.#options;
+    // The scope waits for its sessions when it stops.
+    const { signal } = scope;
     const url = new URL(upgrade.request.url ?? '/', 'https://node');
     const [kind, namespace, name, containerName, ...rest] = url.pathname
       .slice(1)
@@ -115,7 +117,7 @@ export class NodeRoutes {
     if (kind === 'exec') {
       const query = parseExecQuery(url.searchParams);
       if (typeof query === 'string') throw new Refusal(400, query);
-      return handleExec(upgrade, { ...query, containerId, runtime, clock, log });
+      return handleExec(upgrade, { ...query, containerId, runtime, clock, log, signal });
     }
     const streams = parseStreamQuery(url.searchParams);
     if (typeof streams === 'string') throw new Refusal(400, streams);
@@ -124,6 +126,7 @@ export class NodeRoutes {
       streams,
       clock,
       log,
+      signal,
       open: () => runtime.attach({ containerId, ...streams }),
     });
   }
