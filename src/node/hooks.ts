@@ -23,7 +23,7 @@ const forEverMs = 86_400_000;
 export async function runHook(input: HookInput): Promise<string | undefined> {
   const { handler, runtime, container, containerId, podIp, clock, signal } = input;
   const timeoutMs = input.timeoutMs === 0 ? forEverMs : input.timeoutMs;
-  const options = { runtime, timeoutMs, userAgent: input.userAgent, signal };
+  const options = { runtime, timeoutMs, userAgent: input.userAgent, clock, signal };
   const target = { container, containerId, podIp };
   try {
     if (handler.exec !== undefined) {

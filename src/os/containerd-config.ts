@@ -107,12 +107,12 @@ disabled_plugins = [${disabledPlugins.map(q).join(', ')}]
 const capSysResource = 1n << 24n;
 
 /** Looks at this machine as the calling process sees it: its mount namespace, its capabilities. */
-export function inspectMachine(): ContainerdMachine {
+export function inspectMachine(searchPath: string): ContainerdMachine {
   const mounts = fs.readFileSync('/proc/self/mountinfo', 'utf8');
   const capEff = /^CapEff:\s*([0-9a-f]+)/m.exec(fs.readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
   return {
-    crun: findProgram('crun', process.env['PATH'] ?? ''),
-    runc: findProgram('runc', process.env['PATH'] ?? ''),
+    crun: findProgram('crun', searchPath),
+    runc: findProgram('runc', searchPath),
     hybridCgroups: / - cgroup /.test(mounts) && / - cgroup2 /.test(mounts),
     maySetOomScore: (BigInt(`0x${capEff}`) & capSysResource) !== 0n,
     overlayfs: /^nodev\s+overlay$/m.test(fs.readFileSync('/proc/filesystems', 'utf8')) || overlayLoadable(),

@@ -16,10 +16,10 @@ export interface PauseProgram {
 }
 
 /** A static program that waits and, better, reaps orphans: catatonit, or a static busybox. */
-export function findPauseProgram(): PauseProgram | undefined {
-  const catatonit = findProgram('catatonit', process.env['PATH'] ?? '');
+export function findPauseProgram(searchPath: string): PauseProgram | undefined {
+  const catatonit = findProgram('catatonit', searchPath);
   if (catatonit !== undefined && isStatic(catatonit)) return { path: catatonit, args: ['-P'] };
-  const busybox = findProgram('busybox', process.env['PATH'] ?? '');
+  const busybox = findProgram('busybox', searchPath);
   if (busybox !== undefined && isStatic(busybox)) {
     // As init, a shell reaps what is orphaned while it waits.
     const script = 'trap "exit 0" TERM INT; while :; do sleep 2147483647 & wait $!; done';

@@ -8,7 +8,7 @@ import { type ContainerdConfig, containerdToml, inspectMachine } from './contain
 import { findPauseProgram, localPauseImage, pauseArchive, registryPauseImage } from './containerd-pause.ts';
 import { connectRuntime } from './cri/index.ts';
 import type { Exec } from './exec.ts';
-import { findProgram as findIn } from './packages.ts';
+import { findProgram } from './packages.ts';
 
 export interface ContainerdOptions {
   /** Images and snapshots; survives restarts. */
@@ -24,6 +24,8 @@ export interface ContainerdOptions {
   readonly registryConfigDir?: string | undefined;
   /** Goes before `containerd …` on its command line, e.g. `nsenter --net=… --`. Must replace itself (exec). */
   readonly commandPrefix?: readonly string[] | undefined;
+  /** PATH. The places where administrators' programs live are looked in as well. */
+  readonly searchPath?: string | undefined;
   readonly exec: Exec;
   readonly clock: Clock;
   readonly log: Log;
@@ -45,18 +47,13 @@ export interface Containerd {
 const importTimeoutMs = 600_000;
 const stopTimeoutMs = 10_000;
 
-/** Where a program is; the places where administrators' programs live are looked in even when PATH lacks them. */
-const findProgram = (name: string): string | undefined => findIn(name, process.env['PATH'] ?? '');
-
 export async function importImage(
   exec: Exec,
   socketPath: string,
   archive: string,
 ): Promise<readonly string[]> {
-  const ctr = findProgram('ctr');
-  if (ctr === undefined) throw new Error('ctr is not installed (it comes with containerd)');
   if (!fs.existsSync(archive)) throw new Error(`${archive}: no such file`);
-  const command = [ctr, '--address', socketPath, '--namespace', 'k8s.io', 'images', 'import', archive];
+  const command = ['ctr', '--address', socketPath, '--namespace', 'k8s.io', 'images', 'import', archive];
   const { stdout } = await exec.run(command, { timeoutMs: importTimeoutMs });
   // `unpacking docker.io/library/busybox:1.36 (sha256:…)...done`
   return [...stdout.matchAll(/^unpacking (\S+)/gm)].map((m) => m[1]!);
@@ -75,11 +72,12 @@ export function existingContainerd(exec: Exec, socketPath: string, sandboxImage:
 
 /** Resolves when it answers and has the sandbox image. Rejects with the reason, and the end of its log, when it does not. */
 export async function startContainerd(options: ContainerdOptions): Promise<Containerd> {
-  const program = findProgram('containerd');
+  const { searchPath = '' } = options;
+  const program = findProgram('containerd', searchPath);
   if (program === undefined) throw new Error('containerd is not installed');
   for (const dir of [options.rootDir, options.runDir, options.cniConfDir, path.dirname(options.logFile)])
     fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const pause = findPauseProgram();
+  const pause = findPauseProgram(searchPath);
   const sandboxImage = options.sandboxImage ?? (pause === undefined ? registryPauseImage : localPauseImage);
   const config: ContainerdConfig = {
     rootDir: options.rootDir,
@@ -88,7 +86,7 @@ export async function startContainerd(options: ContainerdOptions): Promise<Conta
     cniBinDir: options.cniBinDir,
     cniConfDir: options.cniConfDir,
     sandboxImage,
-    machine: inspectMachine(),
+    machine: inspectMachine(searchPath),
     systemdCgroup: options.systemdCgroup,
     registryConfigDir: options.registryConfigDir,
   };

@@ -145,6 +145,7 @@ export class ProbeManager {
         runtime: this.#options.runtime,
         timeoutMs: (running.probe.timeoutSeconds ?? 1) * 1000,
         userAgent: this.#options.userAgent,
+        clock: this.#options.clock,
         signal: abort,
       });
     } finally {

@@ -3,6 +3,7 @@ import * as http from 'node:http';
 import * as https from 'node:https';
 import * as net from 'node:net';
 import type { coreV1 } from '../../api/index.ts';
+import type { Clock } from '../../base/index.ts';
 import { type ContainerRuntime, RuntimeError } from '../../os/index.ts';
 
 export interface ProbeOutcome {
@@ -29,6 +30,7 @@ export interface TryOptions {
   readonly runtime: ContainerRuntime;
   readonly timeoutMs: number;
   readonly userAgent: string;
+  readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
@@ -158,7 +160,7 @@ function requestOnce(
     const end = (outcome: ProbeOutcome) => {
       if (settled) return;
       settled = true;
-      clearTimeout(timer);
+      timer.cancel();
       request.destroy();
       resolve(outcome);
     };
@@ -176,7 +178,7 @@ function requestOnce(
           if (redirects >= 10)
             return end(failed(`Get ${JSON.stringify(location)}: stopped after 10 redirects`));
           settled = true;
-          clearTimeout(timer);
+          timer.cancel();
           request.destroy();
           resolve(requestOnce(next, { headers, options, redirects: redirects + 1 }));
           return;
@@ -185,9 +187,8 @@ function requestOnce(
       },
     );
     const get = `Get ${JSON.stringify(url.href)}`;
-    const timer = setTimeout(
-      () => end(failed(`${get}: context deadline exceeded (Client.Timeout exceeded while awaiting headers)`)),
-      options.timeoutMs,
+    const timer = options.clock.after(options.timeoutMs, () =>
+      end(failed(`${get}: context deadline exceeded (Client.Timeout exceeded while awaiting headers)`)),
     );
     request.on('error', (error: NodeJS.ErrnoException) =>
       end(

@@ -3,6 +3,7 @@
 import { create, fromBinary, type MessageInitShape, type MessageShape, toBinary } from '@bufbuild/protobuf';
 import type { GenMessage } from '@bufbuild/protobuf/codegenv2';
 import * as grpc from '@grpc/grpc-js';
+import { type Clock, systemClock } from '../../base/index.ts';
 import {
   type ContainerRuntime,
   type RegistryAuth,
@@ -20,14 +21,18 @@ export interface GrpcRuntimeOptions {
   /** For starting a sandbox or container: the machine may be loaded. */
   readonly startTimeoutMs: number;
   readonly pullTimeoutMs: number;
+  /** For deadlines. gRPC's own timers are the machine's, so no other clock makes sense with a real socket. */
+  readonly clock: Clock;
 }
 
 export const defaultRuntimeTimeouts = {
   timeoutMs: 30_000,
   startTimeoutMs: 240_000,
   pullTimeoutMs: 3_600_000,
+  clock: systemClock,
 } as const;
 
+// biome-ignore lint/suspicious/noExplicitAny: the library's own bound for "some message"
 type AnyMessage = GenMessage<any>;
 
 const codes: Readonly<Partial<Record<grpc.status, RuntimeErrorCode>>> = {
@@ -56,6 +61,7 @@ const ignoreNotFound = (error: unknown): undefined => {
 const identity = (bytes: Buffer): Buffer => bytes;
 
 export function createGrpcRuntime(options: GrpcRuntimeOptions): ContainerRuntime {
+  const { clock } = options;
   const channel = new grpc.Client(`unix://${options.socketPath}`, grpc.credentials.createInsecure(), {
     'grpc.enable_retries': 0,
     'grpc.service_config_disable_resolution': 1,
@@ -87,7 +93,7 @@ export function createGrpcRuntime(options: GrpcRuntimeOptions): ContainerRuntime
           identity,
           Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
           metadata,
-          limit === 0 ? {} : { deadline: Date.now() + limit },
+          limit === 0 ? {} : { deadline: clock.nowMs() + limit },
           (error, answer) => {
             call.signal?.removeEventListener('abort', abort);
             if (error !== null) reject(runtimeError(error));
