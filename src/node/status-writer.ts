@@ -123,16 +123,14 @@ export class StatusWriter {
     const backoff = new Backoff({ initialMs: 100, maxMs: 10_000 });
     if (entry.written?.startTime === undefined && !entry.urgent && firstDelayMs > 0) {
       await new Promise<void>((resolve) => {
-        entry.wake = resolve;
-        const timer = clock.after(firstDelayMs, resolve);
-        signal.addEventListener(
-          'abort',
-          () => {
-            timer.cancel();
-            resolve();
-          },
-          { once: true },
-        );
+        const end = () => {
+          timer.cancel();
+          signal.removeEventListener('abort', end);
+          resolve();
+        };
+        const timer = clock.after(firstDelayMs, end);
+        entry.wake = end;
+        signal.addEventListener('abort', end, { once: true });
       });
       entry.wake = undefined;
     }

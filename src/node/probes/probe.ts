@@ -106,13 +106,15 @@ function tryTcp(host: string, port: number, options: TryOptions): Promise<ProbeO
   return new Promise((resolve) => {
     const socket = net.connect({ host, port });
     const end = (outcome: ProbeOutcome) => {
+      options.signal.removeEventListener('abort', stop);
       socket.destroy();
       resolve(outcome);
     };
+    const stop = () => end(failed('stopped'));
     socket.setTimeout(options.timeoutMs, () => end(failed(`dial tcp ${joinHost(host, port)}: i/o timeout`)));
     socket.once('connect', () => end(ok));
     socket.once('error', (error) => end(failed(dialError(error, host, port))));
-    options.signal.addEventListener('abort', () => end(failed('stopped')), { once: true });
+    options.signal.addEventListener('abort', stop, { once: true });
   });
 }
 
@@ -159,10 +161,15 @@ function requestOnce(
     let settled = false;
     const end = (outcome: ProbeOutcome) => {
       if (settled) return;
+      finish();
+      resolve(outcome);
+    };
+    const stop = () => end(failed('stopped'));
+    const finish = () => {
       settled = true;
       timer.cancel();
+      options.signal.removeEventListener('abort', stop);
       request.destroy();
-      resolve(outcome);
     };
     const send = url.protocol === 'https:' ? https.request : http.request;
     const request = send(
@@ -177,9 +184,7 @@ function requestOnce(
           if (next.hostname !== url.hostname) return end(ok);
           if (redirects >= 10)
             return end(failed(`Get ${JSON.stringify(location)}: stopped after 10 redirects`));
-          settled = true;
-          timer.cancel();
-          request.destroy();
+          finish();
           resolve(requestOnce(next, { headers, options, redirects: redirects + 1 }));
           return;
         }
@@ -195,7 +200,7 @@ function requestOnce(
         failed(`${get}: ${dialError(error, url.hostname.replace(/^\[|\]$/g, ''), Number(url.port) || 80)}`),
       ),
     );
-    options.signal.addEventListener('abort', () => end(failed('stopped')), { once: true });
+    options.signal.addEventListener('abort', stop, { once: true });
     request.end();
   });
 }

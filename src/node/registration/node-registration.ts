@@ -40,6 +40,7 @@ export class NodeRegistration {
   #written: coreV1.NodeStatus | undefined;
   #writtenMs = 0;
   #wake: (() => void) | undefined;
+  #touched = false;
 
   constructor(options: RegistrationOptions) {
     this.#options = options;
@@ -70,6 +71,7 @@ export class NodeRegistration {
 
   /** Something that the status tells has changed: look now. */
   touch(): void {
+    this.#touched = true;
     this.#wake?.();
   }
 
@@ -108,6 +110,7 @@ export class NodeRegistration {
   async #report(signal: AbortSignal): Promise<void> {
     const { clock, log, statusCheckMs, statusReportMs } = this.#options;
     while (!signal.aborted) {
+      this.#touched = false;
       try {
         await this.#writeStatus(clock.monotonicMs() - this.#writtenMs >= statusReportMs);
       } catch (error) {
@@ -115,15 +118,22 @@ export class NodeRegistration {
         log.warn('cannot write node status', { error });
         if (isNotFound(error)) await this.#register().catch(() => {});
       }
-      await new Promise<void>((resolve) => {
-        const timer = clock.after(statusCheckMs, resolve);
-        this.#wake = () => {
-          timer.cancel();
-          resolve();
-        };
-        signal.addEventListener('abort', this.#wake, { once: true });
-      });
+      // What was touched during the write may not be in it.
+      if (!this.#touched) await this.#pause(statusCheckMs, signal);
     }
+  }
+
+  #pause(ms: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const end = () => {
+        timer.cancel();
+        signal.removeEventListener('abort', end);
+        resolve();
+      };
+      const timer = this.#options.clock.after(ms, end);
+      this.#wake = end;
+      signal.addEventListener('abort', end, { once: true });
+    });
   }
 
   async #writeStatus(regular: boolean): Promise<void> {

@@ -10,6 +10,7 @@ import { type KillContainer, type PodMemory, type PodPlan, planPod } from '../pl
 import { readySandbox } from '../plan/pod-runtime.ts';
 import { buildPodStatus, type Waiting } from '../plan/pod-status.ts';
 import { noteBackoff } from './backoff-notes.ts';
+import { followProbes } from './follow-probes.ts';
 import { LastWords } from './last-words.ts';
 import type { NodeContext } from './node-context.ts';
 import { crashKey, downwardContext, type StartOutcome, startPod } from './start-pod.ts';
@@ -206,14 +207,14 @@ export class PodWorker {
       lastStatus: node.statuses.get(this.uid) ?? pod.status,
     });
     noteBackoff(node, { pod, waiting: this.#waiting, plan });
-    this.#followProbes();
+    followProbes(node, pod);
     const acts =
       plan.kill.length > 0 || plan.start.length > 0 || plan.stopSandboxes || plan.newSandbox !== undefined;
     if (acts && !plan.finished) this.#publish(false);
     const outcome = acts ? await this.#act(plan) : 'ok';
     if (this.#refresh || this.#hasTokens()) await this.#refreshVolumes();
     await this.#collectMessages();
-    this.#followProbes();
+    followProbes(node, pod);
     this.#publish(false);
     if (outcome === 'ok' && acts && !plan.finished) {
       // Its results may allow the next thing at once: the next init container, or a container that has ended already.
@@ -370,27 +371,6 @@ export class PodWorker {
         nowMs: node.clock.nowMs(),
       }),
     );
-  }
-
-  #followProbes(): void {
-    const node = this.#node;
-    const runtime = node.cache.get(this.uid);
-    const running = runtime.containers.filter((c) => c.state === 'running');
-    node.probes.retain(this.uid, new Set(running.map((c) => c.id)));
-    const podIp = this.#pod.spec.hostNetwork === true ? node.nodeIps[0] : readySandbox(runtime)?.ips[0];
-    for (const status of running) {
-      const container = [...(this.#pod.spec.initContainers ?? []), ...this.#pod.spec.containers].find(
-        (c) => c.name === status.name,
-      );
-      if (container !== undefined)
-        node.probes.add({
-          pod: this.#pod,
-          container,
-          containerId: status.id,
-          podIp: podIp ?? '',
-          startedAtMs: status.startedAtMs,
-        });
-    }
   }
 
   #collectMessages(): Promise<void> {
