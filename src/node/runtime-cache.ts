@@ -172,7 +172,7 @@ export class RuntimeCache {
     for (const sandbox of sandboxes) {
       const maker = sandbox.annotations[annotation.node];
       const uid = sandbox.metadata.uid;
-      if (uid === '' || (maker !== undefined && maker !== nodeName)) continue;
+      if (uid === '' || maker !== nodeName) continue;
       mine.set(sandbox.id, uid);
       known.delete(sandbox.id);
       const cached = this.#pods.get(uid)?.sandboxes.get(sandbox.id);

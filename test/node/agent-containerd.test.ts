@@ -10,6 +10,7 @@ import { createLog, seededRandom, silentLog, systemClock } from '../../src/base/
 import { type Client, createClient } from '../../src/client/index.ts';
 import { createCa, createHttpsClient, issueCertificate } from '../../src/http/index.ts';
 import { type Agent, createNodeNetwork, startAgent } from '../../src/node/index.ts';
+import { runtimeContract } from '../../src/os/cri/runtime-contract.ts';
 import {
   type Containerd,
   type ContainerRuntime,
@@ -184,7 +185,7 @@ describe.skipIf(why !== undefined || !inside)('a node with real containers', () 
       const left = fs.existsSync(path.join(hierarchy.path, cgroup))
         ? fs.readdirSync(path.join(hierarchy.path, cgroup), { withFileTypes: true })
         : [];
-      expect(left.filter((entry) => entry.isDirectory())).toEqual([]);
+      expect(left.filter((entry) => entry.isDirectory() && entry.name !== 'contract')).toEqual([]);
     }
     await removeCgroup(layout, cgroup, clock);
     await agent.stop();
@@ -254,6 +255,22 @@ describe.skipIf(why !== undefined || !inside)('a node with real containers', () 
     return result.stdout.toString() + result.stderr.toString();
   };
   const forever = 'trap "exit 0" TERM; while :; do sleep 0.1; done';
+
+  describe('containerd keeps the contract', () => {
+    const trap = (what: string) => ['sh', '-c', `trap "${what}" TERM; while :; do sleep 0.1; done`];
+    runtimeContract(() => ({
+      runtime,
+      image,
+      commands: { obeys: trap('exit 0'), ignores: trap(''), exits: ['sh', '-c', 'sleep 0.1; exit 3'] },
+      logDir: path.join(dir, 'contract'),
+      cgroupParent: `${cgroup}/contract`,
+      // A shell needs a moment before it has set its trap.
+      settled: () => new Promise((resolve) => setTimeout(resolve, 300)),
+      async until(look) {
+        await until('the contract', look);
+      },
+    }));
+  });
 
   test('the node is ready once it has a network', async () => {
     const node = await until('Ready', async () => {
