@@ -10,7 +10,6 @@ import { createLog, seededRandom, silentLog, systemClock } from '../../src/base/
 import { type Client, createClient } from '../../src/client/index.ts';
 import { createCa, createHttpsClient, issueCertificate } from '../../src/http/index.ts';
 import { type Agent, createNodeNetwork, startAgent } from '../../src/node/index.ts';
-import { runtimeContract } from '../../src/os/cri/runtime-contract.ts';
 import {
   type Containerd,
   type ContainerRuntime,
@@ -18,6 +17,7 @@ import {
   findProgram,
   readCgroupLayout,
   removeCgroup,
+  runtimeContract,
   startContainerd,
   systemExec,
 } from '../../src/os/index.ts';
@@ -69,7 +69,7 @@ describe.skipIf(why !== undefined || inside)('real containers', () => {
 });
 
 describe.skipIf(why !== undefined || !inside)('a node with real containers', () => {
-  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'jotasu-node-'));
+  let dir: string;
   const cgroup = `/jotasu-test-${process.pid}`;
   const clock = systemClock;
   const log =
@@ -139,6 +139,7 @@ describe.skipIf(why !== undefined || !inside)('a node with real containers', () 
   };
 
   beforeAll(async () => {
+    dir = fs.mkdtempSync(path.join(os.tmpdir(), 'jotasu-node-'));
     api = await inProcessApiServer();
     client = createClient(api.transport);
     pki = await makePki();
@@ -258,18 +259,21 @@ describe.skipIf(why !== undefined || !inside)('a node with real containers', () 
 
   describe('containerd keeps the contract', () => {
     const trap = (what: string) => ['sh', '-c', `trap "${what}" TERM; while :; do sleep 0.1; done`];
-    runtimeContract(() => ({
-      runtime,
-      image,
-      commands: { obeys: trap('exit 0'), ignores: trap(''), exits: ['sh', '-c', 'sleep 0.1; exit 3'] },
-      logDir: path.join(dir, 'contract'),
-      cgroupParent: `${cgroup}/contract`,
-      // A shell needs a moment before it has set its trap.
-      settled: () => new Promise((resolve) => setTimeout(resolve, 300)),
-      async until(look) {
-        await until('the contract', look);
-      },
-    }));
+    runtimeContract(
+      () => ({
+        runtime,
+        image,
+        commands: { obeys: trap('exit 0'), ignores: trap(''), exits: ['sh', '-c', 'sleep 0.1; exit 3'] },
+        logDir: path.join(dir, 'contract'),
+        cgroupParent: `${cgroup}/contract`,
+        // A shell needs a moment before it has set its trap.
+        settled: () => new Promise((resolve) => setTimeout(resolve, 300)),
+        async until(look) {
+          await until('the contract', look);
+        },
+      }),
+      { expect, test },
+    );
   });
 
   test('the node is ready once it has a network', async () => {

@@ -1,4 +1,4 @@
-import { beforeAll, describe } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { FakeClock } from '../../base/index.ts';
 import { FakeRuntime } from './fake-runtime.ts';
 import { type RuntimeUnderTest, runtimeContract } from './runtime-contract.ts';
@@ -30,5 +30,5 @@ describe('the fake runtime', () => {
       },
     };
   });
-  runtimeContract(() => under);
+  runtimeContract(() => under, { expect, test });
 });

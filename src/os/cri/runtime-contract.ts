@@ -1,6 +1,6 @@
 // The contract suite of ContainerRuntime: the fake and the real one must both pass. It makes sandboxes on the machine's own network,
 // so that no CNI is needed.
-import { expect, test } from 'vitest';
+import type * as vitest from 'vitest';
 import {
   type ContainerConfig,
   type ContainerRuntime,
@@ -32,7 +32,10 @@ export interface RuntimeUnderTest {
 
 let made = 0;
 
-export function runtimeContract(get: () => RuntimeUnderTest): void {
+export function runtimeContract(
+  get: () => RuntimeUnderTest,
+  { expect, test }: Pick<typeof vitest, 'expect' | 'test'>,
+): void {
   const sandboxConfig = (name: string): SandboxConfig => ({
     metadata: { name, namespace: 'contract', uid: `uid-${name}`, attempt: 0 },
     hostname: '',
