@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { FakeClock } from '../../base/index.ts';
 import { FakeRuntime } from './fake-runtime.ts';
-import { type RuntimeUnderTest, runtimeContract } from './runtime-contract.ts';
+import { type RuntimeUnderTest, runtimeContract } from './runtime-suite.ts';
 
 describe('the fake runtime', () => {
   let under: RuntimeUnderTest;

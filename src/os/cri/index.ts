@@ -13,4 +13,4 @@ export async function connectRuntime(
   const { createGrpcRuntime, defaultRuntimeTimeouts } = await import('./grpc-runtime.ts');
   return createGrpcRuntime({ ...defaultRuntimeTimeouts, ...options });
 }
-export { type RuntimeUnderTest, runtimeContract } from './runtime-contract.ts';
+export { type RuntimeUnderTest, runtimeContract } from './runtime-suite.ts';

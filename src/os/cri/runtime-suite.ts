@@ -1,5 +1,5 @@
 // The contract suite of ContainerRuntime: the fake and the real one must both pass. It makes sandboxes on the machine's own network,
-// so that no CNI is needed.
+// so that no CNI is needed. Exported as the fake is, for tests of the real one in test/node; the test framework is an argument.
 import type * as vitest from 'vitest';
 import {
   type ContainerConfig,
