@@ -24,7 +24,6 @@ export {
   validateEphemeralContainersUpdate,
   validatePodResize,
 } from './pod/subresources.ts';
-export { FieldAt } from './pod/validation/field.ts';
 export { validateNodeSelector, validateTolerations } from './pod/validation/scheduling.ts';
 export { validatePodSpec } from './pod/validation/spec.ts';
 export { validatePodTemplate } from './pod/validation/template.ts';

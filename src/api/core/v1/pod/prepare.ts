@@ -1,6 +1,6 @@
 // What the server decides about a pod, not its author: status, selectors completed by the pod's own labels, profiles taken from
 // annotations of old, and fields that are switched off.
-import { Causes, formatTime } from '../../../../machinery/index.ts';
+import { Causes, FieldAt, formatTime } from '../../../../machinery/index.ts';
 import type {
   AppArmorProfile,
   Pod,
@@ -15,7 +15,6 @@ import { placedContainers } from './containers.ts';
 import { alignServiceAccount } from './defaults.ts';
 import { qosClass } from './qos.ts';
 import { appArmorPrefix } from './validation/annotations.ts';
-import { FieldAt } from './validation/field.ts';
 import { validateAppArmor } from './validation/security.ts';
 
 /** Mutates. Any status that came with the pod is replaced. */

@@ -1,12 +1,11 @@
 // The two ways to change a pod that its own PUT forbids: containers added to debug it (pods/ephemeralcontainers), and resources
 // changed in place (pods/resize). Each first takes over everything it may not change, then judges what is left.
-import { type Causes, semanticEqual } from '../../../../machinery/index.ts';
+import { type Causes, FieldAt, semanticEqual } from '../../../../machinery/index.ts';
 import type { Container, Pod, ResourceRequirements } from '../../../generated/core-v1.ts';
 import { isSidecar } from './containers.ts';
 import { qosClass } from './qos.ts';
 import { mirrorPodAnnotation } from './validation/annotations.ts';
 import { validatePodAsWhole } from './validation/create.ts';
-import { FieldAt } from './validation/field.ts';
 
 /** Mutates `pod`: all but spec.ephemeralContainers is that of `old`. */
 export function prepareEphemeralContainers(pod: Pod, old: Pod): void {

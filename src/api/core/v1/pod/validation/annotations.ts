@@ -1,8 +1,7 @@
 // Rules of the annotations that mean something to pods: mirror pods, the cost of deletion, and what fields have since replaced.
-import { checkDescendingPath, type DraftMeta } from '../../../../../machinery/index.ts';
+import { checkDescendingPath, type DraftMeta, FieldAt } from '../../../../../machinery/index.ts';
 import type { AppArmorProfile, PodSpec, SeccompProfile, Toleration } from '../../../../generated/core-v1.ts';
 import { placedContainers } from '../containers.ts';
-import { FieldAt } from './field.ts';
 import { validateTolerations } from './scheduling.ts';
 
 export const mirrorPodAnnotation = 'kubernetes.io/config.mirror';

@@ -1,13 +1,13 @@
 // Rules of the claim inside an ephemeral volume.
 import {
   checkDns1123Subdomain,
+  type FieldAt,
   validateAnnotations,
   validateLabelSelector,
   validateLabels,
 } from '../../../../../machinery/index.ts';
 import type { PersistentVolumeClaimTemplate } from '../../../../generated/core-v1.ts';
 import { compareQuantities } from '../quantities.ts';
-import type { FieldAt } from './field.ts';
 
 const accessModes = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
 

@@ -1,9 +1,13 @@
 // Rules of containers of the three kinds: those of the pod, those that initialise it, and those added to debug it.
-import { checkDns1123Label, checkPortName, checkPortNumber } from '../../../../../machinery/index.ts';
+import {
+  checkDns1123Label,
+  checkPortName,
+  checkPortNumber,
+  type FieldAt,
+} from '../../../../../machinery/index.ts';
 import type { Container, ContainerPort, EphemeralContainer } from '../../../../generated/core-v1.ts';
 import { isSidecar } from '../containers.ts';
 import { validateEnv, validateEnvFrom } from './env.ts';
-import type { FieldAt } from './field.ts';
 import { probeKinds, validateLifecycle, validateProbe } from './handlers.ts';
 import { validateVolumeDevices, validateVolumeMounts } from './mounts.ts';
 import { validatePullPolicy } from './pull-policy.ts';

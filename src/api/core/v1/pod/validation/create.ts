@@ -1,5 +1,5 @@
 // The rules of a new pod. Metadata is judged by the registry, as for every kind.
-import type { Causes } from '../../../../../machinery/index.ts';
+import { type Causes, FieldAt } from '../../../../../machinery/index.ts';
 import type { Pod } from '../../../../generated/core-v1.ts';
 import {
   validateAppArmorAnnotations,
@@ -7,7 +7,6 @@ import {
   validateSeccompAnnotations,
 } from './annotations.ts';
 import { validateImageSpacing } from './containers.ts';
-import { FieldAt } from './field.ts';
 import { validateSpecIn } from './spec.ts';
 
 export function validatePodCreate(pod: Pod, causes: Causes): void {

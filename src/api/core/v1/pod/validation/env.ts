@@ -5,6 +5,7 @@ import {
   checkDns1123Subdomain,
   checkEnvVarName,
   checkQualifiedName,
+  type FieldAt,
 } from '../../../../../machinery/index.ts';
 import type {
   ConfigMapKeySelector,
@@ -15,7 +16,6 @@ import type {
   ObjectFieldSelector,
   ResourceFieldSelector,
 } from '../../../../generated/core-v1.ts';
-import type { FieldAt } from './field.ts';
 import { checkFilePath } from './paths.ts';
 
 export function validateEnv(vars: readonly EnvVar[], field: FieldAt): void {

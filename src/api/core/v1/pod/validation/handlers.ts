@@ -1,7 +1,11 @@
 // Rules of what is run against a container: probes and lifecycle hooks.
-import { checkHttpHeaderName, checkPortName, checkPortNumber } from '../../../../../machinery/index.ts';
+import {
+  checkHttpHeaderName,
+  checkPortName,
+  checkPortNumber,
+  type FieldAt,
+} from '../../../../../machinery/index.ts';
 import type { HTTPGetAction, Lifecycle, LifecycleHandler, Probe } from '../../../../generated/core-v1.ts';
-import type { FieldAt } from './field.ts';
 
 /** Of a pod: how long its containers may take to stop. */
 type Grace = number | undefined;

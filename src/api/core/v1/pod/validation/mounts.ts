@@ -1,7 +1,6 @@
 // Rules of volume mounts and block devices inside a container: they must name a volume, and may not collide.
-import { checkDescendingPath, checkNoBacksteps } from '../../../../../machinery/index.ts';
+import { checkDescendingPath, checkNoBacksteps, type FieldAt } from '../../../../../machinery/index.ts';
 import type { Container, VolumeDevice, VolumeMount } from '../../../../generated/core-v1.ts';
-import type { FieldAt } from './field.ts';
 import type { PodScope } from './scope.ts';
 
 const propagations = ['Bidirectional', 'HostToContainer', 'None'];

@@ -4,9 +4,9 @@ import {
   checkDns1123Subdomain,
   checkDns1123SubdomainWithUnderscore,
   checkIp,
+  type FieldAt,
 } from '../../../../../machinery/index.ts';
 import type { HostAlias, PodDNSConfig, PodSpec } from '../../../../generated/core-v1.ts';
-import type { FieldAt } from './field.ts';
 
 const maxNameservers = 3;
 const maxSearches = 32;

@@ -1,7 +1,7 @@
 // Rules that depend on the operating system a pod names: what the other one has may not be asked for.
+import { FieldAt } from '../../../../../machinery/index.ts';
 import type { PodSpec } from '../../../../generated/core-v1.ts';
 import { placedContainers } from '../containers.ts';
-import { FieldAt } from './field.ts';
 
 const windowsPodFields = ['hostUsers', 'hostPID', 'hostIPC', 'shareProcessNamespace'] as const;
 const windowsPodContext = [

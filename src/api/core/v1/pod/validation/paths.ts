@@ -1,6 +1,5 @@
 // Rules of paths below a volume, and of file modes.
-import { checkDescendingPath } from '../../../../../machinery/index.ts';
-import type { FieldAt } from './field.ts';
+import { checkDescendingPath, type FieldAt } from '../../../../../machinery/index.ts';
 
 /** A file below a volume's root that does not look like the `..data` links of atomic writers. */
 export function checkFilePath(path: string): readonly string[] {

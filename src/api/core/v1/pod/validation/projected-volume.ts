@@ -2,6 +2,7 @@
 import {
   checkDns1123Subdomain,
   checkDomainPrefixedPath,
+  type FieldAt,
   validateLabelSelector,
 } from '../../../../../machinery/index.ts';
 import type {
@@ -12,7 +13,6 @@ import type {
   VolumeProjection,
 } from '../../../../generated/core-v1.ts';
 import { validateFieldRef, validateResourceFieldRef } from './env.ts';
-import type { FieldAt } from './field.ts';
 import { checkFilePath, validateFileMode } from './paths.ts';
 
 export function validateKeyToPath(item: KeyToPath, field: FieldAt): void {

@@ -1,5 +1,5 @@
 // Rules of requests and limits, of a container and of a whole pod.
-import { checkDns1123Label, checkQualifiedName } from '../../../../../machinery/index.ts';
+import { checkDns1123Label, checkQualifiedName, type FieldAt } from '../../../../../machinery/index.ts';
 import type {
   ContainerResizePolicy,
   PodSpec,
@@ -16,7 +16,6 @@ import {
   isOvercommitAllowed,
   isPodLevelResource,
 } from '../resource-names.ts';
-import type { FieldAt } from './field.ts';
 
 /** Of one container. `claimNames` are the names in spec.resourceClaims. */
 export function validateResources(

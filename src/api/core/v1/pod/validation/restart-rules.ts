@@ -1,6 +1,6 @@
 // Rules of a container's own restart policy, and of its exceptions by exit code.
+import type { FieldAt } from '../../../../../machinery/index.ts';
 import type { Container } from '../../../../generated/core-v1.ts';
-import type { FieldAt } from './field.ts';
 
 const maxRules = 20;
 const maxExitCodes = 255;

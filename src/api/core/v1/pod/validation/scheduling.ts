@@ -4,6 +4,7 @@ import {
   checkDns1123Subdomain,
   checkLabelKey,
   checkLabelValue,
+  type FieldAt,
   validateLabelSelector,
 } from '../../../../../machinery/index.ts';
 import type {
@@ -17,7 +18,6 @@ import type {
   TopologySpreadConstraint,
 } from '../../../../generated/core-v1.ts';
 import type { LabelSelector } from '../../../../generated/meta-v1.ts';
-import type { FieldAt } from './field.ts';
 
 const required = 'requiredDuringSchedulingIgnoredDuringExecution';
 const preferred = 'preferredDuringSchedulingIgnoredDuringExecution';

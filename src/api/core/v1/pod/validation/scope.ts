@@ -1,7 +1,6 @@
 // What the rules of one part of a pod spec must know of the rest of it. Made once per validation.
-import type { Causes } from '../../../../../machinery/index.ts';
+import { type Causes, FieldAt } from '../../../../../machinery/index.ts';
 import type { PodSpec, Volume } from '../../../../generated/core-v1.ts';
-import { FieldAt } from './field.ts';
 import { validateVolumes } from './volumes.ts';
 
 export interface PodScope {

@@ -5,6 +5,7 @@ import {
   checkDns1123Subdomain,
   checkGroupId,
   checkUserId,
+  type FieldAt,
 } from '../../../../../machinery/index.ts';
 import type {
   AppArmorProfile,
@@ -14,7 +15,6 @@ import type {
   SecurityContext,
   WindowsSecurityContextOptions,
 } from '../../../../generated/core-v1.ts';
-import type { FieldAt } from './field.ts';
 import { usesHostUsers } from './scope.ts';
 
 const profileTypes = ['Localhost', 'RuntimeDefault', 'Unconfined'];

@@ -4,11 +4,11 @@ import {
   checkDns1123Label,
   checkDns1123Subdomain,
   checkQualifiedName,
+  type FieldAt,
   validateLabels,
 } from '../../../../../machinery/index.ts';
 import type { PodResourceClaim, PodSpec } from '../../../../generated/core-v1.ts';
 import { validateAllContainers } from './containers.ts';
-import type { FieldAt } from './field.ts';
 import {
   validateDns,
   validateHostAliases,

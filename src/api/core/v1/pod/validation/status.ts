@@ -4,13 +4,13 @@ import {
   checkDns1123Subdomain,
   checkIp,
   checkQualifiedName,
+  FieldAt,
   immutableMessage,
   parseIp,
 } from '../../../../../machinery/index.ts';
 import type { ContainerStatus, Pod, PodStatus } from '../../../../generated/core-v1.ts';
 import { isSidecar } from '../containers.ts';
 import { validateAnnotationUpdate, validatePodAnnotations } from './annotations.ts';
-import { FieldAt } from './field.ts';
 
 const ownConditions = ['PodScheduled', 'Ready', 'Initialized'];
 

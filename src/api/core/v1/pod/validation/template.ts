@@ -1,8 +1,7 @@
 // The rules of pod templates, for every kind that makes pods from one.
-import { type Causes, validateAnnotations, validateLabels } from '../../../../../machinery/index.ts';
+import { type Causes, FieldAt, validateAnnotations, validateLabels } from '../../../../../machinery/index.ts';
 import type { PodTemplateSpec } from '../../../../generated/core-v1.ts';
 import { validatePodAnnotations, validateSeccompAnnotations } from './annotations.ts';
-import { FieldAt } from './field.ts';
 import { validatePodSpec } from './spec.ts';
 
 /** Pure; the template must have its defaults. `path` is where it stands: `spec.template`. */

@@ -1,10 +1,9 @@
 // What an update of a pod may change: images, a shorter deadline, more tolerations, fewer scheduling gates; and while a gate
 // holds the pod back, a narrower choice of nodes. Everything else was decided at its creation.
-import { type Causes, semanticEqual } from '../../../../../machinery/index.ts';
+import { type Causes, FieldAt, semanticEqual } from '../../../../../machinery/index.ts';
 import type { Container, NodeAffinity, Pod, PodSpec, Toleration } from '../../../../generated/core-v1.ts';
 import { validateAnnotationUpdate } from './annotations.ts';
 import { validatePodAsWhole } from './create.ts';
-import { FieldAt } from './field.ts';
 
 const changeable = [
   '`spec.containers[*].image`',

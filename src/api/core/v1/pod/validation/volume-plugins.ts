@@ -5,9 +5,9 @@ import {
   checkDns1123Label,
   checkDns1123Subdomain,
   checkInRange,
+  type FieldAt,
 } from '../../../../../machinery/index.ts';
 import type { AzureDiskVolumeSource, CSIVolumeSource, Volume } from '../../../../generated/core-v1.ts';
-import type { FieldAt } from './field.ts';
 
 /** The rules of each volume source, by its field name. */
 export type SourceRules = {

@@ -4,11 +4,11 @@ import {
   checkDns1123Label,
   checkDns1123Subdomain,
   checkNoBacksteps,
+  type FieldAt,
 } from '../../../../../machinery/index.ts';
 import type { Volume } from '../../../../generated/core-v1.ts';
 import { compareQuantities } from '../quantities.ts';
 import { validateClaimTemplate } from './claim-template.ts';
-import type { FieldAt } from './field.ts';
 import { validateFileMode } from './paths.ts';
 import { validateDownwardApiFile, validateKeyToPath, validateProjected } from './projected-volume.ts';
 import { validatePullPolicy } from './pull-policy.ts';

@@ -1,6 +1,8 @@
 // A place in an object while it is being checked: the path to it and where complaints go. Rules take one instead of a path and a
 // list, so that a rule reads as what it demands.
-import { at, type Causes } from '../../../../../machinery/index.ts';
+import { at, type Causes } from '../status/causes.ts';
+import { semanticEqual } from './equal.ts';
+import { immutableMessage } from './names.ts';
 
 export class FieldAt {
   readonly path: string;
@@ -39,6 +41,19 @@ export class FieldAt {
     this.causes.duplicate(this.path, value);
   }
 
+  /** A value that is wrong as a whole, and too long or too much of a set to be shown. */
+  invalidUnshown(detail: string): void {
+    this.causes.list.push({
+      reason: 'FieldValueInvalid',
+      message: `Invalid value: ${detail}`,
+      field: this.path,
+    });
+  }
+
+  tooMany(actual: number, max: number): void {
+    this.causes.tooMany(this.path, actual, max);
+  }
+
   notFound(value: unknown): void {
     this.causes.notFound(this.path, value);
   }
@@ -71,6 +86,11 @@ export class FieldAt {
   requiredText(value: string | undefined, check?: (value: string) => readonly string[]): void {
     if (value === undefined || value === '') this.required();
     else if (check !== undefined) this.refuse(value, check(value));
+  }
+
+  /** What an update may not change. Absent, null and empty are the same. */
+  immutable(value: unknown, old: unknown): void {
+    if (!semanticEqual(value, old)) this.invalid(value ?? null, immutableMessage);
   }
 
   notNegative(value: number | undefined): void {
