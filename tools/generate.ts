@@ -210,6 +210,8 @@ for (const gv of groupVersions) {
       const target = f.$ref === undefined ? undefined : definitions[refName(f.$ref)];
       if (f['x-kubernetes-map-type'] === 'atomic' || target?.['x-kubernetes-map-type'] === 'atomic')
         words.push('atomic');
+      const item = f.items?.$ref === undefined ? undefined : definitions[refName(f.items.$ref)];
+      if (listType === 'map' && item?.['x-kubernetes-map-type'] === 'atomic') words.push('atomicItems');
       if (f['x-kubernetes-patch-strategy'] !== undefined)
         words.push(`strategy=${f['x-kubernetes-patch-strategy']}`);
       if (f['x-kubernetes-patch-merge-key'] !== undefined)

@@ -52,6 +52,7 @@ function parseField(name: string, notation: string): Field {
   let atomic = false;
   let listType: ListSchema['listType'] = 'atomic';
   let mapKeys: readonly string[] = [];
+  let itemsAtomic = false;
   let patchStrategy: readonly string[] = [];
   let mergeKey: string | undefined;
   for (const word of words) {
@@ -59,6 +60,7 @@ function parseField(name: string, notation: string): Field {
     if (flag === 'required') required = true;
     else if (flag === 'present' || flag === 'always') emit = flag;
     else if (flag === 'atomic') atomic = true;
+    else if (flag === 'atomicItems') itemsAtomic = true;
     else if (flag === 'set') listType = 'set';
     else if (flag === 'map') {
       listType = 'map';
@@ -69,7 +71,7 @@ function parseField(name: string, notation: string): Field {
   }
   return {
     name,
-    schema: parseType(type, listType, mapKeys),
+    schema: parseType(type, { listType, mapKeys, itemsAtomic }),
     required,
     emit,
     atomic,
@@ -78,9 +80,11 @@ function parseField(name: string, notation: string): Field {
   };
 }
 
-function parseType(type: string, listType: ListSchema['listType'], mapKeys: readonly string[]): Schema {
-  if (type.startsWith('[]'))
-    return { type: 'list', items: parseType(type.slice(2), 'atomic', []), listType, mapKeys };
-  if (type.startsWith('{}')) return { type: 'map', values: parseType(type.slice(2), 'atomic', []) };
+type ListTraits = Pick<ListSchema, 'listType' | 'mapKeys' | 'itemsAtomic'>;
+const plain: ListTraits = { listType: 'atomic', mapKeys: [], itemsAtomic: false };
+
+function parseType(type: string, traits: ListTraits): Schema {
+  if (type.startsWith('[]')) return { type: 'list', items: parseType(type.slice(2), plain), ...traits };
+  if (type.startsWith('{}')) return { type: 'map', values: parseType(type.slice(2), plain) };
   return scalars.get(type) ?? shape(type);
 }

@@ -1,11 +1,5 @@
-export { FieldSet, type FieldsV1, fromFieldsV1, paths, pathText, toFieldsV1 } from './field-set.ts';
-export {
-  ApplyConflict,
-  applyConfiguration,
-  type Conflict,
-  conflictText,
-  describeManager,
-  type ManagedWrite,
-  type Manager,
-  noteUpdate,
-} from './managers.ts';
+export { ApplyConflict, applyConfiguration, type Conflict, describeManager } from './configuration.ts';
+export { type FieldSet, type FieldsV1, pathText } from './field-set.ts';
+export type { Part } from './fields.ts';
+export { type ManagedWrite, type Manager, noteUpdate, sameOwnership, type VersionView } from './managers.ts';
+export { typeFaults } from './typed.ts';

@@ -1,22 +1,18 @@
-// Who owns which fields: metadata.managedFields in memory, and what updates and applies do to it. The rules are those of
-// structured-merge-diff and of the API server's fieldmanager.
+// Who owns which fields: metadata.managedFields, and what a create or update does to it. The rules are those of the API server's
+// fieldmanager. HOT: every write (bench/apply.ts).
 import { formatTime } from '../codec/time.ts';
 import type { KubeObject, ManagedFieldsEntry } from '../meta/object-meta.ts';
 import type { ObjectSchema } from '../schema/schema.ts';
 import {
   difference,
   equalSets,
-  FieldSet,
-  fromFieldsV1,
-  intersection,
-  paths,
-  pathText,
+  type FieldSet,
+  type FieldsV1,
+  readSet,
   recursiveDifference,
-  toFieldsV1,
   union,
 } from './field-set.ts';
-import { overlay, prune } from './merge.ts';
-import { compare, fieldsOf } from './walk.ts';
+import { type Comparison, compare, emptyOf, type Json, type Part } from './fields.ts';
 
 export interface Manager {
   readonly name: string;
@@ -26,240 +22,247 @@ export interface Manager {
   readonly subresource: string;
 }
 
-interface Owned extends Manager {
+export interface Owner extends Manager {
   readonly fields: FieldSet;
   readonly time: string | undefined;
+  /** How it is stored, as long as nothing changed. */
+  readonly entry: ManagedFieldsEntry | null;
 }
 
-export interface Conflict {
+/** How the objects of one API version look: ownership is written down in the terms of the version that wrote. */
+export interface VersionView {
+  readonly schema: ObjectSchema;
+  fromStored(object: KubeObject): KubeObject;
+  toStored(object: KubeObject): KubeObject;
+}
+
+export interface ManagedWrite {
   readonly manager: Manager;
-  /** `.spec.replicas` */
-  readonly field: string;
+  readonly part: Part;
+  readonly nowMs: number;
+  /** undefined = that version is no longer served: what was owned in its terms is forgotten. */
+  view(apiVersion: string): VersionView | undefined;
 }
 
-export class ApplyConflict extends Error {
-  readonly conflicts: readonly Conflict[];
-  constructor(conflicts: readonly Conflict[]) {
-    super(`Apply failed with ${conflicts.length} conflict${conflicts.length === 1 ? '' : 's'}`);
-    this.conflicts = conflicts;
-  }
-}
-
-type Json = Record<string, unknown>;
-
-/** Updaters beyond this many are merged into one entry, oldest first. */
+/** Updaters beyond this many are merged into one owner of this name, oldest first. */
 const maxUpdaters = 10;
 const ancient = 'ancient-changes';
 
-/** Never owned: what identifies an object, and what only the server sets. */
-const unowned = [
-  'f:name',
-  'f:namespace',
-  'f:uid',
-  'f:resourceVersion',
-  'f:generation',
-  'f:creationTimestamp',
-  'f:deletionTimestamp',
-  'f:deletionGracePeriodSeconds',
-  'f:selfLink',
-  'f:managedFields',
-];
-
-function ownable(set: FieldSet, ignoreStatus: boolean, onlyStatus: boolean): FieldSet {
-  const out = new FieldSet();
-  for (const [edge, child] of set.children ?? []) {
-    if (edge === 'f:apiVersion' || edge === 'f:kind') continue;
-    if (edge === 'f:status' ? ignoreStatus : onlyStatus && edge !== 'f:metadata') continue;
-    if (edge !== 'f:metadata') {
-      out.put(edge, child);
-      continue;
-    }
-    const metadata = new FieldSet();
-    for (const [name, below] of child.children ?? []) if (!unowned.includes(name)) metadata.put(name, below);
-    out.put(edge, metadata);
-  }
-  return out;
-}
-
-/** The entries of an object. Entries that cannot be read are dropped, as if their manager had let go. */
-export function readManagers(entries: readonly ManagedFieldsEntry[] | undefined): Owned[] {
-  const out: Owned[] = [];
-  for (const { manager = '', operation, apiVersion = '', subresource = '', fieldsV1, time } of entries ??
-    []) {
-    const fields = fromFieldsV1(fieldsV1);
-    if (fields === undefined || (operation !== 'Apply' && operation !== 'Update')) continue;
-    out.push({ name: manager, operation, apiVersion, subresource, fields, time });
-  }
-  return out;
-}
-
-const sameManager = (a: Manager, b: Manager): boolean =>
+export const sameManager = (a: Manager, b: Manager): boolean =>
   a.name === b.name &&
   a.operation === b.operation &&
   a.subresource === b.subresource &&
   (a.operation === 'Apply' || a.apiVersion === b.apiVersion);
 
-/** Appliers first, then by time and name: the order in which Kubernetes writes them. */
-function writeManagers(owned: readonly Owned[]): ManagedFieldsEntry[] {
-  return [...owned]
-    .sort((a, b) => {
-      if (a.operation !== b.operation) return a.operation < b.operation ? -1 : 1;
-      if ((a.time ?? '') !== (b.time ?? '')) return (a.time ?? '') < (b.time ?? '') ? -1 : 1;
-      if (a.name !== b.name) return a.name < b.name ? -1 : 1;
-      return a.subresource < b.subresource ? -1 : 1;
-    })
-    .map(({ name, operation, apiVersion, subresource, fields, time }) => ({
-      manager: name,
-      operation,
-      apiVersion,
-      ...(time !== undefined && { time }),
-      fieldsType: 'FieldsV1',
-      fieldsV1: toFieldsV1(fields),
-      ...(subresource !== '' && { subresource }),
-    }));
+/** The owners of a stored object. */
+export function storedOwners(entries: readonly ManagedFieldsEntry[] | undefined): Owner[] {
+  return (entries ?? []).map((entry) => {
+    const { manager = '', operation, apiVersion = '', subresource = '', fieldsV1, time } = entry;
+    const fields = isEmptyObject(fieldsV1) ? undefined : (fieldsV1 as FieldSet);
+    return { name: manager, operation: operation!, apiVersion, subresource, fields, time, entry };
+  });
 }
 
-/** Oldest updaters beyond the limit become one entry per version. */
-function capped(owned: readonly Owned[]): readonly Owned[] {
-  const updaters = owned
-    .filter((o) => o.operation === 'Update')
-    .sort((a, b) => ((a.time ?? '') < (b.time ?? '') ? -1 : 1));
-  if (updaters.length <= maxUpdaters) return owned;
-  const merged = updaters.slice(0, updaters.length - maxUpdaters + 1);
-  const rest = owned.filter((o) => !merged.includes(o));
-  const byVersion = new Map<string, Owned>();
-  for (const one of merged) {
-    const found = byVersion.get(one.apiVersion);
-    byVersion.set(one.apiVersion, {
-      ...one,
-      name: ancient,
-      subresource: '',
-      fields: union(found?.fields, one.fields),
-    });
-  }
-  return [...rest, ...byVersion.values()];
+function isEmptyObject(value: unknown): boolean {
+  for (const _ in value as object) return false;
+  return true;
 }
 
-/** What a write may own: the main resource never owns status, the status subresource nothing else. */
-const filtered = (set: FieldSet, { subresource }: Manager, statusSubresource: boolean): FieldSet =>
-  ownable(set, statusSubresource && subresource !== 'status', subresource === 'status');
-
-export interface ManagedWrite {
-  readonly schema: ObjectSchema;
-  readonly manager: Manager;
-  /** The kind has a status subresource, so the main resource does not own status. */
-  readonly statusSubresource: boolean;
-  readonly nowMs: number;
+/** The owners that a request names. undefined = the list cannot be used, as if it had not been sent. */
+function givenOwners(entries: readonly ManagedFieldsEntry[]): Owner[] | undefined {
+  const out: Owner[] = [];
+  for (const {
+    manager = '',
+    operation,
+    apiVersion = '',
+    subresource = '',
+    fieldsType,
+    fieldsV1,
+    time,
+  } of entries) {
+    if ((operation !== 'Apply' && operation !== 'Update') || apiVersion === '' || fieldsType !== 'FieldsV1')
+      return undefined;
+    try {
+      const fields = readSet(fieldsV1 ?? {});
+      out.push({ name: manager, operation, apiVersion, subresource, fields, time, entry: null });
+    } catch {
+      return undefined;
+    }
+  }
+  return out;
 }
 
-/**
- * Notes an update: `manager` now owns what differs between `before` and `after`, and everybody else no longer does. Sets
- * `after.metadata.managedFields`. For a create `before` is the kind's empty object.
- */
-export function noteUpdate(write: ManagedWrite, before: Json, after: KubeObject): void {
-  const { manager } = write;
-  const entries = after.metadata.managedFields;
-  // An explicit empty list, or one empty entry, resets ownership.
-  const reset =
-    entries !== undefined &&
-    (entries.length === 0 ||
-      (entries.length === 1 && entries[0]!.manager === undefined && entries[0]!.fieldsV1 === undefined));
-  const base = reset ? [] : readManagers(entries ?? (before as Partial<KubeObject>).metadata?.managedFields);
-  const { changed, removed } = compare(write.schema, before, after as unknown as Json);
-  const mine = filtered(changed, manager, write.statusSubresource);
-  const gone = ownable(removed, false, false);
-  const next: Owned[] = [];
-  let found: Owned | undefined;
-  for (const owned of base) {
-    if (sameManager(owned, manager)) found = owned;
-    else keep(next, owned, recursiveDifference(difference(owned.fields, mine), gone));
-  }
-  const fields = union(found === undefined ? undefined : recursiveDifference(found.fields, gone), mine);
-  if (!fields.isEmpty) {
-    const unchanged = found !== undefined && equalSets(found.fields, fields) && mine.isEmpty;
-    next.push({ ...manager, fields, time: unchanged ? found!.time : formatTime(write.nowMs) });
-  }
-  settle(after, next);
+/** An explicit empty list, or a list of one empty entry, asks to forget who owns what. */
+const isReset = (entries: readonly ManagedFieldsEntry[]): boolean =>
+  entries.length === 0 ||
+  (entries.length === 1 && Object.values(entries[0]!).every((value) => value === undefined || value === ''));
+
+/** Clients send back what they read, or nothing; what they say counts only when it differs from what is stored. */
+function ownersBefore(
+  live: readonly ManagedFieldsEntry[] | undefined,
+  given: readonly ManagedFieldsEntry[] | undefined,
+): Owner[] {
+  if (given === undefined || sameEntries(given, live)) return storedOwners(live);
+  if (isReset(given)) return [];
+  return givenOwners(given) ?? storedOwners(live);
 }
 
-function keep(list: Owned[], owned: Owned, fields: FieldSet): void {
-  if (!fields.isEmpty) list.push(fields === owned.fields ? owned : { ...owned, fields });
-}
-
-function settle(object: KubeObject, owned: readonly Owned[]): void {
-  if (owned.length === 0) delete object.metadata.managedFields;
-  else object.metadata.managedFields = writeManagers(capped(owned));
-}
-
-/**
- * Applies a configuration: the new object, with its managedFields. Throws ApplyConflict when a field of it has another value and
- * another owner, unless `force`. `live` undefined = it is created. The configuration carries no managedFields of its own.
- */
-export function applyConfiguration(
-  write: ManagedWrite,
-  live: KubeObject | undefined,
-  configuration: Json,
-  options: { force: boolean; empty: Json },
-): KubeObject {
-  const { schema, manager } = write;
-  const before = (live as unknown as Json | undefined) ?? options.empty;
-  let base = readManagers(live?.metadata.managedFields);
-  // Objects from before their fields were tracked: what is there belongs to somebody, so that applying does not take it silently.
-  if (live !== undefined && base.length === 0) {
-    base = [
-      {
-        name: 'before-first-apply',
-        operation: 'Update',
-        apiVersion: manager.apiVersion,
-        subresource: '',
-        fields: ownable(fieldsOf(schema, before), false, false),
-        time: formatTime(write.nowMs),
-      },
-    ];
-  }
-  const wanted = filtered(fieldsOf(schema, configuration), manager, write.statusSubresource);
-  const previous = base.find((o) => sameManager(o, manager));
-  const others = base.filter((o) => o !== previous);
-
-  let next = overlay(schema, before, configuration);
-  if (previous !== undefined) {
-    const kept = others.reduce((set, o) => union(set, o.fields), wanted);
-    next = prune(schema, next, difference(previous.fields, wanted), kept);
-  }
-  const { changed, removed } = compare(schema, before, next);
-  const touched = ownable(changed, false, false);
-  const conflicts: Conflict[] = [];
-  const after: Owned[] = [];
-  const gone = ownable(removed, false, false);
-  for (const owned of others) {
-    const contested = intersection(owned.fields, touched);
-    if (!contested.isEmpty && !options.force)
-      for (const path of paths(contested)) conflicts.push({ manager: owned, field: pathText(path) });
-    keep(after, owned, recursiveDifference(difference(owned.fields, contested), gone));
-  }
-  if (conflicts.length > 0) throw new ApplyConflict(conflicts);
-  const unchanged =
-    previous !== undefined && equalSets(previous.fields, wanted) && touched.isEmpty && gone.isEmpty;
-  if (!wanted.isEmpty)
-    after.push({ ...manager, fields: wanted, time: unchanged ? previous.time : formatTime(write.nowMs) });
-  const object = { ...next, metadata: { ...(next['metadata'] as object) } } as unknown as KubeObject;
-  settle(object, after);
-  return object;
-}
-
-/** The text of a conflict, as kubectl prints it. */
-export function conflictText({ conflicts }: ApplyConflict): string {
-  const groups = new Map<string, string[]>();
-  for (const { manager, field } of conflicts) {
-    const who = describeManager(manager);
-    groups.set(who, [...(groups.get(who) ?? []), field]);
-  }
-  const texts = [...groups].map(
-    ([who, fields]) =>
-      `${who}:${fields.length === 1 ? ` ${fields[0]}` : fields.map((f) => `\n- ${f}`).join('')}`,
+function sameEntries(
+  a: readonly ManagedFieldsEntry[],
+  b: readonly ManagedFieldsEntry[] | undefined,
+): boolean {
+  return (
+    a.length === b?.length && a.every((entry, i) => sameEntry(entry, b[i]!) && entry.time === b[i]!.time)
   );
-  return `Apply failed with ${conflicts.length} conflict${conflicts.length === 1 ? '' : 's'}: ${texts.join('\n')}`;
 }
 
-export const describeManager = ({ name, subresource, apiVersion }: Manager): string =>
-  `conflict with ${JSON.stringify(name)}${subresource === '' ? '' : ` with subresource ${JSON.stringify(subresource)}`} using ${apiVersion}`;
+function sameEntry(a: ManagedFieldsEntry, b: ManagedFieldsEntry): boolean {
+  return (
+    a === b ||
+    (a.manager === b.manager &&
+      a.operation === b.operation &&
+      a.apiVersion === b.apiVersion &&
+      (a.subresource ?? '') === (b.subresource ?? '') &&
+      a.fieldsType === b.fieldsType &&
+      equalSets(a.fieldsV1 as FieldSet, b.fieldsV1 as FieldSet))
+  );
+}
+
+/** The same owners of the same fields, whenever it was. A write that changes nothing else is none. */
+export function sameOwnership(
+  a: readonly ManagedFieldsEntry[] | undefined,
+  b: readonly ManagedFieldsEntry[] | undefined,
+): boolean {
+  if (a === b) return true;
+  if (a === undefined || b === undefined || a.length !== b.length) return false;
+  return a.every((entry) => b.some((other) => sameEntry(entry, other)));
+}
+
+/** What changed between two stored objects, in the terms of each version that is asked for. */
+export function comparisons(
+  { view, part }: ManagedWrite,
+  before: KubeObject | undefined,
+  after: KubeObject,
+): (apiVersion: string) => Comparison | undefined {
+  const made = new Map<string, Comparison | undefined>();
+  return (apiVersion) => {
+    if (made.has(apiVersion)) return made.get(apiVersion);
+    const seen = view(apiVersion);
+    const found =
+      seen &&
+      compare(
+        seen.schema,
+        {
+          before: before === undefined ? emptyOf(seen.schema) : json(seen.fromStored(before)),
+          after: json(seen.fromStored(after)),
+        },
+        part,
+      );
+    made.set(apiVersion, found);
+    return found;
+  };
+}
+
+export const json = (object: KubeObject): Json => object as unknown as Json;
+
+/**
+ * Notes a create (`before` undefined) or an update in `after.metadata.managedFields`: the manager now owns what differs, and
+ * everybody else no longer does. An object whose owners are not known stays so until something is applied to it.
+ */
+export function noteUpdate(write: ManagedWrite, before: KubeObject | undefined, after: KubeObject): void {
+  const { manager } = write;
+  const live = before?.metadata.managedFields;
+  const owners = ownersBefore(live, manager.subresource === '' ? after.metadata.managedFields : undefined);
+  if (before !== undefined && owners.length === 0) {
+    delete after.metadata.managedFields;
+    return;
+  }
+  const comparison = comparisons(write, before, after);
+  const mine = comparison(manager.apiVersion)?.changed;
+  const next: Owner[] = [];
+  let noted = false;
+  for (const owner of owners) {
+    const differs = comparison(owner.apiVersion);
+    if (differs === undefined) continue;
+    let left = recursiveDifference(difference(owner.fields, differs.changed), differs.removed);
+    if (mine !== undefined && sameManager(owner, manager)) {
+      noted = true;
+      left = union(left, mine);
+      if (equalSets(left, owner.fields)) left = owner.fields;
+      next.push({ ...owner, fields: left, time: formatTime(write.nowMs), entry: null });
+    } else if (left !== undefined) next.push(withFields(owner, left));
+  }
+  if (mine !== undefined && !noted)
+    next.push({ ...manager, fields: mine, time: formatTime(write.nowMs), entry: null });
+  setOwners(after, capped(next), live);
+}
+
+export const withFields = (owner: Owner, fields: FieldSet): Owner =>
+  fields === owner.fields ? owner : { ...owner, fields, entry: null };
+
+/** Writes the owners down. The stored list itself when it says the same. */
+export function setOwners(
+  object: KubeObject,
+  owners: readonly Owner[],
+  live: readonly ManagedFieldsEntry[] | undefined,
+): void {
+  const { metadata } = object;
+  if (owners.length === 0) delete metadata.managedFields;
+  else if (owners.length === live?.length && owners.every(({ entry }, i) => entry === live[i]))
+    metadata.managedFields = live as ManagedFieldsEntry[];
+  else metadata.managedFields = [...owners].sort(writtenOrder).map(entryOf);
+}
+
+const entryOf = ({
+  name,
+  operation,
+  apiVersion,
+  subresource,
+  fields,
+  time,
+  entry,
+}: Owner): ManagedFieldsEntry =>
+  entry ?? {
+    manager: name,
+    operation,
+    apiVersion,
+    ...(time !== undefined && { time }),
+    fieldsType: 'FieldsV1',
+    fieldsV1: fields ?? ({} satisfies FieldsV1),
+    ...(subresource !== '' && { subresource }),
+  };
+
+const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Appliers first, then by time and name: the order in which Kubernetes writes them. */
+const writtenOrder = (a: Owner, b: Owner): number =>
+  order(a.operation, b.operation) ||
+  order(a.time ?? '', b.time ?? '') ||
+  order(a.name, b.name) ||
+  order(a.apiVersion, b.apiVersion) ||
+  order(a.subresource, b.subresource);
+
+/** Merges the oldest updaters of the same version until no more than the limit are left. */
+function capped(owners: readonly Owner[]): readonly Owner[] {
+  const updaters = owners.filter((o) => o.operation === 'Update');
+  let over = updaters.length - maxUpdaters;
+  if (over <= 0) return owners;
+  updaters.sort(writtenOrder);
+  const merged = new Map<string, Owner[]>();
+  for (const owner of updaters) {
+    if (over <= 0) break;
+    const bucket = merged.get(owner.apiVersion);
+    if (bucket === undefined) merged.set(owner.apiVersion, [owner]);
+    else {
+      bucket.push(owner);
+      over--;
+    }
+  }
+  const buckets = [...merged.values()].filter((bucket) => bucket.length > 1);
+  const gone = new Set(buckets.flat());
+  const made = buckets.map((bucket): Owner => {
+    const fields = bucket.reduce<FieldSet>((set, owner) => union(set, owner.fields), undefined);
+    return { ...bucket.at(-1)!, name: ancient, subresource: '', fields, entry: null };
+  });
+  return [...owners.filter((owner) => !gone.has(owner)), ...made];
+}

@@ -1,169 +1,127 @@
 // The two changes that server-side apply makes to an object: lays a configuration over it, and takes out what the applier gave up.
+// Both return new objects that share what did not change with the old one.
 import type { ListSchema, ObjectSchema, Schema } from '../schema/schema.ts';
 import type { FieldSet } from './field-set.ts';
-import { byEdge, isLeaf, isMap, itemEdge } from './walk.ts';
+import { byEdge, isMap, itemEdge, type Json, shapeOf } from './fields.ts';
 
-type Json = Record<string, unknown>;
-
-/** A new object: `applied` laid over `live`. Parts that do not change are shared with `live`. */
+/** `applied` laid over `live`. Both fit the schema. */
 export function overlay(schema: ObjectSchema, live: Json, applied: Json): Json {
   const out: Json = { ...live };
   for (const key in applied) {
     const field = schema.fields.get(key);
-    if (field === undefined && !schema.preserveUnknown) continue;
-    const value = overlayValue(field?.schema, field?.atomic ?? true, live[key], applied[key]);
-    if (value === undefined) delete out[key];
-    else out[key] = value;
+    out[key] = overlayValue(field?.schema, field?.atomic ?? false, live[key], applied[key]);
   }
   return out;
 }
 
 function overlayValue(schema: Schema | undefined, atomic: boolean, live: unknown, applied: unknown): unknown {
-  if (
-    isLeaf(schema, atomic) ||
-    live === undefined ||
-    live === null ||
-    applied === null ||
-    applied === undefined
-  )
-    return applied;
-  switch (schema!.type) {
-    case 'object':
-      return isMap(applied) && isMap(live) ? overlay(schema as ObjectSchema, live, applied) : applied;
-    case 'map': {
-      if (!isMap(applied) || !isMap(live)) return applied;
-      const { values } = schema as { values: Schema };
-      const out: Json = { ...live };
-      for (const key of Object.keys(applied))
-        define(
-          out,
-          key,
-          overlayValue(values, false, Object.hasOwn(live, key) ? live[key] : undefined, applied[key]),
-        );
-      return out;
-    }
-    case 'list':
-      return Array.isArray(applied) && Array.isArray(live)
-        ? overlayList(schema as ListSchema, live, applied)
-        : applied;
-    default:
-      return applied;
-  }
+  const shape = shapeOf(schema, atomic, applied);
+  if (applied === null || live === undefined || live === null || shape === 'whole') return applied;
+  if (shape === 'object') return overlay(schema as ObjectSchema, live as Json, applied as Json);
+  if (shape === 'list') return overlayList(schema as ListSchema, live as unknown[], applied as unknown[]);
+  if (!isMap(live)) return applied;
+  const values = schema?.type === 'map' ? schema.values : undefined;
+  const out: Json = { ...live };
+  for (const [key, value] of Object.entries(applied as Json))
+    setMember(out, key, overlayValue(values, false, Object.hasOwn(live, key) ? live[key] : undefined, value));
+  return out;
 }
 
-function define(object: Json, key: string, value: unknown): void {
+/** Assigning `__proto__` would change the prototype instead. */
+function setMember(object: Json, key: string, value: unknown): void {
   if (key === '__proto__')
     Object.defineProperty(object, key, { value, enumerable: true, writable: true, configurable: true });
   else object[key] = value;
 }
 
 /**
- * Items that both have stay where the applied order puts them among themselves; items only live has keep their place after the
- * neighbour they follow today.
+ * Items that both have follow the applied order; items of one side alone keep their neighbours, the live ones first: `[a x b]`
+ * under `[a n b]` is `[a x n b]`.
  */
 function overlayList(schema: ListSchema, live: readonly unknown[], applied: readonly unknown[]): unknown[] {
-  const liveByEdge = byEdge(schema, live);
-  const appliedEdges = new Set(applied.map((item) => itemEdge(schema, item)));
+  const repeated = new Set<string>();
+  const liveItems = byEdge(schema, live, repeated);
+  const appliedItems = byEdge(schema, applied);
+  const liveEdges = live.map((item) => itemEdge(schema, item));
+  const shared = [...appliedItems.keys()].filter((edge) => liveItems.has(edge));
+  const whole = schema.listType === 'set' || schema.itemsAtomic === true;
   const out: unknown[] = [];
   let at = 0;
-  const takeLiveOnly = (until: string | undefined) => {
+  /** Takes over what only live has, up to the item that both have and that comes next. */
+  const takeLive = (next: string | undefined) => {
     for (; at < live.length; at++) {
-      const edge = itemEdge(schema, live[at]);
-      if (edge === until) {
-        at++;
-        return;
-      }
-      if (!appliedEdges.has(edge)) out.push(live[at]);
-      else if (until !== undefined) return;
+      const edge = liveEdges[at]!;
+      if (!appliedItems.has(edge)) out.push(live[at]);
+      else if (next === undefined || edge === next) return;
     }
   };
-  for (const item of applied) {
-    const edge = itemEdge(schema, item);
-    const current = liveByEdge.get(edge);
-    if (current === undefined) {
+  let taken = 0;
+  for (const [edge, item] of appliedItems) {
+    takeLive(shared[taken]);
+    if (edge !== shared[taken]) {
       out.push(item);
       continue;
     }
-    takeLiveOnly(edge);
-    out.push(schema.listType === 'set' ? item : overlayValue(schema.items, false, current, item));
+    taken++;
+    if (liveEdges[at] === edge) at++;
+    out.push(
+      whole || repeated.has(edge) ? item : overlayValue(schema.items, false, liveItems.get(edge), item),
+    );
   }
-  takeLiveOnly(undefined);
+  for (; at < live.length; at++) if (!appliedItems.has(liveEdges[at]!)) out.push(live[at]);
   return out;
 }
 
 /**
- * A new object without the fields of `gone`, except what is in `kept` or holds something of it. `gone`: what the applier owned and
- * no longer names; `kept`: what it names now and what other managers own.
+ * `object` without the fields of `gone`, unless `kept` has them or something below them. What is below a field that goes, goes with
+ * it, whoever filled it in. `gone`: what the applier owned and no longer names; `kept`: what it names and what others own.
  */
-export function prune(schema: ObjectSchema, object: Json, gone: FieldSet, kept: FieldSet): Json {
-  return pruneObject(schema, object, gone, kept) as Json;
+export function prune(
+  schema: ObjectSchema,
+  object: Json,
+  { gone, kept }: { gone: FieldSet; kept: FieldSet },
+): Json {
+  return pruneValue(schema, false, object, { gone, kept: kept ?? {} }) as Json;
 }
 
-function pruneObject(schema: ObjectSchema, object: Json, gone: FieldSet, kept: FieldSet | undefined): Json {
-  let out: Json | undefined;
-  for (const [edge, node] of gone.children ?? []) {
-    const key = edge.slice(2);
-    if (edge[0] !== 'f' || !(key in object)) continue;
-    const field = schema.fields.get(key);
-    const next = pruneValue(field?.schema, field?.atomic ?? true, object[key], node, kept?.get(edge));
-    if (next === object[key]) continue;
-    out ??= { ...object };
-    if (next === undefined) delete out[key];
-    else out[key] = next;
-  }
-  return out ?? object;
+interface Wanted {
+  readonly gone: FieldSet;
+  readonly kept: FieldSet;
 }
-
-const isHeld = (kept: FieldSet | undefined): boolean => kept !== undefined && !kept.isEmpty;
 
 /** undefined = the value goes. */
 function pruneValue(
   schema: Schema | undefined,
   atomic: boolean,
   value: unknown,
-  gone: FieldSet,
-  kept: FieldSet | undefined,
+  { gone, kept }: Wanted,
 ): unknown {
-  if (gone.member && !isHeld(kept)) return undefined;
-  if (isLeaf(schema, atomic) || gone.children === null) return value;
-  switch (schema!.type) {
-    case 'object':
-      return isMap(value)
-        ? emptied(value, pruneObject(schema as ObjectSchema, value, gone, kept), kept)
-        : value;
-    case 'map': {
-      if (!isMap(value)) return value;
-      const { values } = schema as { values: Schema };
-      const out: Json = { ...value };
-      for (const [edge, node] of gone.children) {
-        const key = edge.slice(2);
-        if (!Object.hasOwn(out, key)) continue;
-        const next = pruneValue(values, false, out[key], node, kept?.get(edge));
-        if (next === undefined) delete out[key];
-        else define(out, key, next);
-      }
-      return emptied(value, out, kept);
-    }
-    case 'list': {
-      if (!Array.isArray(value)) return value;
-      const list = schema as ListSchema;
-      const out: unknown[] = [];
-      for (const item of value) {
-        const edge = itemEdge(list, item);
-        const node = gone.get(edge);
-        const next = node === undefined ? item : pruneValue(list.items, false, item, node, kept?.get(edge));
-        if (next !== undefined) out.push(next);
-      }
-      return out.length === 0 && !isHeld(kept) ? undefined : out;
-    }
-    default:
+  if (gone === undefined) return value;
+  if (kept === undefined) return undefined;
+  const below = (edge: string): Wanted => ({ gone: gone[edge], kept: kept[edge] });
+  switch (shapeOf(schema, atomic, value)) {
+    case 'whole':
       return value;
+    case 'list': {
+      const list = schema as ListSchema;
+      const whole = list.listType === 'set' || list.itemsAtomic === true;
+      if (!Array.isArray(value)) return value;
+      const left = value
+        .map((item) => pruneValue(list.items, whole, item, below(itemEdge(list, item))))
+        .filter((item) => item !== undefined);
+      return left.length === 0 ? undefined : left;
+    }
+    default: {
+      if (!isMap(value)) return value;
+      const out: Json = {};
+      const fields = schema?.type === 'object' ? schema.fields : undefined;
+      const values = schema?.type === 'map' ? schema.values : undefined;
+      for (const [key, member] of Object.entries(value)) {
+        const field = fields?.get(key);
+        const left = pruneValue(field?.schema ?? values, field?.atomic ?? false, member, below(`f:${key}`));
+        if (left !== undefined) setMember(out, key, left);
+      }
+      return Object.keys(out).length === 0 ? undefined : out;
+    }
   }
-}
-
-/** A container that became empty and that nobody holds goes as well. */
-function emptied(before: Json, after: Json, kept: FieldSet | undefined): Json | undefined {
-  if (after === before || isHeld(kept)) return after;
-  for (const _ in after) return after;
-  return undefined;
 }

@@ -28,6 +28,8 @@ export interface ListSchema {
   readonly listType: 'atomic' | 'set' | 'map';
   /** The fields that identify an item of a `map` list. */
   readonly mapKeys: readonly string[];
+  /** Server-side apply treats each item of a `map` list as one value. Left out = false. */
+  readonly itemsAtomic?: boolean;
 }
 
 export interface MapSchema {
