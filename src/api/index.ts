@@ -18,6 +18,7 @@ export { Service } from './core/v1/service.ts';
 export { ServiceAccount } from './core/v1/service-account.ts';
 export * from './core/v1/service-allocation.ts';
 export * from './core/v1/service-needs.ts';
+export { tolerates } from './core/v1/taints.ts';
 export {
   EndpointSlice,
   managedByLabel,

@@ -52,6 +52,8 @@ export interface ServerOptions {
   readonly clusterDomain: string;
   readonly without: readonly ServerPart[];
   readonly nodeMonitorGracePeriodMs: number;
+  /** For nodes that have never had a Lease. */
+  readonly nodeStartupGracePeriodMs: number;
   readonly unhealthyZoneThreshold: number;
   readonly terminatedPodGcThreshold: number;
   /** 0 = never */
@@ -75,6 +77,7 @@ export const serverDefaults: ServerOptions = {
   clusterDomain: 'cluster.local',
   without: [],
   nodeMonitorGracePeriodMs: 2000,
+  nodeStartupGracePeriodMs: 60_000,
   unhealthyZoneThreshold: 0.55,
   terminatedPodGcThreshold: 12_500,
   nodeOutOfServiceAfterMs: 300,

@@ -18,6 +18,8 @@ export interface ControllerSettings {
   readonly clusterCidr: string;
   readonly nodeCidrMaskSize: number;
   readonly nodeMonitorGracePeriodMs: number;
+  /** For nodes that have never had a Lease. */
+  readonly nodeStartupGracePeriodMs: number;
   /** 0 = never */
   readonly nodeOutOfServiceAfterMs: number;
   readonly unhealthyZoneThreshold: number;
@@ -31,6 +33,7 @@ export const allControllers = (settings: ControllerSettings): readonly Controlle
   nodeIpamController(settings),
   nodeLifecycleController({
     gracePeriodMs: settings.nodeMonitorGracePeriodMs,
+    startupGracePeriodMs: settings.nodeStartupGracePeriodMs,
     outOfServiceAfterMs: settings.nodeOutOfServiceAfterMs,
     unhealthyZoneThreshold: settings.unhealthyZoneThreshold,
   }),

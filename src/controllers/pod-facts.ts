@@ -1,27 +1,10 @@
-// Facts about pods that several controllers decide by. Pure.
-import type { coreV1, Pod } from '../api/index.ts';
-import { controllerRef, type Draft, type KubeObject, parseTime } from '../machinery/index.ts';
-
-/** Neither finished nor on its way out: it counts as a replica. */
-export const isActive = ({ status, metadata }: Pod): boolean =>
-  status?.phase !== 'Succeeded' && status?.phase !== 'Failed' && metadata.deletionTimestamp === undefined;
-
-export const readyCondition = (pod: Pod) => pod.status?.conditions?.find((c) => c.type === 'Ready');
-
-export const isReady = (pod: Pod): boolean => readyCondition(pod)?.status === 'True';
-
-/** Ready for at least `minReadySeconds`. */
-export function isAvailable(pod: Pod, minReadySeconds: number, nowMs: number): boolean {
-  const ready = readyCondition(pod);
-  if (ready?.status !== 'True') return false;
-  if (minReadySeconds === 0) return true;
-  const since = parseTime(ready.lastTransitionTime);
-  return since !== undefined && since + minReadySeconds * 1000 <= nowMs;
-}
+// What several controllers ask about pods, besides api/core/v1/pod/conditions.ts, and how they make and own them. Pure.
+import { type coreV1, getCondition, type Pod } from '../api/index.ts';
+import { controllerRef, type Draft, type KubeObject, parseTime, StatusError } from '../machinery/index.ts';
 
 /** When a ready pod becomes available, in milliseconds from now; undefined = not by waiting. */
 export function availableInMs(pod: Pod, minReadySeconds: number, nowMs: number): number | undefined {
-  const ready = readyCondition(pod);
+  const ready = getCondition(pod, 'Ready');
   const since = parseTime(ready?.lastTransitionTime);
   if (ready?.status !== 'True' || minReadySeconds === 0 || since === undefined) return undefined;
   const left = since + minReadySeconds * 1000 - nowMs;
@@ -43,3 +26,16 @@ export function podFromTemplate(owner: KubeObject, template: coreV1.PodTemplateS
     spec: structuredClone(template.spec!),
   } as Draft<Pod>;
 }
+
+/** Strategic merge patches that touch one owner reference and no other, whatever the cache has missed. */
+export const adoptPatch = (owner: KubeObject, owned: KubeObject) => ({
+  metadata: { uid: owned.metadata.uid, ownerReferences: [controllerRef(owner)] },
+});
+export const releasePatch = (owner: KubeObject, owned: KubeObject) => ({
+  metadata: { uid: owned.metadata.uid, ownerReferences: [{ $patch: 'delete', uid: owner.metadata.uid }] },
+});
+
+/** A create was refused because its namespace is on its way out: trying again is of no use. */
+export const isNamespaceEnding = (error: unknown): boolean =>
+  error instanceof StatusError &&
+  error.details?.causes?.some((cause) => cause.reason === 'NamespaceTerminating') === true;

@@ -3,14 +3,18 @@ import { Deployment, Pod, ReplicaSet } from '../../api/index.ts';
 import {
   compileLabelSelector,
   controllerOf,
-  controllerRef,
+  type Draft,
   isAlreadyExists,
   isNotFound,
+  keyOf,
   semanticEqual,
 } from '../../machinery/index.ts';
-import { defineController, maps, owns } from '../framework/index.ts';
+import { type ControllerContext, defineController, maps, owns } from '../framework/index.ts';
+import { adoptPatch, isNamespaceEnding, releasePatch } from '../pod-facts.ts';
+import { hasTemplateOf } from './new-set.ts';
 import { type DeploymentPlan, planDeployment } from './plan.ts';
 import { revisionAnnotation } from './rollout.ts';
+import { createFailedStatus } from './status.ts';
 
 const orphans = 'withoutController';
 
@@ -19,15 +23,30 @@ export const deploymentController = defineController({
   reconciles: Deployment,
   watches: [
     owns(ReplicaSet),
+    // A set without a controller may be one that a Deployment should adopt.
+    maps(
+      ReplicaSet,
+      (set, lister) => {
+        const { labels, namespace } = set.metadata;
+        if (labels === undefined || controllerOf(set) !== undefined) return [];
+        return lister(Deployment)
+          .list(namespace)
+          .filter((deployment) => compileLabelSelector(deployment.spec.selector)(labels))
+          .map(keyOf);
+      },
+      {
+        when: (old, set) =>
+          controllerOf(old)?.uid !== controllerOf(set)?.uid ||
+          !semanticEqual(old.metadata.labels, set.metadata.labels),
+      },
+    ),
     // With strategy Recreate the end of the last old pod is what it waits for.
     maps(
       Pod,
       (pod, lister) => {
         const owner = controllerOf(pod);
-        const set =
-          owner?.kind === 'ReplicaSet'
-            ? lister(ReplicaSet).get(`${pod.metadata.namespace}/${owner.name}`)
-            : undefined;
+        if (owner?.kind !== 'ReplicaSet') return [];
+        const set = lister(ReplicaSet).get(`${pod.metadata.namespace}/${owner.name}`);
         const above = set === undefined ? undefined : controllerOf(set);
         if (above?.kind !== 'Deployment') return [];
         const key = `${pod.metadata.namespace}/${above.name}`;
@@ -38,7 +57,8 @@ export const deploymentController = defineController({
   ],
   concurrency: 8,
 
-  build({ clock, lister, informer, client, event }) {
+  build(context) {
+    const { clock, lister, informer } = context;
     const deployments = lister(Deployment);
     const sets = informer(ReplicaSet);
     const pods = lister(Pod);
@@ -55,86 +75,111 @@ export const deploymentController = defineController({
         podsOf: (set) => pods.byIndex('byController', set.metadata.uid),
         nowMs: clock.nowMs(),
       });
-      await apply(deployment, plan, signal);
+      await apply(context, deployment, plan, signal);
       return plan.wakeInMs === undefined ? undefined : { requeueAfterMs: plan.wakeInMs };
     };
-
-    async function apply(deployment: Deployment, plan: DeploymentPlan, signal: AbortSignal): Promise<void> {
-      const { name, namespace, uid } = deployment.metadata;
-      for (const set of plan.adopt) {
-        await patchSet(set, {
-          ownerReferences: [...(set.metadata.ownerReferences ?? []), controllerRef(deployment)],
-        });
-      }
-      for (const set of plan.release) {
-        await patchSet(set, {
-          ownerReferences: (set.metadata.ownerReferences ?? []).filter((o) => o.uid !== uid),
-        });
-      }
-      signal.throwIfAborted();
-      let { status } = plan;
-      if (plan.create !== undefined) {
-        const size = plan.create.spec.replicas ?? 0;
-        const setName = plan.create.metadata.name!;
-        try {
-          await client(ReplicaSet).create(plan.create);
-          if (size > 0)
-            event(
-              deployment,
-              'Normal',
-              'ScalingReplicaSet',
-              `Scaled up replica set ${setName} from 0 to ${size}`,
-            );
-        } catch (error) {
-          if (!isAlreadyExists(error)) throw error;
-          // The name is taken by a set of another template, or by our own that the cache does not show yet.
-          const found = await client(ReplicaSet).get(setName, namespace);
-          const ours = controllerOf(found)?.uid === uid;
-          if (!ours || !semanticEqual(found.spec.template, plan.create.spec.template)) {
-            status = { ...status, collisionCount: (deployment.status?.collisionCount ?? 0) + 1 };
-          }
-        }
-      }
-      for (const { next, event: text } of plan.change) {
-        signal.throwIfAborted();
-        await client(ReplicaSet).update(next);
-        if (text !== undefined) event(deployment, 'Normal', 'ScalingReplicaSet', text);
-      }
-      for (const set of plan.remove) {
-        signal.throwIfAborted();
-        await client(ReplicaSet)
-          .delete(set.metadata.name, namespace, { preconditions: { uid: set.metadata.uid } })
-          .catch(ignoreNotFound);
-      }
-      if (plan.revision !== undefined) {
-        await client(Deployment).patch({ name, namespace }, 'merge', {
-          metadata: { annotations: { [revisionAnnotation]: plan.revision } },
-        });
-      }
-      if (!semanticEqual(status, deployment.status)) {
-        await client(Deployment).patch({ name, namespace, subresource: 'status' }, 'merge', {
-          metadata: { uid },
-          status: mergeable(deployment.status, status),
-        });
-      }
-    }
-
-    async function patchSet(set: ReplicaSet, metadata: Record<string, unknown>): Promise<void> {
-      await client(ReplicaSet)
-        .patch({ name: set.metadata.name, namespace: set.metadata.namespace }, 'merge', {
-          metadata: { uid: set.metadata.uid, ...metadata },
-        })
-        .catch(ignoreNotFound);
-    }
   },
 });
+
+async function apply(
+  context: ControllerContext,
+  deployment: Deployment,
+  plan: DeploymentPlan,
+  signal: AbortSignal,
+): Promise<void> {
+  const { client, event } = context;
+  const { name, namespace } = deployment.metadata;
+  if (plan.adopt.length > 0) await adopt(context, deployment, plan.adopt);
+  for (const set of plan.release) await patchSet(context, set, releasePatch(deployment, set));
+  signal.throwIfAborted();
+  if (plan.create !== undefined && !(await createSet(context, deployment, plan.create))) return;
+  for (const { next, event: text } of plan.change) {
+    signal.throwIfAborted();
+    await client(ReplicaSet).update(next);
+    if (text !== undefined) event(deployment, 'Normal', 'ScalingReplicaSet', text);
+  }
+  for (const set of plan.remove) {
+    signal.throwIfAborted();
+    await client(ReplicaSet)
+      .delete(set.metadata.name, namespace, { preconditions: { uid: set.metadata.uid } })
+      .catch(ignoreNotFound);
+  }
+  if (plan.revision !== undefined) {
+    await client(Deployment).patch({ name, namespace }, 'merge', {
+      metadata: { annotations: { [revisionAnnotation]: plan.revision } },
+    });
+  }
+  await writeStatus(context, deployment, plan.status);
+}
+
+/** Asks the server first: a set adopted by a Deployment that has been deleted meanwhile would be collected with it. */
+async function adopt(
+  context: ControllerContext,
+  deployment: Deployment,
+  found: readonly ReplicaSet[],
+): Promise<void> {
+  const { name, namespace, uid } = deployment.metadata;
+  const fresh = await context.client(Deployment).get(name, namespace);
+  if (fresh.metadata.uid !== uid || fresh.metadata.deletionTimestamp !== undefined)
+    throw new Error(`${namespace}/${name} is being deleted and adopts no replica sets`);
+  for (const set of found) await patchSet(context, set, adoptPatch(deployment, set));
+}
+
+/** Whether the set of the current template is there now. When its name is taken, the next run tries another one. */
+async function createSet(
+  context: ControllerContext,
+  deployment: Deployment,
+  draft: Draft<ReplicaSet>,
+): Promise<boolean> {
+  const { client, clock, event } = context;
+  const setName = draft.metadata.name!;
+  const size = draft.spec.replicas ?? 0;
+  try {
+    await client(ReplicaSet).create(draft);
+  } catch (error) {
+    if (isNamespaceEnding(error)) return false;
+    if (!isAlreadyExists(error)) {
+      const text = `Failed to create new replica set "${setName}": ${(error as Error).message}`;
+      event(deployment, 'Warning', 'ReplicaSetCreateError', text);
+      const status = createFailedStatus(deployment, text, clock.nowMs());
+      if (status !== undefined) await writeStatus(context, deployment, status);
+      throw error;
+    }
+    const found = await client(ReplicaSet).get(setName, deployment.metadata.namespace);
+    if (controllerOf(found)?.uid === deployment.metadata.uid && hasTemplateOf(found, deployment)) return true;
+    const collisionCount = (deployment.status?.collisionCount ?? 0) + 1;
+    await writeStatus(context, deployment, { ...deployment.status, collisionCount });
+    return false;
+  }
+  if (size > 0) {
+    const text = `Scaled up replica set ${setName} from 0 to ${size}`;
+    event(deployment, 'Normal', 'ScalingReplicaSet', text);
+  }
+  return true;
+}
+
+async function writeStatus(
+  { client }: ControllerContext,
+  { metadata, status: before }: Deployment,
+  status: NonNullable<Deployment['status']>,
+): Promise<void> {
+  if (semanticEqual(status, before)) return;
+  const { name, namespace, uid } = metadata;
+  // A merge patch: what is gone must be said.
+  const gone = Object.fromEntries(Object.keys(before ?? {}).map((key) => [key, null]));
+  await client(Deployment)
+    .patch({ name, namespace, subresource: 'status' }, 'merge', {
+      metadata: { uid },
+      status: { ...gone, ...status },
+    })
+    .catch(ignoreNotFound);
+}
+
+async function patchSet({ client }: ControllerContext, set: ReplicaSet, patch: object): Promise<void> {
+  const { name, namespace } = set.metadata;
+  await client(ReplicaSet).patch({ name, namespace }, 'strategic', patch).catch(ignoreNotFound);
+}
 
 const ignoreNotFound = (error: unknown): void => {
   if (!isNotFound(error)) throw error;
 };
-
-/** A merge patch that ends in `next`: what is gone must be said. */
-function mergeable(before: object | undefined, next: object): Record<string, unknown> {
-  const gone = Object.fromEntries(Object.keys(before ?? {}).map((key) => [key, null]));
-  return { ...gone, ...next };
-}

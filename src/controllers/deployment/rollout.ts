@@ -28,19 +28,16 @@ export interface Fenceposts {
   readonly maxUnavailable: number;
 }
 
-/** Both as numbers of pods; never both zero, or nothing could move. */
+/** Both as numbers of pods; never both zero in a rolling update, or nothing could move. */
 export function fenceposts(deployment: Deployment): Fenceposts {
   const { strategy } = deployment.spec;
-  if (strategy?.type === 'Recreate') return { maxSurge: 0, maxUnavailable: specReplicas(deployment) };
-  const rolling = strategy?.rollingUpdate;
-  const maxSurge = scaled(rolling?.maxSurge ?? '25%', specReplicas(deployment), 'up');
-  const maxUnavailable = scaled(rolling?.maxUnavailable ?? '25%', specReplicas(deployment), 'down');
+  if (strategy?.type === 'Recreate') return { maxSurge: 0, maxUnavailable: 0 };
+  const wanted = specReplicas(deployment);
+  const maxSurge = scaled(strategy?.rollingUpdate?.maxSurge ?? '25%', wanted, 'up');
+  const maxUnavailable = scaled(strategy?.rollingUpdate?.maxUnavailable ?? '25%', wanted, 'down');
   return {
     maxSurge,
-    maxUnavailable: Math.min(
-      specReplicas(deployment),
-      maxSurge === 0 && maxUnavailable === 0 ? 1 : maxUnavailable,
-    ),
+    maxUnavailable: Math.min(wanted, maxSurge === 0 && maxUnavailable === 0 ? 1 : maxUnavailable),
   };
 }
 
@@ -52,16 +49,21 @@ export function newSetReplicas(deployment: Deployment, all: readonly ReplicaSet[
   return room <= 0 ? current : current + Math.min(room, wanted - current);
 }
 
-const byAge = (a: ReplicaSet, b: ReplicaSet): number =>
-  a.metadata.creationTimestamp === b.metadata.creationTimestamp
-    ? a.metadata.name < b.metadata.name
-      ? -1
-      : 1
-    : a.metadata.creationTimestamp < b.metadata.creationTimestamp
-      ? -1
-      : 1;
+/** Oldest first; of the same second by name. */
+export function byAge({ metadata: a }: ReplicaSet, { metadata: b }: ReplicaSet): number {
+  const [left, right] =
+    a.creationTimestamp === b.creationTimestamp
+      ? [a.name, b.name]
+      : [a.creationTimestamp, b.creationTimestamp];
+  return left < right ? -1 : left > right ? 1 : 0;
+}
 
-/** New sizes of the old ReplicaSets in this step of a rolling update, by uid. Empty = nothing may go yet. */
+/**
+ * New sizes of the old ReplicaSets in this step of a rolling update, by uid. Empty = nothing may go yet.
+ *
+ * Counts of available pods come from statuses, which may be older than the sizes: a set that was shrunk a moment ago still tells of
+ * the pods that it is about to lose. So no set counts for more than its size.
+ */
 export function shrinkOldSets(
   deployment: Deployment,
   newSet: ReplicaSet,
@@ -69,9 +71,10 @@ export function shrinkOldSets(
 ): ReadonlyMap<string, number> {
   const sizes = new Map<string, number>();
   if (totalSpec(old) === 0) return sizes;
+  const available = (set: ReplicaSet) => Math.min(specReplicas(set), set.status?.availableReplicas ?? 0);
   const all = [...old, newSet];
   const minAvailable = specReplicas(deployment) - fenceposts(deployment).maxUnavailable;
-  const newUnavailable = specReplicas(newSet) - (newSet.status?.availableReplicas ?? 0);
+  const newUnavailable = specReplicas(newSet) - available(newSet);
   let budget = totalSpec(all) - minAvailable - newUnavailable;
   if (budget <= 0) return sizes;
 
@@ -79,14 +82,13 @@ export function shrinkOldSets(
   const oldestFirst = [...old].sort(byAge);
   // What does not serve anyway goes first.
   for (const set of oldestFirst) {
-    const unhealthy = Math.min(budget, specReplicas(set) - (set.status?.availableReplicas ?? 0));
-    if (specReplicas(set) === 0 || unhealthy <= 0) continue;
+    const unhealthy = Math.min(budget, specReplicas(set) - available(set));
+    if (unhealthy <= 0) continue;
     sizes.set(set.metadata.uid, specReplicas(set) - unhealthy);
     budget -= unhealthy;
   }
-  let spare = totalAvailable(all) - minAvailable;
+  let spare = total(all, available) - minAvailable;
   for (const set of oldestFirst) {
-    if (spare <= 0) break;
     const less = Math.min(size(set), spare);
     if (less <= 0) continue;
     sizes.set(set.metadata.uid, size(set) - less);
@@ -161,7 +163,7 @@ function proportion(deployment: Deployment, set: ReplicaSet, toAdd: number, adde
 
 function shareOf(deployment: Deployment, set: ReplicaSet, size: number): number {
   if (specReplicas(deployment) === 0) return -size;
-  const before = annotatedNumber(set, maxReplicasAnnotation) ?? deployment.status?.replicas ?? 0;
+  const before = annotatedNumber(set, maxReplicasAnnotation) || (deployment.status?.replicas ?? 0);
   if (before === 0) return 0;
   const after = specReplicas(deployment) + fenceposts(deployment).maxSurge;
   return roundHalfAway((size * after) / before) - size;

@@ -102,63 +102,89 @@ function isProgressing(before: Status | undefined, now: Status): boolean {
   );
 }
 
+/** What this run has to say about progress. */
+export interface ProgressReport {
+  readonly status: string;
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface RolloutView {
+  readonly deployment: Deployment;
+  readonly newSet: ReplicaSet | undefined;
+  readonly old: readonly ReplicaSet[];
+  readonly nowMs: number;
+  readonly report: ProgressReport | undefined;
+}
+
 export interface RolloutStatus {
   readonly status: Status;
   /** When the progress deadline passes. */
   readonly wakeInMs: number | undefined;
 }
 
-/** The status during and after a rollout, with Progressing and ReplicaFailure. `extra` was decided by this run (set created …). */
-export function rolloutStatus(
-  deployment: Deployment,
-  newSet: ReplicaSet | undefined,
-  old: readonly ReplicaSet[],
-  nowMs: number,
-  extra?: { status: string; reason: string; message: string },
-): RolloutStatus {
+/** The status during and after a rollout, with Progressing and ReplicaFailure. */
+export function rolloutStatus({ deployment, newSet, old, nowMs, report }: RolloutView): RolloutStatus {
   const status = baseStatus(deployment, newSet, old, nowMs);
   let conditions: DeploymentCondition[] = status.conditions!;
-  if (extra !== undefined && hasDeadline(deployment))
-    conditions = withCondition(conditions, { type: 'Progressing', ...extra }, nowMs);
-  const current = conditions.find((c) => c.type === 'Progressing');
-  const settled = status.replicas === status.updatedReplicas && current?.reason === 'NewReplicaSetAvailable';
+  const progress = (said: ProgressReport) =>
+    withCondition(conditions, { type: 'Progressing', ...said }, nowMs);
   if (!hasDeadline(deployment)) conditions = conditions.filter((c) => c.type !== 'Progressing');
-  else if (!settled) {
+  else {
+    if (report !== undefined) conditions = progress(report);
+    const current = conditions.find((c) => c.type === 'Progressing');
+    const settled =
+      status.replicas === status.updatedReplicas && current?.reason === 'NewReplicaSetAvailable';
     const name =
       newSet === undefined
         ? `Deployment "${deployment.metadata.name}"`
         : `ReplicaSet "${newSet.metadata.name}"`;
-    const progress = (value: string, reason: string, message: string) =>
-      withCondition(conditions, { type: 'Progressing', status: value, reason, message }, nowMs);
-    if (isComplete(deployment, status))
-      conditions = progress('True', 'NewReplicaSetAvailable', `${name} has successfully progressed.`);
-    else if (isProgressing(deployment.status, status)) {
+    const say = (value: string, reason: string, message: string) =>
+      progress({ status: value, reason, message });
+    if (settled) {
+      // Pods that come and go after the rollout are not its business.
+    } else if (isComplete(deployment, status))
+      conditions = say('True', 'NewReplicaSetAvailable', `${name} has successfully progressed.`);
+    else if (isProgressing(deployment.status, status))
       // Each step of progress restarts the deadline.
-      const moved = progress('True', 'ReplicaSetUpdated', `${name} is progressing.`);
-      conditions = moved.map((c) =>
+      conditions = say('True', 'ReplicaSetUpdated', `${name} is progressing.`).map((c) =>
         c.type === 'Progressing' ? { ...c, lastUpdateTime: formatTime(nowMs) } : c,
       );
-    } else if (timedOut(deployment, current, nowMs))
-      conditions = progress('False', 'ProgressDeadlineExceeded', `${name} has timed out progressing.`);
+    else if (timedOut(deployment, current, nowMs))
+      conditions = say('False', 'ProgressDeadlineExceeded', `${name} has timed out progressing.`);
   }
-  const failure =
-    newSet?.status?.conditions?.find((c) => c.type === 'ReplicaFailure') ??
-    old.flatMap((s) => s.status?.conditions ?? []).find((c) => c.type === 'ReplicaFailure');
-  conditions =
-    failure === undefined
-      ? conditions.filter((c) => c.type !== 'ReplicaFailure')
-      : withCondition(
-          conditions,
-          {
-            type: 'ReplicaFailure',
-            status: failure.status,
-            reason: failure.reason ?? '',
-            message: failure.message ?? '',
-          },
-          nowMs,
-        );
-  status.conditions = conditions;
+  status.conditions = withReplicaFailure(conditions, newSet, old, nowMs);
   return { status, wakeInMs: deadlineIn(deployment, status, nowMs) };
+}
+
+/** A failure of the new set, else of an old one, shows on the Deployment. */
+function withReplicaFailure(
+  conditions: readonly DeploymentCondition[],
+  newSet: ReplicaSet | undefined,
+  old: readonly ReplicaSet[],
+  nowMs: number,
+): DeploymentCondition[] {
+  const type = 'ReplicaFailure';
+  const failure = [...(newSet === undefined ? [] : [newSet]), ...old]
+    .flatMap((set) => set.status?.conditions ?? [])
+    .find((c) => c.type === type);
+  if (failure === undefined) return conditions.filter((c) => c.type !== type);
+  const { status, reason = '', message = '' } = failure;
+  return withCondition(conditions, { type, status, reason, message }, nowMs);
+}
+
+/** The set for a new template could not be made. */
+export function createFailedStatus(
+  deployment: Deployment,
+  message: string,
+  nowMs: number,
+): Status | undefined {
+  if (!hasDeadline(deployment)) return undefined;
+  const failed = { type: 'Progressing', status: 'False', reason: 'ReplicaSetCreateError', message };
+  return {
+    ...deployment.status,
+    conditions: withCondition(deployment.status?.conditions ?? [], failed, nowMs),
+  };
 }
 
 function timedOut(
@@ -186,9 +212,7 @@ function deadlineIn(deployment: Deployment, status: Status, nowMs: number): numb
 }
 
 /** Progressing says when a Deployment is paused and when it goes on. undefined = nothing to say. */
-export function pauseCondition(
-  deployment: Deployment,
-): { status: string; reason: string; message: string } | undefined {
+export function pauseCondition(deployment: Deployment): ProgressReport | undefined {
   if (!hasDeadline(deployment)) return undefined;
   const reason = conditionOf(deployment.status, 'Progressing')?.reason;
   if (reason === 'ProgressDeadlineExceeded') return undefined;

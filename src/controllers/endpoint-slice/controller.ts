@@ -1,14 +1,17 @@
 // EndpointSlices: for each service with a selector, the pods that serve it.
-import { EndpointSlice, Node, Pod, Service } from '../../api/index.ts';
-import { isNotFound, semanticEqual } from '../../machinery/index.ts';
-import { defineController, maps } from '../framework/index.ts';
-import { isReady } from '../pod-facts.ts';
-import { managedByLabel, managedByUs, planSlices, serviceNameLabel } from './plan.ts';
-
-const selects = (selector: Record<string, string>, labels: Record<string, string>): boolean => {
-  for (const key in selector) if (labels[key] !== selector[key]) return false;
-  return true;
-};
+import {
+  EndpointSlice,
+  isReady,
+  managedByLabel,
+  Node,
+  Pod,
+  Service,
+  serviceNameLabel,
+} from '../../api/index.ts';
+import { compileLabelMap, isNotFound, type KubeObject, keyOf, semanticEqual } from '../../machinery/index.ts';
+import { type ControllerContext, defineController, maps } from '../framework/index.ts';
+import { isNamespaceEnding } from '../pod-facts.ts';
+import { managedByUs, planSlices } from './plan.ts';
 
 /** What endpoints are made from. */
 const sameEndpoint = (a: Pod, b: Pod): boolean =>
@@ -19,25 +22,43 @@ const sameEndpoint = (a: Pod, b: Pod): boolean =>
   a.metadata.deletionTimestamp === b.metadata.deletionTimestamp &&
   semanticEqual(a.metadata.labels, b.metadata.labels);
 
+/** A service without a selector has endpoints that somebody else keeps, or none. */
+const selectorOf = ({ spec }: Service): Readonly<Record<string, string>> | undefined =>
+  spec.type === 'ExternalName' || Object.keys(spec.selector ?? {}).length === 0 ? undefined : spec.selector;
+
+function servicesOf(pod: Pod, lister: ControllerContext['lister']): string[] {
+  const labels = pod.metadata.labels ?? {};
+  const out: string[] = [];
+  for (const service of lister(Service).list(pod.metadata.namespace)) {
+    const selector = selectorOf(service);
+    if (selector !== undefined && Object.entries(selector).every(([key, value]) => labels[key] === value))
+      out.push(keyOf(service));
+  }
+  return out;
+}
+
+const zoneOf = ({ metadata }: Node): string | undefined => metadata.labels?.['topology.kubernetes.io/zone'];
+
+const isOurs = ({ metadata }: KubeObject): boolean => metadata.labels?.[managedByLabel] === managedByUs;
+
+const serviceKeys = (slice: EndpointSlice): string[] =>
+  isOurs(slice) ? [`${slice.metadata.namespace}/${slice.metadata.labels?.[serviceNameLabel]}`] : [];
+
 export const endpointSliceController = defineController({
   name: 'endpointslice',
   reconciles: Service,
   watches: [
+    maps(Pod, servicesOf, { when: (old, pod) => !sameEndpoint(old, pod) }),
+    maps(EndpointSlice, serviceKeys),
+    // Endpoints tell their node's zone, and are left out when the node is gone.
     maps(
-      Pod,
-      (pod, lister) =>
-        lister(Service)
-          .list(pod.metadata.namespace)
-          .filter((s) => s.spec.selector !== undefined && selects(s.spec.selector, pod.metadata.labels ?? {}))
-          .map((s) => `${s.metadata.namespace}/${s.metadata.name}`),
-      { when: (old, pod) => !sameEndpoint(old, pod) },
+      Node,
+      (node, lister) => {
+        const pods = lister(Pod).byIndex('byNode', node.metadata.name);
+        return [...new Set(pods.flatMap((pod) => servicesOf(pod, lister)))];
+      },
+      { when: (old, node) => zoneOf(old) !== zoneOf(node) },
     ),
-    maps(EndpointSlice, (slice) => {
-      const service = slice.metadata.labels?.[serviceNameLabel];
-      return service === undefined || slice.metadata.labels?.[managedByLabel] !== managedByUs
-        ? []
-        : [`${slice.metadata.namespace}/${service}`];
-    }),
   ],
   concurrency: 5,
 
@@ -46,24 +67,30 @@ export const endpointSliceController = defineController({
     const pods = lister(Pod);
     const nodes = lister(Node);
     const slices = informer(EndpointSlice);
-    slices.addIndex('slicesOfService', (slice) =>
-      slice.metadata.labels?.[managedByLabel] === managedByUs
-        ? [`${slice.metadata.namespace}/${slice.metadata.labels[serviceNameLabel]}`]
-        : [],
-    );
+    slices.addIndex('slicesOfService', serviceKeys);
 
     return async function reconcile(key, signal) {
       const service = services.get(key);
-      const existing = slices.byIndex('slicesOfService', key);
+      // The slices of a service that is gone belong to it: they are collected.
       if (service === undefined || service.metadata.deletionTimestamp !== undefined) return;
-      const { selector, type } = service.spec;
-      if (selector === undefined || type === 'ExternalName') return;
+      const selector = selectorOf(service);
+      if (selector === undefined) return;
       const { namespace } = service.metadata;
-      const members = pods.list(namespace).filter((pod) => selects(selector, pod.metadata.labels ?? {}));
-      const plan = planSlices(service, members, (name) => nodes.get(name), existing);
+      const matches = compileLabelMap(selector);
+      const plan = planSlices({
+        service,
+        pods: pods.list(namespace).filter((pod) => matches(pod.metadata.labels)),
+        nodeOf: (name) => nodes.get(name),
+        slices: slices.byIndex('slicesOfService', key),
+      });
       for (const draft of plan.create) {
         signal.throwIfAborted();
-        await client(EndpointSlice).create(draft);
+        try {
+          await client(EndpointSlice).create(draft);
+        } catch (error) {
+          if (!isNamespaceEnding(error)) throw error;
+          return;
+        }
       }
       for (const slice of plan.update) {
         signal.throwIfAborted();

@@ -1,13 +1,24 @@
-// Which endpoints a service has and how they are spread over slices. Pure. Slices that can stay as they are stay.
-import type { discoveryV1, EndpointSlice, Node, Pod, Service } from '../../api/index.ts';
+// Which endpoints a service has and how they are spread over slices. Pure. Few slices change at a time, because every node's proxy
+// hears of each that does.
+import {
+  type coreV1,
+  type discoveryV1,
+  type EndpointSlice,
+  isReady,
+  isSidecar,
+  isTerminal,
+  managedByLabel,
+  type Node,
+  type Pod,
+  type Service,
+  serviceNameLabel,
+} from '../../api/index.ts';
 import { controllerRef, type Draft, semanticEqual } from '../../machinery/index.ts';
-import { isReady } from '../pod-facts.ts';
 
-export const serviceNameLabel = 'kubernetes.io/service-name';
-export const managedByLabel = 'endpointslice.kubernetes.io/managed-by';
 export const managedByUs = 'endpointslice-controller.k8s.io';
 const headlessLabel = 'service.kubernetes.io/headless';
-const maxEndpoints = 100;
+/** As Kubernetes' --max-endpoints-per-slice. */
+export const endpointsPerSlice = 100;
 
 type Endpoint = discoveryV1.Endpoint;
 type Port = discoveryV1.EndpointPort;
@@ -18,172 +29,182 @@ export interface SlicePlan {
   readonly remove: readonly EndpointSlice[];
 }
 
-interface Group {
+export interface SliceView {
+  readonly service: Service;
+  /** Those the service selects. */
+  readonly pods: readonly Pod[];
+  readonly nodeOf: (name: string) => Node | undefined;
+  /** Those of the service that this controller made. */
+  readonly slices: readonly EndpointSlice[];
+}
+
+/** Pods that have the same ports for the service: they may share a slice. */
+interface PortGroup {
   readonly ports: readonly Port[];
+  /** By uid of the pod. */
   readonly endpoints: Map<string, Endpoint>;
 }
 
-/** `pods`: those the service selects. `slices`: those of the service that this controller made. */
-export function planSlices(
-  service: Service,
-  pods: readonly Pod[],
-  nodeOf: (name: string) => Node | undefined,
-  slices: readonly EndpointSlice[],
-): SlicePlan {
-  const groups = new Map<string, Group>();
-  for (const pod of pods) {
-    if (!hasEndpoint(pod)) continue;
-    const ports = portsOf(service, pod);
-    if (ports === undefined) continue;
-    const key = JSON.stringify(ports);
-    let group = groups.get(key);
-    if (group === undefined) groups.set(key, (group = { ports, endpoints: new Map() }));
-    group.endpoints.set(pod.metadata.uid, endpointOf(service, pod, nodeOf));
-  }
-  // A service without pods has one empty slice, so that its existence shows.
-  if (groups.size === 0) groups.set('', { ports: [], endpoints: new Map() });
-
+export function planSlices(view: SliceView): SlicePlan {
+  const { service, slices } = view;
+  const groups = groupByPorts(view);
+  if (groups.length === 0) return planEmpty(service, slices);
+  const labels = labelsOf(service);
   const create: Draft<EndpointSlice>[] = [];
   const update: EndpointSlice[] = [];
-  const remove: EndpointSlice[] = [];
-  const labels = labelsOf(service);
-  const left = new Set(slices);
-  for (const group of groups.values()) {
-    const ours = slices.filter(
-      (s) =>
-        left.has(s) &&
-        s.addressType === 'IPv4' &&
-        (group.endpoints.size === 0 && slices.length === 1
-          ? true
-          : semanticEqual(s.ports ?? [], group.ports)),
-    );
-    const missing = new Map(group.endpoints);
-    const kept = ours.map((slice) => {
-      left.delete(slice);
-      const endpoints: Endpoint[] = [];
-      for (const endpoint of slice.endpoints ?? []) {
-        const wanted = missing.get(endpoint.targetRef?.uid ?? '');
-        if (wanted === undefined) continue;
-        missing.delete(endpoint.targetRef!.uid!);
-        endpoints.push(wanted);
-      }
-      return { slice, endpoints };
-    });
-    for (const { endpoints } of kept) fill(endpoints, missing);
-    while (missing.size > 0) {
-      const endpoints: Endpoint[] = [];
-      fill(endpoints, missing);
-      create.push(draft(service, labels, group.ports, endpoints));
+  const left = new Set(slices.filter((slice) => slice.addressType === 'IPv4'));
+  const remove = slices.filter((slice) => !left.has(slice));
+  for (const group of groups) {
+    const ours = [...left].filter((slice) => semanticEqual(slice.ports ?? [], group.ports));
+    for (const slice of ours) left.delete(slice);
+    const filled = fill(ours, group.endpoints);
+    for (const { slice, endpoints } of filled.kept) {
+      const next = { ...slice, metadata: { ...slice.metadata, labels }, endpoints };
+      if (endpoints.length === 0) remove.push(slice);
+      else if (!semanticEqual(next, slice)) update.push(next);
     }
-    kept.forEach(({ slice, endpoints }, i) => {
-      const needed = endpoints.length > 0 || (group.endpoints.size === 0 && i === 0 && create.length === 0);
-      if (!needed) {
-        remove.push(slice);
-        return;
-      }
-      const next: EndpointSlice = {
-        ...slice,
-        metadata: { ...slice.metadata, labels: { ...slice.metadata.labels, ...labels } },
-        endpoints,
-        ports: [...group.ports],
-      };
-      if (!semanticEqual(next, slice)) update.push(next);
-    });
-    if (group.endpoints.size === 0 && kept.length === 0) create.push(draft(service, labels, group.ports, []));
+    for (const endpoints of filled.more) create.push(draftSlice(service, labels, group.ports, endpoints));
   }
   remove.push(...left);
   return { create, update, remove };
 }
 
-function fill(endpoints: Endpoint[], missing: Map<string, Endpoint>): void {
-  for (const [uid, endpoint] of missing) {
-    if (endpoints.length >= maxEndpoints) return;
-    endpoints.push(endpoint);
-    missing.delete(uid);
+/** A service without endpoints has one empty slice, so that its existence shows. */
+function planEmpty(service: Service, slices: readonly EndpointSlice[]): SlicePlan {
+  const labels = labelsOf(service);
+  const keep = slices.find((slice) => slice.addressType === 'IPv4');
+  if (keep === undefined)
+    return { create: [draftSlice(service, labels, [], [])], update: [], remove: slices };
+  const next = { ...keep, metadata: { ...keep.metadata, labels }, endpoints: [], ports: [] };
+  const same = semanticEqual(next, { ...keep, endpoints: keep.endpoints ?? [], ports: keep.ports ?? [] });
+  return { create: [], update: same ? [] : [next], remove: slices.filter((slice) => slice !== keep) };
+}
+
+interface Filled {
+  readonly slice: EndpointSlice;
+  readonly endpoints: Endpoint[];
+  /** Has lost or changed an endpoint: it is written anyway. */
+  changed: boolean;
+}
+
+/**
+ * Endpoints stay in the slice they are in. New ones go into slices that change anyway; what remains goes into the one unchanged
+ * slice that it fills best, else into new slices.
+ */
+function fill(
+  slices: readonly EndpointSlice[],
+  wanted: ReadonlyMap<string, Endpoint>,
+): { kept: readonly Filled[]; more: readonly Endpoint[][] } {
+  const missing = new Map(wanted);
+  const kept = slices.map((slice): Filled => {
+    const endpoints: Endpoint[] = [];
+    let changed = false;
+    for (const endpoint of slice.endpoints ?? []) {
+      const uid = endpoint.targetRef?.uid ?? '';
+      const next = missing.get(uid);
+      if (next === undefined || endpoints.length === endpointsPerSlice) {
+        changed = true;
+        continue;
+      }
+      missing.delete(uid);
+      changed ||= !semanticEqual(next, endpoint);
+      endpoints.push(next);
+    }
+    return { slice, endpoints, changed };
+  });
+  const rest = [...missing.values()];
+  const room = ({ endpoints }: Filled) => endpointsPerSlice - endpoints.length;
+  for (const one of kept) if (one.changed) one.endpoints.push(...rest.splice(0, room(one)));
+  const more: Endpoint[][] = [];
+  while (rest.length >= endpointsPerSlice) more.push(rest.splice(0, endpointsPerSlice));
+  if (rest.length > 0) {
+    const roomy = kept.filter((one) => !one.changed && room(one) >= rest.length);
+    const best = roomy.sort((a, b) => room(a) - room(b))[0];
+    if (best !== undefined) best.endpoints.push(...rest);
+    else more.push(rest);
   }
+  return { kept, more };
 }
 
-function hasEndpoint({ status, metadata }: Pod): boolean {
-  if (!status?.podIP) return false;
-  return (
-    (status.phase !== 'Succeeded' && status.phase !== 'Failed') || metadata.deletionTimestamp !== undefined
-  );
+function groupByPorts({ service, pods, nodeOf }: SliceView): readonly PortGroup[] {
+  const groups = new Map<string, PortGroup>();
+  for (const pod of pods) {
+    if (isTerminal(pod) || !pod.status?.podIP) continue;
+    const node = nodeOf(pod.spec.nodeName ?? '');
+    // The node is gone and its pods follow; who wants unready addresses gets them all the same.
+    if (node === undefined && service.spec.publishNotReadyAddresses !== true) continue;
+    const ports = portsOf(service, pod);
+    const key = JSON.stringify(ports);
+    let group = groups.get(key);
+    if (group === undefined) groups.set(key, (group = { ports, endpoints: new Map() }));
+    group.endpoints.set(pod.metadata.uid, endpointOf(service, pod, node));
+  }
+  return [...groups.values()];
 }
 
-/** The service's ports as this pod has them; undefined = it has none of them. */
-function portsOf(service: Service, pod: Pod): Port[] | undefined {
+/** The service's ports as this pod has them. */
+function portsOf(service: Service, pod: Pod): Port[] {
   const out: Port[] = [];
-  for (const { name, protocol, port, targetPort, appProtocol } of service.spec.ports ?? []) {
-    const number =
-      typeof targetPort === 'string' && !/^\d+$/.test(targetPort)
-        ? namedPort(pod, targetPort, protocol ?? 'TCP')
-        : Number(targetPort ?? port);
+  for (const { name = '', protocol = 'TCP', port, targetPort, appProtocol } of service.spec.ports ?? []) {
+    const number = typeof targetPort === 'string' ? namedPort(pod, targetPort, protocol) : targetPort || port;
     if (number === undefined) continue;
-    out.push({
-      name: name ?? '',
-      protocol: protocol ?? 'TCP',
-      port: number === 0 ? port : number,
-      ...(appProtocol !== undefined && { appProtocol }),
-    });
+    out.push({ name, protocol, port: number, ...(appProtocol !== undefined && { appProtocol }) });
   }
-  return out.length === 0 && (service.spec.ports?.length ?? 0) > 0 ? undefined : out;
+  return out;
 }
 
-function namedPort(pod: Pod, name: string, protocol: string): number | undefined {
-  const sidecars = (pod.spec.initContainers ?? []).filter((c) => c.restartPolicy === 'Always');
-  for (const container of [...pod.spec.containers, ...sidecars]) {
-    for (const port of container.ports ?? [])
+function namedPort({ spec }: Pod, name: string, protocol: string): number | undefined {
+  const containers: readonly coreV1.Container[] = [
+    ...spec.containers,
+    ...(spec.initContainers ?? []).filter(isSidecar),
+  ];
+  for (const { ports } of containers) {
+    for (const port of ports ?? [])
       if (port.name === name && (port.protocol ?? 'TCP') === protocol) return port.containerPort;
   }
   return undefined;
 }
 
-function endpointOf(service: Service, pod: Pod, nodeOf: (name: string) => Node | undefined): Endpoint {
+function endpointOf(service: Service, pod: Pod, node: Node | undefined): Endpoint {
   const terminating = pod.metadata.deletionTimestamp !== undefined;
   const serving = isReady(pod);
   const ready = service.spec.publishNotReadyAddresses === true || (serving && !terminating);
-  const nodeName = pod.spec.nodeName ?? '';
-  const zone = nodeOf(nodeName)?.metadata.labels?.['topology.kubernetes.io/zone'];
-  const { hostname, subdomain } = pod.spec;
+  const zone = node?.metadata.labels?.['topology.kubernetes.io/zone'];
+  const { hostname, subdomain, nodeName } = pod.spec;
+  const { namespace, name, uid } = pod.metadata;
   return {
     addresses: [pod.status!.podIP!],
     conditions: { ready, serving, terminating },
     ...(hostname && subdomain === service.metadata.name && { hostname }),
-    ...(nodeName !== '' && { nodeName }),
-    ...(zone !== undefined && { zone }),
-    targetRef: {
-      kind: 'Pod',
-      namespace: pod.metadata.namespace,
-      name: pod.metadata.name,
-      uid: pod.metadata.uid,
-    },
+    ...(nodeName && { nodeName }),
+    ...(zone && { zone }),
+    targetRef: { kind: 'Pod', namespace, name, uid },
   };
 }
 
-function labelsOf(service: Service): Record<string, string> {
+function labelsOf({ metadata, spec }: Service): Record<string, string> {
   const labels: Record<string, string> = {
-    ...service.metadata.labels,
-    [serviceNameLabel]: service.metadata.name,
+    ...metadata.labels,
+    [serviceNameLabel]: metadata.name,
     [managedByLabel]: managedByUs,
   };
-  if (service.spec.clusterIP === 'None') labels[headlessLabel] = '';
+  if (!spec.clusterIP || spec.clusterIP === 'None') labels[headlessLabel] = '';
   else delete labels[headlessLabel];
   return labels;
 }
 
-function draft(
+function draftSlice(
   service: Service,
   labels: Record<string, string>,
   ports: readonly Port[],
   endpoints: Endpoint[],
 ): Draft<EndpointSlice> {
-  const reference = { ...controllerRef(service) };
   return {
     metadata: {
       generateName: `${service.metadata.name}-`,
       namespace: service.metadata.namespace,
-      labels,
-      ownerReferences: [reference],
+      labels: { ...labels },
+      ownerReferences: [controllerRef(service)],
     },
     addressType: 'IPv4',
     endpoints,

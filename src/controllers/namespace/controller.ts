@@ -1,114 +1,23 @@
-// Namespace: when one is deleted, empties it and lets it go. Conditions say what is still there.
-import { kubernetesFinalizer, Namespace } from '../../api/index.ts';
-import {
-  formatTime,
-  isConflict,
-  isNotFound,
-  type KindDef,
-  type KubeObject,
-  semanticEqual,
-} from '../../machinery/index.ts';
+// Namespace: when one is deleted, empties it and lets it go. Pods go before everything else, so that no container outlives the
+// policies, secrets and accounts it ran under. Conditions say what is still there.
+import { kubernetesFinalizer, Namespace, Pod } from '../../api/index.ts';
+import { isNotFound, type KindDef, semanticEqual } from '../../machinery/index.ts';
 import { type Controller, defineController } from '../framework/index.ts';
+import { type Contents, contentConditions, type Remaining } from './conditions.ts';
 
 /** How soon to look again while objects wait for finalizers or for their containers to end. */
 const lookAgainMs = 250;
 
-interface Remaining {
-  readonly kind: KindDef;
-  readonly items: readonly KubeObject[];
-}
-
-/** What a namespace holds besides its conditions of other types. Pure. */
-export function contentConditions(
-  remaining: readonly Remaining[],
-  failures: readonly string[],
-  before: NonNullable<Namespace['status']>['conditions'],
-  nowMs: number,
-) {
-  const left = remaining.filter((r) => r.items.length > 0);
-  const resource = ({ kind }: Remaining) =>
-    kind.group === '' ? `${kind.plural}.` : `${kind.plural}.${kind.group}`;
-  const finalizers = new Map<string, number>();
-  for (const { items } of left)
-    for (const { metadata } of items)
-      for (const f of metadata.finalizers ?? []) finalizers.set(f, (finalizers.get(f) ?? 0) + 1);
-  const contentText = left.map((r) => `${resource(r)} has ${r.items.length} resource instances`).join(', ');
-  const finalizerText = [...finalizers]
-    .sort()
-    .map(([name, count]) => `${name} in ${count} resource instances`)
-    .join(', ');
-  const wanted = [
-    condition(
-      'NamespaceDeletionDiscoveryFailure',
-      false,
-      'ResourcesDiscovered',
-      'All resources successfully discovered',
-    ),
-    condition(
-      'NamespaceDeletionGroupVersionParsingFailure',
-      false,
-      'ParsedGroupVersions',
-      'All legacy kube types successfully parsed',
-    ),
-    failures.length > 0
-      ? condition(
-          'NamespaceDeletionContentFailure',
-          true,
-          'ContentDeletionFailed',
-          `Failed to delete all resource types, ${failures.length} remaining: ${failures.join(', ')}`,
-        )
-      : condition(
-          'NamespaceDeletionContentFailure',
-          false,
-          'ContentDeleted',
-          'All content successfully deleted, may be waiting on finalization',
-        ),
-    left.length > 0
-      ? condition(
-          'NamespaceContentRemaining',
-          true,
-          'SomeResourcesRemain',
-          `Some resources are remaining: ${contentText}`,
-        )
-      : condition('NamespaceContentRemaining', false, 'ContentRemoved', 'All content successfully removed'),
-    finalizers.size > 0
-      ? condition(
-          'NamespaceFinalizersRemaining',
-          true,
-          'SomeFinalizersRemain',
-          `Some content in the namespace has finalizers remaining: ${finalizerText}`,
-        )
-      : condition(
-          'NamespaceFinalizersRemaining',
-          false,
-          'ContentHasNoFinalizers',
-          'All content-preserving finalizers finished',
-        ),
-  ];
-  return wanted.map((w) => {
-    const old = before?.find((c) => c.type === w.type);
-    return {
-      ...w,
-      lastTransitionTime: old?.status === w.status ? old.lastTransitionTime : formatTime(nowMs),
-    };
-  });
-}
-
-const condition = (type: string, on: boolean, reason: string, message: string) => ({
-  type,
-  status: on ? 'True' : 'False',
-  reason,
-  message,
-});
-
 export function namespaceController(options: { kinds: readonly KindDef[] }): Controller {
   const emptied = options.kinds.filter(
-    (k) =>
-      k.scope === 'Namespaced' &&
-      k.conversion === null &&
-      k.verbs.includes('deletecollection') &&
-      k.verbs.includes('list'),
+    ({ scope, conversion, verbs }) =>
+      scope === 'Namespaced' &&
+      conversion === null &&
+      verbs.includes('deletecollection') &&
+      verbs.includes('list'),
   );
+  const isPod = (kind: KindDef) => kind.group === Pod.group && kind.kind === Pod.kind;
+  const inOrder = [emptied.filter(isPod), emptied.filter((kind) => !isPod(kind))];
 
   return defineController({
     name: 'namespace',
@@ -123,48 +32,48 @@ export function namespaceController(options: { kinds: readonly KindDef[] }): Con
       return async function reconcile(name, signal) {
         const namespace = namespaces.get(name);
         if (namespace?.metadata.deletionTimestamp === undefined) return;
-        if (!namespace.spec.finalizers?.includes(kubernetesFinalizer)) return;
-        const failures: string[] = [];
-        const remaining: Remaining[] = [];
-        for (const kind of emptied) {
-          signal.throwIfAborted();
-          try {
-            await client(kind).deleteCollection({ namespace: name }, { propagationPolicy: 'Background' });
-          } catch (error) {
-            failures.push(`${kind.plural}: ${(error as Error).message}`);
-          }
-          remaining.push({ kind, items: (await client(kind).list({ namespace: name })).items });
-        }
-        const done = failures.length === 0 && remaining.every((r) => r.items.length === 0);
-        if (!done) {
-          const conditions = contentConditions(
-            remaining,
-            failures,
-            namespace.status?.conditions,
-            clock.nowMs(),
-          );
-          if (!semanticEqual(conditions, namespace.status?.conditions)) {
-            await ignoreGone(
-              client(Namespace).patch({ name, subresource: 'status' }, 'merge', { status: { conditions } }),
-            );
+        const finalizers = namespace.spec.finalizers ?? [];
+        if (!finalizers.includes(kubernetesFinalizer)) return;
+        const contents = await empty(name, signal);
+        if (contents !== undefined) {
+          const before = namespace.status?.conditions;
+          const conditions = contentConditions(contents, before, clock.nowMs());
+          if (!semanticEqual(conditions, before)) {
+            const status = { conditions };
+            await ignoreGone(client(Namespace).patch({ name, subresource: 'status' }, 'merge', { status }));
           }
           return { requeueAfterMs: lookAgainMs };
         }
-        const finalizers = namespace.spec.finalizers.filter((f) => f !== kubernetesFinalizer);
-        const body = {
-          ...namespace,
-          metadata: { ...namespace.metadata, resourceVersion: '' },
-          spec: { ...namespace.spec, finalizers },
-        };
+        const spec = { ...namespace.spec, finalizers: finalizers.filter((f) => f !== kubernetesFinalizer) };
         await ignoreGone(
           client.transport.update(
             { kind: Namespace, namespace: undefined, name, subresource: 'finalize' },
-            body,
+            { ...namespace, spec },
             {},
           ),
         );
         return;
       };
+
+      /** What stands in the way of the namespace's end; undefined = it is empty. */
+      async function empty(namespace: string, signal: AbortSignal): Promise<Contents | undefined> {
+        const failures: string[] = [];
+        const remaining: Remaining[] = [];
+        for (const kinds of inOrder) {
+          for (const kind of kinds) {
+            signal.throwIfAborted();
+            try {
+              await client(kind).deleteCollection({ namespace }, { propagationPolicy: 'Background' });
+            } catch (error) {
+              failures.push(`${kind.plural}: ${(error as Error).message}`);
+            }
+            const { items } = await client(kind).list({ namespace });
+            if (items.length > 0) remaining.push({ kind, items });
+          }
+          if (failures.length > 0 || remaining.length > 0) return { failures, remaining };
+        }
+        return undefined;
+      }
     },
   });
 }
@@ -173,6 +82,6 @@ async function ignoreGone(write: Promise<unknown>): Promise<void> {
   try {
     await write;
   } catch (error) {
-    if (!isNotFound(error) && !isConflict(error)) throw error;
+    if (!isNotFound(error)) throw error;
   }
 }

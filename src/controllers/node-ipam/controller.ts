@@ -1,57 +1,66 @@
 // Node IPAM: gives every node its own range of pod addresses out of the cluster's range.
 import { Node } from '../../api/index.ts';
+import { isNotFound } from '../../machinery/index.ts';
 import { type Controller, defineController } from '../framework/index.ts';
+import { PodRanges } from './ranges.ts';
 
-const toNumber = (address: string): number =>
-  address.split('.').reduce((n, part) => n * 256 + Number(part), 0);
-const toAddress = (n: number): string =>
-  [24, 16, 8, 0].map((shift) => Math.floor(n / 2 ** shift) % 256).join('.');
-
-/** The first range of `clusterCidr` that nobody has; undefined = all taken. Pure. */
-export function freePodCidr(
-  clusterCidr: string,
-  maskSize: number,
-  taken: ReadonlySet<string>,
-): string | undefined {
-  const [base, bits] = clusterCidr.split('/') as [string, string];
-  const size = 2 ** (32 - maskSize);
-  const count = 2 ** (maskSize - Number(bits));
-  const start = Math.floor(toNumber(base) / 2 ** (32 - Number(bits))) * 2 ** (32 - Number(bits));
-  for (let i = 0; i < count; i++) {
-    const cidr = `${toAddress(start + i * size)}/${maskSize}`;
-    if (!taken.has(cidr)) return cidr;
-  }
-  return undefined;
-}
+const hasRange = ({ spec }: Node): boolean => spec.podCIDR !== undefined && spec.podCIDR !== '';
 
 export function nodeIpamController(options: { clusterCidr: string; nodeCidrMaskSize: number }): Controller {
   return defineController({
     name: 'node-ipam',
     reconciles: Node,
-    when: (_, node) => node.spec.podCIDR === undefined,
+    when: (_, node) => !hasRange(node),
     concurrency: 1,
 
-    build({ lister, client, event, log }) {
-      const nodes = lister(Node);
-      /** What was given and may not show in the cache yet. */
+    build({ informer, client, event, log, enqueue }) {
+      const ranges = new PodRanges(options.clusterCidr, options.nodeCidrMaskSize);
+      const nodes = informer(Node);
+      /** Given by us; the nodes may not show it yet. By uid, since a node may be made anew under its name. */
       const given = new Map<string, string>();
+      const without = new Set<string>();
+      nodes.onChange({
+        added: take,
+        updated: (_, node) => take(node),
+        deleted(node) {
+          for (const cidr of node.spec.podCIDRs ?? []) ranges.release(cidr);
+          const cidr = given.get(node.metadata.uid);
+          if (cidr !== undefined) ranges.release(cidr);
+          given.delete(node.metadata.uid);
+          without.delete(node.metadata.name);
+          // Somebody may wait for the range that has become free.
+          for (const name of without) enqueue(name);
+        },
+      });
+
+      function take(node: Node): void {
+        for (const cidr of node.spec.podCIDRs ?? []) ranges.take(cidr);
+      }
 
       return async function reconcile(name) {
         const node = nodes.get(name);
-        if (node === undefined) {
-          given.delete(name);
+        if (node === undefined || hasRange(node)) return;
+        const { uid } = node.metadata;
+        const cidr = given.get(uid) ?? ranges.next();
+        if (cidr === undefined) {
+          // Nothing but the end of a node can help, and that wakes this one.
+          if (!without.has(name))
+            event(node, 'Normal', 'CIDRNotAvailable', `Node ${name} status is now: CIDRNotAvailable`);
+          without.add(name);
+          log.warn('no pod range is left for node', { node: name, clusterCidr: options.clusterCidr });
           return;
         }
-        if (node.spec.podCIDR !== undefined && node.spec.podCIDR !== '') return;
-        const taken = new Set<string>(given.values());
-        for (const other of nodes.list()) for (const cidr of other.spec.podCIDRs ?? []) taken.add(cidr);
-        const cidr = given.get(name) ?? freePodCidr(options.clusterCidr, options.nodeCidrMaskSize, taken);
-        if (cidr === undefined) {
-          event(node, 'Normal', 'CIDRNotAvailable', `Node ${name} status is now: CIDRNotAvailable`);
-          throw new Error(`no free range for ${name} in ${options.clusterCidr}`);
+        without.delete(name);
+        given.set(uid, cidr);
+        try {
+          await client(Node).patch({ name }, 'merge', {
+            metadata: { uid },
+            spec: { podCIDR: cidr, podCIDRs: [cidr] },
+          });
+        } catch (error) {
+          if (isNotFound(error)) return;
+          throw error;
         }
-        given.set(name, cidr);
-        await client(Node).patch({ name }, 'merge', { spec: { podCIDR: cidr, podCIDRs: [cidr] } });
         log.info('gave node its pod range', { node: name, cidr });
       };
     },

@@ -1,10 +1,10 @@
 // Node lifecycle: hears the heartbeats, says which nodes are unreachable or out of service, and marks their pods not ready.
-import { Lease, Node, Pod } from '../../api/index.ts';
+// A heartbeat only notes the time: a node is looked at when its grace would end, not each time it says that it is alive.
+import { getCondition, Lease, Node, Pod } from '../../api/index.ts';
 import { formatTime, isNotFound } from '../../machinery/index.ts';
-import { type Controller, defineController, maps } from '../framework/index.ts';
-import { readyCondition } from '../pod-facts.ts';
+import { type Controller, type ControllerContext, defineController } from '../framework/index.ts';
 import {
-  cutOffZones,
+  graceEndsMs,
   type Health,
   healthOf,
   type LifecycleOptions,
@@ -12,119 +12,151 @@ import {
   planUnknown,
   zoneOf,
 } from './plan.ts';
+import { Zones } from './zones.ts';
 
 const leaseNamespace = 'kube-node-lease';
 
-/** What a heartbeat changes: the renewal, or the time in a condition. */
-function heartbeatOf(node: Node, lease: Lease | undefined): string {
-  const ready = node.status?.conditions?.find((c) => c.type === 'Ready');
-  return `${lease?.spec?.renewTime ?? ''} ${ready?.lastHeartbeatTime ?? ''}`;
-}
-
+/** A node as it was heard of. Times are those of this server. */
 interface Observed {
-  heartbeat: string;
   atMs: number;
-  /** When it was first found unreachable; 0 = it is not. */
+  hasLease: boolean;
+  /** Of the Ready condition: an agent without a Lease beats there. */
+  statusBeat: string | undefined;
+  /** As of the last look; undefined = not looked at yet. */
+  health: Health | undefined;
+  /** When it was found unreachable; 0 = it is not. */
   silentSinceMs: number;
+  podsMarked: boolean;
 }
 
 export function nodeLifecycleController(options: LifecycleOptions): Controller {
   return defineController({
     name: 'node-lifecycle',
     reconciles: Node,
-    watches: [maps(Lease, (lease) => [lease.metadata.name], { selection: { namespace: leaseNamespace } })],
     concurrency: 4,
 
-    build({ clock, lister, client, event, enqueueAfter, enqueue }) {
-      const nodes = lister(Node);
-      const leases = lister(Lease, { namespace: leaseNamespace });
-      const pods = lister(Pod);
+    build(context) {
+      const { clock, lister, informer, client, event, enqueueAfter, enqueue } = context;
+      const nodes = informer(Node);
+      lister(Pod);
       const observed = new Map<string, Observed>();
-      const cutOff = new Map<string, boolean>();
+      const zones = new Zones(options.unhealthyZoneThreshold);
 
-      /** Time counts from when this server saw the heartbeat change: the node's own clock may be wrong. */
-      function observe(node: Node): Observed {
-        const heartbeat = heartbeatOf(node, leases.get(`${leaseNamespace}/${node.metadata.name}`));
-        let seen = observed.get(node.metadata.name);
-        if (seen === undefined)
-          observed.set(
-            node.metadata.name,
-            (seen = { heartbeat, atMs: clock.monotonicMs(), silentSinceMs: 0 }),
-          );
-        else if (seen.heartbeat !== heartbeat) {
-          seen.heartbeat = heartbeat;
-          seen.atMs = clock.monotonicMs();
+      function observe(name: string): Observed {
+        let seen = observed.get(name);
+        if (seen === undefined) {
+          seen = {
+            atMs: clock.monotonicMs(),
+            hasLease: false,
+            statusBeat: undefined,
+            health: undefined,
+            silentSinceMs: 0,
+            podsMarked: false,
+          };
+          observed.set(name, seen);
         }
         return seen;
       }
 
-      const health = (node: Node): Health => healthOf(node, observe(node), clock.monotonicMs(), options);
-
-      /** A zone that falls silent or comes back changes what its nodes may get: they are looked at again. */
-      function isCutOff(zone: string): boolean {
-        const all = nodes.list().map((node) => ({ zone: zoneOf(node), health: health(node) }));
-        const zones = cutOffZones(all, options);
-        for (const known of new Set(all.map((n) => n.zone))) {
-          if (cutOff.get(known) === zones.has(known)) continue;
-          cutOff.set(known, zones.has(known));
-          for (const node of nodes.list()) if (zoneOf(node) === known) enqueue(node.metadata.name);
-        }
-        return zones.has(zone);
+      /** Only a renewal counts: a Lease that somebody else touches does not show that the node is alive. */
+      function hear({ metadata: { name } }: Lease): void {
+        const seen = observe(name);
+        seen.atMs = clock.monotonicMs();
+        seen.hasLease = true;
+        if (seen.health === 'unreachable') enqueue(name);
       }
+
+      informer(Lease, { namespace: leaseNamespace }).onChange({
+        added: hear,
+        updated: (old, lease) => {
+          if (old.spec?.renewTime !== lease.spec?.renewTime) hear(lease);
+        },
+      });
+      nodes.onChange({
+        deleted: (node) => {
+          const { name } = node.metadata;
+          observed.delete(name);
+          event(node, 'Normal', 'RemovingNode', `Node ${name} event: Removing Node ${name} from Controller`);
+        },
+      });
 
       return async function reconcile(name) {
-        const node = nodes.get(name);
-        if (node === undefined) {
-          observed.delete(name);
+        const found = nodes.get(name);
+        if (found === undefined) {
+          for (const other of zones.delete(name)) enqueue(other);
           return;
         }
-        const seen = observe(node);
+        let node: Node = found;
+        const seen = observe(name);
         const now = clock.monotonicMs();
-        const state = health(node);
-        if (state !== 'unreachable') seen.silentSinceMs = 0;
+        const beat = readyOf(node)?.lastHeartbeatTime;
+        if (seen.statusBeat !== beat) {
+          if (seen.health !== undefined) seen.atMs = now;
+          seen.statusBeat = beat;
+        }
+        const graceEndMs = graceEndsMs(seen, options);
+        const health = healthOf(node, graceEndMs, now);
+        if (seen.health === undefined)
+          event(
+            node,
+            'Normal',
+            'RegisteredNode',
+            `Node ${name} event: Registered Node ${name} in Controller`,
+          );
+        if (seen.health === 'ready' && health !== 'ready')
+          event(node, 'Normal', 'NodeNotReady', `Node ${name} status is now: NodeNotReady`);
+        seen.health = health;
+        if (health !== 'unreachable') seen.silentSinceMs = 0;
         else if (seen.silentSinceMs === 0) seen.silentSinceMs = now;
+        for (const other of zones.set(name, zoneOf(node), health)) if (other !== name) enqueue(other);
 
-        if (state === 'unreachable') {
-          const conditions = planUnknown(node, clock.nowMs());
-          if (conditions !== undefined) {
-            event(node, 'Normal', 'NodeNotReady', `Node ${name} status is now: NodeNotReady`);
-            await client(Node).patch({ name, subresource: 'status' }, 'strategic', {
-              status: { conditions },
-            });
-          }
+        const conditions = health === 'unreachable' ? planUnknown(node, clock.nowMs()) : undefined;
+        if (conditions !== undefined) {
+          const patch = { status: { conditions } };
+          node = await client(Node).patch({ name, subresource: 'status' }, 'strategic', patch);
         }
-        const due = seen.silentSinceMs + options.outOfServiceAfterMs;
-        const mayEvict =
-          state === 'unreachable' && options.outOfServiceAfterMs > 0 && !isCutOff(zoneOf(node));
-        const taints = planTaints(node, state, mayEvict && now >= due, clock.nowMs());
+        const dueMs = seen.silentSinceMs + options.outOfServiceAfterMs;
+        const mayGiveUp =
+          health === 'unreachable' && options.outOfServiceAfterMs > 0 && !zones.isCutOff(zoneOf(node));
+        const outOfService = mayGiveUp && now >= dueMs;
+        const taints = planTaints(node, { health, outOfService, nowMs: clock.nowMs() });
         if (taints !== undefined) {
-          await client(Node).patch({ name }, 'merge', {
-            metadata: { resourceVersion: undefined },
-            spec: { taints },
-          });
+          // A list of taints is written as a whole: somebody else's must not get lost.
+          const { resourceVersion } = node.metadata;
+          await client(Node).patch({ name }, 'merge', { metadata: { resourceVersion }, spec: { taints } });
         }
-        if (state !== 'ready') await markPodsNotReady(name);
-        if (state !== 'unreachable')
-          enqueueAfter(name, Math.max(1, seen.atMs + options.gracePeriodMs - now + 1));
-        else if (mayEvict && now < due) enqueueAfter(name, due - now);
+        if (health === 'ready') seen.podsMarked = false;
+        else if (!seen.podsMarked) {
+          await markPodsNotReady(context, name);
+          seen.podsMarked = true;
+        }
+        if (health !== 'unreachable') enqueueAfter(name, Math.max(1, graceEndMs - now + 1));
+        else if (mayGiveUp && now < dueMs) enqueueAfter(name, dueMs - now);
       };
-
-      async function markPodsNotReady(nodeName: string): Promise<void> {
-        for (const pod of pods.byIndex('byNode', nodeName)) {
-          const ready = readyCondition(pod);
-          if (ready?.status !== 'True') continue;
-          const { name, namespace } = pod.metadata;
-          const condition = { type: 'Ready', status: 'False', lastTransitionTime: formatTime(clock.nowMs()) };
-          event(pod, 'Warning', 'NodeNotReady', 'Node is not ready');
-          try {
-            await client(Pod).patch({ name, namespace, subresource: 'status' }, 'strategic', {
-              status: { conditions: [condition] },
-            });
-          } catch (error) {
-            if (!isNotFound(error)) throw error;
-          }
-        }
-      }
     },
   });
+}
+
+const readyOf = (node: Node) => node.status?.conditions?.find((c) => c.type === 'Ready');
+
+/** Once when a node falls silent: services stop sending to its pods. */
+async function markPodsNotReady(
+  { clock, lister, client, event }: ControllerContext,
+  nodeName: string,
+): Promise<void> {
+  for (const pod of lister(Pod).byIndex('byNode', nodeName)) {
+    const ready = getCondition(pod, 'Ready');
+    if (ready?.status !== 'True') continue;
+    const { name, namespace, uid } = pod.metadata;
+    const condition = { type: 'Ready', status: 'False', lastTransitionTime: formatTime(clock.nowMs()) };
+    event(pod, 'Warning', 'NodeNotReady', 'Node is not ready');
+    try {
+      await client(Pod).patch({ name, namespace, subresource: 'status' }, 'strategic', {
+        metadata: { uid },
+        status: { conditions: [condition] },
+      });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
 }

@@ -10,51 +10,39 @@ export const notReadyTaint = 'node.kubernetes.io/not-ready';
 export const unreachableTaint = 'node.kubernetes.io/unreachable';
 export const outOfServiceTaint = 'node.kubernetes.io/out-of-service';
 
-/** The value by which we know an out-of-service taint of our own. */
-const ourValue = 'unreachable';
+/** The value by which an out-of-service taint is known to be this controller's. */
+export const ourTaintValue = 'unreachable';
 
 export interface LifecycleOptions {
+  /** How long a node that renews a Lease may be silent. */
   readonly gracePeriodMs: number;
+  /** How long a node may be silent that has never had a Lease: it is starting, or nobody keeps it alive. */
+  readonly startupGracePeriodMs: number;
   /** After the node has become unreachable; 0 = never. */
   readonly outOfServiceAfterMs: number;
   /** Share of silent nodes above which a zone is taken to be cut off. */
   readonly unhealthyZoneThreshold: number;
 }
 
-/** When the node was last heard of, on the server's own clock. */
+/** When the node was last heard of, on the server's own clock: the node's may be wrong. */
 export interface Heard {
   readonly atMs: number;
+  readonly hasLease: boolean;
 }
 
 export type Health = 'ready' | 'notReady' | 'unreachable';
 
-export function healthOf(node: Node, heard: Heard, nowMs: number, options: LifecycleOptions): Health {
-  if (nowMs - heard.atMs > options.gracePeriodMs) return 'unreachable';
+/** Until when the node counts as alive if nothing more is heard of it. */
+export const graceEndsMs = ({ atMs, hasLease }: Heard, options: LifecycleOptions): number =>
+  atMs + (hasLease ? options.gracePeriodMs : options.startupGracePeriodMs);
+
+export function healthOf(node: Node, graceEndMs: number, nowMs: number): Health {
+  if (nowMs > graceEndMs) return 'unreachable';
   return node.status?.conditions?.find((c) => c.type === 'Ready')?.status === 'True' ? 'ready' : 'notReady';
 }
 
 export const zoneOf = ({ metadata }: Node): string =>
   `${metadata.labels?.['topology.kubernetes.io/region'] ?? ''}/${metadata.labels?.['topology.kubernetes.io/zone'] ?? ''}`;
-
-/** Zones in which so many nodes are silent that evicting would be wrong; all of them when no node anywhere is ready. */
-export function cutOffZones(
-  nodes: readonly { zone: string; health: Health }[],
-  options: LifecycleOptions,
-): ReadonlySet<string> {
-  const counts = new Map<string, { all: number; silent: number }>();
-  for (const { zone, health } of nodes) {
-    const count = counts.get(zone) ?? { all: 0, silent: 0 };
-    count.all++;
-    if (health !== 'ready') count.silent++;
-    counts.set(zone, count);
-  }
-  const out = new Set<string>();
-  const everySilent = nodes.every(({ health }) => health !== 'ready');
-  for (const [zone, { all, silent }] of counts) {
-    if (everySilent || (silent > 2 && silent / all >= options.unhealthyZoneThreshold)) out.add(zone);
-  }
-  return out;
-}
 
 const neverReported = { reason: 'NodeStatusNeverUpdated', message: 'Kubelet never posted node status.' };
 const stopped = { reason: 'NodeStatusUnknown', message: 'Kubelet stopped posting node status.' };
@@ -98,35 +86,28 @@ const isOurs = (taint: Taint): boolean =>
   taint.key === unreachableTaint ||
   taint.key === unschedulableTaint ||
   pressure.some(([, key]) => key === taint.key) ||
-  (taint.key === outOfServiceTaint && taint.value === ourValue);
+  (taint.key === outOfServiceTaint && taint.value === ourTaintValue);
+
+export interface TaintView {
+  readonly health: Health;
+  readonly outOfService: boolean;
+  readonly nowMs: number;
+}
 
 /** The node's taints as they should be; undefined = they are. Taints that stay keep the time at which they were added. */
-export function planTaints(
-  node: Node,
-  health: Health,
-  outOfService: boolean,
-  nowMs: number,
-): Taint[] | undefined {
+export function planTaints(node: Node, { health, outOfService, nowMs }: TaintView): Taint[] | undefined {
   const wanted: Taint[] = [];
-  const now = formatTime(nowMs);
-  if (health === 'notReady')
-    wanted.push(
-      { key: notReadyTaint, effect: 'NoSchedule' },
-      { key: notReadyTaint, effect: 'NoExecute', timeAdded: now },
-    );
-  if (health === 'unreachable')
-    wanted.push(
-      { key: unreachableTaint, effect: 'NoSchedule' },
-      { key: unreachableTaint, effect: 'NoExecute', timeAdded: now },
-    );
-  if (outOfService)
-    wanted.push({ key: outOfServiceTaint, value: ourValue, effect: 'NoExecute', timeAdded: now });
-  for (const [type, key] of pressure) {
-    if (node.status?.conditions?.find((c) => c.type === type)?.status === 'True')
-      wanted.push({ key, effect: 'NoSchedule' });
+  const want = (key: string, effect: string, value?: string) =>
+    wanted.push({ key, ...(value !== undefined && { value }), effect, timeAdded: formatTime(nowMs) });
+  if (health !== 'ready') {
+    const key = health === 'notReady' ? notReadyTaint : unreachableTaint;
+    want(key, 'NoSchedule');
+    want(key, 'NoExecute');
   }
-  if (node.spec.unschedulable === true)
-    wanted.push({ key: unschedulableTaint, effect: 'NoSchedule', timeAdded: now });
+  if (outOfService) want(outOfServiceTaint, 'NoExecute', ourTaintValue);
+  for (const [type, key] of pressure)
+    if (node.status?.conditions?.find((c) => c.type === type)?.status === 'True') want(key, 'NoSchedule');
+  if (node.spec.unschedulable === true) want(unschedulableTaint, 'NoSchedule');
 
   const present = node.spec.taints ?? [];
   const same = (a: Taint, b: Taint) => a.key === b.key && a.effect === b.effect;

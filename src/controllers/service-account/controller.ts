@@ -1,13 +1,8 @@
 // Every namespace has a default service account, and a config map with the CA by which its pods know the API server.
 import { ConfigMap, Namespace, ServiceAccount } from '../../api/index.ts';
-import {
-  type Draft,
-  isAlreadyExists,
-  type KindDef,
-  type KubeObject,
-  StatusError,
-} from '../../machinery/index.ts';
+import { type Draft, isAlreadyExists, type KindDef, type KubeObject } from '../../machinery/index.ts';
 import { type Controller, defineController, maps } from '../framework/index.ts';
+import { isNamespaceEnding } from '../pod-facts.ts';
 
 const accountName = 'default';
 const caName = 'kube-root-ca.crt';
@@ -60,10 +55,7 @@ export function serviceAccountController(options: { rootCa: string }): Controlle
           await client(kind).create(draft);
         } catch (error) {
           // Somebody else made it, or the namespace is ending: both are fine.
-          const ending =
-            error instanceof StatusError &&
-            error.details?.causes?.some((c) => c.reason === 'NamespaceTerminating') === true;
-          if (!isAlreadyExists(error) && !ending) throw error;
+          if (!isAlreadyExists(error) && !isNamespaceEnding(error)) throw error;
         }
       }
     },
