@@ -169,9 +169,7 @@ export function runtimeContract(
       const ignores = await at.create('ignores', commands.ignores);
       await runtime.startContainer(obeys);
       await runtime.startContainer(ignores);
-      // A shell needs a moment before it has set its trap.
-      if (runtime.constructor.name !== 'FakeRuntime')
-        await new Promise((resolve) => setTimeout(resolve, 300));
+      await get().settled();
       await runtime.stopContainer(obeys, 30);
       expect(await at.status(obeys)).toMatchObject({ state: 'exited', exitCode: 0, reason: 'Completed' });
       const stopping = runtime.stopContainer(ignores, 1);
