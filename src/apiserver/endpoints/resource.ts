@@ -264,9 +264,17 @@ async function serveWrite(env: ResourceEnvironment, call: ResourceRequest): Prom
   const { request, response, kind, query } = call;
   const wanted = wantedForm(request.headers.accept, kind);
   const context = contextOf(call);
-  const result = await write(env.core, call, context);
-  addWarnings(response, context.warnings);
+  const result = await warning(response, context, write(env.core, call, context));
   sendAnswer(request, response, kind, result, wanted, printing(env, query));
+}
+
+/** Warnings go out with a refusal too: they may say what led to it. */
+async function warning<T>(response: HttpResponse, context: CallContext, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } finally {
+    addWarnings(response, context.warnings);
+  }
 }
 
 async function write(core: RegistryCore, call: ResourceRequest, context: CallContext): Promise<Answer> {
@@ -299,13 +307,13 @@ async function serveSubresource(env: ResourceEnvironment, call: ResourceRequest)
   if (verb === 'patch') ({ type: patchType, body } = await readPatch(request, context));
   else if (verb !== 'get') body = await readObject(call, context);
   else await waitForFreshness(env.core, text(query, 'resourceVersion'));
-  const result = await subresource.handle(env.core, {
+  const answering = subresource.handle(env.core, {
     verb: verb as SubresourceCall['verb'],
     at: placeOf(call),
     body,
     patchType,
     context,
   });
-  addWarnings(response, context.warnings);
+  const result = await warning(response, context, answering);
   sendAnswer(request, response, printedAs, result, wanted, printing(env, query));
 }

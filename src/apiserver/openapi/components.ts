@@ -21,6 +21,12 @@ const intOrStringName = 'io.k8s.apimachinery.pkg.util.intstr.IntOrString';
 const timeName = 'io.k8s.apimachinery.pkg.apis.meta.v1.Time';
 const microTimeName = 'io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime';
 
+/** What OpenAPI 3 can say better: a value of one type or the other. */
+const alternatives: Readonly<Record<string, readonly string[]>> = {
+  [quantityName]: ['string', 'number'],
+  [intOrStringName]: ['integer', 'string'],
+};
+
 /** Definitions of what is a single JSON value. */
 const scalarDefinitions: Readonly<Record<string, Json>> = {
   [quantityName]: { type: 'string', description: 'An amount of a resource, such as 500m or 1Gi.' },
@@ -41,9 +47,11 @@ export class Components {
   readonly #prefix: string;
   readonly #out = new Map<string, Json>();
 
-  /** `refPrefix`: `#/components/schemas/` or `#/definitions/`. */
-  constructor(refPrefix: string) {
-    this.#prefix = refPrefix;
+  readonly #version: 2 | 3;
+
+  constructor(version: 2 | 3) {
+    this.#version = version;
+    this.#prefix = version === 3 ? '#/components/schemas/' : '#/definitions/';
   }
 
   get definitions(): Json {
@@ -79,6 +87,14 @@ export class Components {
   #named(name: string, definition: Json): Json {
     if (!this.#out.has(name)) this.#out.set(name, definition);
     return { $ref: this.#prefix + name };
+  }
+
+  #scalar(name: string): Json {
+    const definition = scalarDefinitions[name]!;
+    const types = this.#version === 3 ? alternatives[name] : undefined;
+    if (types === undefined) return this.#named(name, definition);
+    const { type: _, ...rest } = definition;
+    return this.#named(name, { ...rest, oneOf: types.map((type) => ({ type })) });
   }
 
   #object(schema: ObjectSchema): string {
@@ -130,13 +146,13 @@ export class Components {
       case 'bytes':
         return { type: 'string', format: 'byte' };
       case 'quantity':
-        return this.#named(quantityName, scalarDefinitions[quantityName]!);
+        return this.#scalar(quantityName);
       case 'intOrString':
-        return this.#named(intOrStringName, scalarDefinitions[intOrStringName]!);
+        return this.#scalar(intOrStringName);
       case 'time':
-        return this.#named(timeName, scalarDefinitions[timeName]!);
+        return this.#scalar(timeName);
       case 'microTime':
-        return this.#named(microTimeName, scalarDefinitions[microTimeName]!);
+        return this.#scalar(microTimeName);
       case 'any':
         return { type: 'object' };
     }

@@ -41,7 +41,7 @@ export function createOpenApi(kinds: KindTable, version: string): OpenApi {
   ];
 
   const v3 = (path: string) => () => {
-    const components = new Components('#/components/schemas/');
+    const components = new Components(3);
     const paths: Record<string, unknown> = {};
     for (const kind of kinds.all) {
       if ((kind.group === '' ? `api/${kind.version}` : `apis/${kind.group}/${kind.version}`) !== path)
@@ -57,7 +57,7 @@ export function createOpenApi(kinds: KindTable, version: string): OpenApi {
   };
 
   const v2 = () => {
-    const components = new Components('#/definitions/');
+    const components = new Components(2);
     for (const kind of kinds.all) components.addKind(kind);
     return {
       swagger: '2.0',

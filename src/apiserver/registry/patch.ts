@@ -37,7 +37,7 @@ export async function patch(
   const { at, body, type, context } = call;
   let attempts = 0;
   return applyUpdate(core, call, rules, (entry) => {
-    const patched = applyPatch(at.kind, type, outward(at.kind, objectOf(entry)), body.value);
+    const patched = applyPatch(call, at.kind, outward(at.kind, objectOf(entry)));
     const { object, strict } = decodeResult(at, type, patched, body.value);
     // Said once: the attempts after a lost race would say it again.
     if (attempts++ === 0)
@@ -53,18 +53,24 @@ export async function patch(
 const outward = (kind: KindDef, object: KubeObject): KubeObject =>
   kind.conversion === null ? object : kind.conversion.fromStored(object);
 
-/** What `current` becomes. The result shares parts with it and must be decoded before it is changed. */
-export function applyPatch(kind: KindDef, type: PatchType, current: KubeObject, patchBody: unknown): unknown {
-  if (type === 'merge') {
-    requireObject(patchBody);
-    return applyMergePatch(current, patchBody);
-  }
-  if (type === 'strategic') requireObject(patchBody);
+/**
+ * What `current` becomes; `kind` is what it is. The result shares parts with it and must be decoded before it is changed. Why a
+ * patch does not apply goes out as a warning: the message of that 422 is Kubernetes' own, which does not say.
+ */
+export function applyPatch(
+  { type, body, context }: Pick<PatchCall, 'type' | 'body' | 'context'>,
+  kind: KindDef,
+  current: KubeObject,
+): unknown {
+  const { value } = body;
+  if (type !== 'json') requireObject(value);
+  if (type === 'merge') return applyMergePatch(current, value);
   const result =
     type === 'json'
-      ? applyJsonPatch(current, patchBody)
-      : applyStrategicMergePatch(kind.schema, current, patchBody);
+      ? applyJsonPatch(current, value)
+      : applyStrategicMergePatch(kind.schema, current, value as Record<string, unknown>);
   if (result.ok) return result.value;
+  if (result.problem === 'unprocessable') context.warnings.push(result.message);
   throw patchFailure(result.problem, result.message);
 }
 
@@ -108,7 +114,7 @@ function patchFailure(problem: PatchProblem, message: string): StatusError {
         422,
         'Invalid',
         'the server rejected our request due to an error in our request',
-        { causes: [{ reason: 'UnexpectedServerResponse', message }] },
+        {},
       );
   }
 }

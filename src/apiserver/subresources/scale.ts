@@ -65,7 +65,8 @@ export const scale: Subresource = {
     if (verb === 'get') return shown(toScale(objectOf(requireEntry(core, at)), paths));
     const result = await applyUpdate(core, { at, context }, rules, (current) => {
       const before = toScale(objectOf(current), paths);
-      const value = verb === 'patch' ? applyPatch(scaleKind, patchType, before, body.value) : body.value;
+      const value =
+        verb === 'patch' ? applyPatch({ type: patchType, body, context }, scaleKind, before) : body.value;
       const wanted = decodeRequestBody<Scale>(scaleBody, { ...body, value }, context);
       const replicas = checkedReplicas(at, before, wanted);
       const object = mutableCopy(current);
