@@ -69,12 +69,15 @@ export async function startNode(
             logFile: join(config.stateDir, 'log/containerd.log'),
             cniBinDir: cniBinDirs,
             cniConfDir,
+            searchPath: process.env['PATH'] ?? '',
             exec: systemExec,
             clock,
             log: log.with({ part: 'containerd' }),
           })
         : existingContainerd(systemExec, config.containerRuntimeEndpoint, localPauseImage);
     scope.onStop(() => containerd.stop());
+    const runtime = await connectRuntime({ socketPath: containerd.socketPath, clock });
+    scope.onStop(() => runtime.close());
     const http = createHttpsClient({
       server: config.server,
       ca: config.ca,
@@ -91,7 +94,7 @@ export async function startNode(
       nodeIps: [config.nodeIp],
       clusterDns: config.clusterDns,
       clusterDomain: config.clusterDomain,
-      runtime: await connectRuntime({ socketPath: containerd.socketPath }),
+      runtime,
       exec: systemExec,
       stateDir: config.stateDir,
       logDir: join(config.stateDir, 'log'),
@@ -101,7 +104,7 @@ export async function startNode(
         nodeName: config.nodeName,
         clusterCidr: config.clusterCidr,
         cniConfDir,
-        cniDataDir: '/var/lib/cni/networks',
+        cniDataDir: '/var/lib/cni',
         log: log.with({ part: 'network' }),
       }),
       server: {
