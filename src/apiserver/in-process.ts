@@ -1,12 +1,6 @@
 // The in-process Transport: the same registry, without HTTP and without encoding. Objects handed out are the cache's own.
-import type {
-  PatchType as ClientPatchType,
-  Target,
-  Transport,
-  WatchEvent,
-  WriteOptions,
-} from '../client/index.ts';
-import { badRequest, type KubeObject, methodNotSupported } from '../machinery/index.ts';
+import type { Target, Transport, WatchEvent, WriteOptions } from '../client/index.ts';
+import { type KubeObject, methodNotSupported } from '../machinery/index.ts';
 import { noBody, type WriteCall } from './registry/call.ts';
 import { internalContext } from './registry/context.ts';
 import { answer, type Place, type RegistryCore, refOf, requireEntry } from './registry/core.ts';
@@ -15,7 +9,7 @@ import { remove } from './registry/delete.ts';
 import { removeCollection } from './registry/delete-collection.ts';
 import { list } from './registry/list.ts';
 import { type Answer, objectOf } from './registry/objects.ts';
-import { type PatchType, patch } from './registry/patch.ts';
+import { patch } from './registry/patch.ts';
 import { update } from './registry/update.ts';
 import { watch } from './registry/watch.ts';
 import { findSubresource } from './subresources/all.ts';
@@ -35,16 +29,15 @@ function subresourceOf(target: Target): Subresource {
   return found;
 }
 
-const writeCall = (target: Target, value: unknown, options: WriteOptions): WriteCall => ({
+const writeCall = (
+  target: Target,
+  value: unknown,
+  options: WriteOptions & { force?: boolean },
+): WriteCall => ({
   at: placeOf(target),
   body: { value, duplicates: [] },
   context: internalContext(options),
 });
-
-function patchTypeOf(type: ClientPatchType): PatchType {
-  if (type === 'apply') throw badRequest('server-side apply is not served yet');
-  return type;
-}
 
 export function inProcessTransport(core: RegistryCore): Transport {
   const below = async (target: Target, call: SubresourceCall): Promise<KubeObject> =>
@@ -113,9 +106,8 @@ export function inProcessTransport(core: RegistryCore): Transport {
 
     async patch(target, type, value, options) {
       const call = writeCall(target, value, options);
-      const patchType = patchTypeOf(type);
-      if (target.subresource !== '') return below(target, { ...call, verb: 'patch', patchType });
-      return objectFrom(await patch(core, { ...call, type: patchType }));
+      if (target.subresource !== '') return below(target, { ...call, verb: 'patch', patchType: type });
+      return objectFrom(await patch(core, { ...call, type }));
     },
 
     async delete(target, options) {

@@ -10,7 +10,7 @@ import {
   mastersAuthorizer,
   setFreezeShared,
 } from '../apiserver/index.ts';
-import { type Clock, FakeClock, type Random, seededRandom, silentLog } from '../base/index.ts';
+import { type Clock, FakeClock, type Random, seededRandom, settle, silentLog } from '../base/index.ts';
 import type { HttpRequest, HttpResponse } from '../http/index.ts';
 import { createMemoryBackend, createStore, type Store } from '../storage/index.ts';
 
@@ -106,6 +106,20 @@ export class ApiFixture {
     this.api.onRequest(fakeRequest(method, url, asking), response as unknown as HttpResponse);
     await response.ended;
     return response.told;
+  }
+
+  /** The bytes of an answer that is no text. */
+  async bytes(url: string, asking: Asking = {}): Promise<Buffer> {
+    const response = new FakeResponse();
+    this.api.onRequest(fakeRequest('GET', url, asking), response as unknown as HttpResponse);
+    await response.ended;
+    return response.bytes;
+  }
+
+  /** Moves the fake clock, once what was asked is waiting for it. */
+  async pass(ms: number): Promise<void> {
+    await settle();
+    await (this.clock as FakeClock).advance(ms);
   }
 
   /** A watch: `events()` are those that have come so far. Ends with `close()`. */

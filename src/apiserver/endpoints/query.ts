@@ -43,6 +43,7 @@ export function integer(query: Query, name: string): number | undefined {
 export interface WriteParameters {
   readonly dryRun: boolean;
   readonly fieldManager: string;
+  readonly force: boolean;
   readonly fieldValidation: FieldValidation;
 }
 
@@ -54,26 +55,40 @@ const optionsOf: Readonly<Partial<Record<Verb, string>>> = {
   deletecollection: 'DeleteOptions',
 };
 
-const usual: WriteParameters = { dryRun: false, fieldManager: '', fieldValidation: 'Warn' };
+const usual: WriteParameters = {
+  dryRun: false,
+  fieldManager: '',
+  force: false,
+  fieldValidation: 'Warn',
+};
 const validations = ['Ignore', 'Strict', 'Warn'];
 
-/** Throws 422 with every fault. HOT: most writes have an empty query. `fieldManager` '' = not given. */
-export function writeParameters(query: Query, verb: Verb): WriteParameters {
-  if (query === empty) return usual;
+/**
+ * Throws 422 with every fault. HOT: most writes have an empty query. `fieldManager` '' = not given. An apply is a patch of which
+ * more is asked.
+ */
+export function writeParameters(query: Query, verb: Verb | 'apply'): WriteParameters {
+  if (query === empty && verb !== 'apply') return usual;
   const causes = new Causes();
   const dry = query.getAll('dryRun').filter((value) => value !== '');
   checkDryRun(dry, causes);
   const manager = query.get('fieldManager') ?? '';
+  if (verb === 'apply' && manager === '') causes.required('fieldManager', 'is required for apply patch');
   validateFieldManager(manager, 'fieldManager', causes);
   const validation = query.get('fieldValidation') || 'Warn';
   if (!validations.includes(validation)) causes.notSupported('fieldValidation', validation, validations);
   if (verb === 'patch' && query.has('force'))
     causes.forbidden('force', 'may not be specified for non-apply patch');
-  const error = causes.toError('meta.k8s.io', optionsOf[verb] ?? 'CreateOptions', '');
+  const error = causes.toError(
+    'meta.k8s.io',
+    optionsOf[verb === 'apply' ? 'patch' : verb] ?? 'CreateOptions',
+    '',
+  );
   if (error !== undefined) throw error;
   return {
     dryRun: dry.length > 0,
     fieldManager: manager,
+    force: verb === 'apply' && flag(query, 'force') === true,
     fieldValidation: validation as FieldValidation,
   };
 }

@@ -81,30 +81,30 @@ const patchTypes: Readonly<Record<string, PatchType>> = {
   'application/json-patch+json': 'json',
   'application/merge-patch+json': 'merge',
   'application/strategic-merge-patch+json': 'strategic',
+  'application/apply-patch+yaml': 'apply',
 };
+
+export const patchTypeOf = (contentType: string | undefined): PatchType | undefined =>
+  patchTypes[mediaType(contentType)];
 
 /** The patch in a body, by its media type. */
 export async function readPatch(
   request: HttpRequest,
   context: CallContext,
 ): Promise<{ type: PatchType; body: Body }> {
-  const given = mediaType(request.headers['content-type']);
-  const type = patchTypes[given];
-  if (type === undefined) {
-    const supported = Object.keys(patchTypes).join(', ');
+  const type = patchTypeOf(request.headers['content-type']);
+  if (type === undefined)
     throw unsupportedMediaType(
-      given === 'application/apply-patch+yaml'
-        ? `server-side apply is not served yet - accepted media types include: ${supported}`
-        : `the body of the request was in an unknown format - accepted media types include: ${supported}`,
+      `the body of the request was in an unknown format - accepted media types include: ${Object.keys(patchTypes).join(', ')}`,
     );
-  }
   const bytes = await readBytes(request);
-  const parsed = parseJson(bytes.toString('utf8'));
-  if (!parsed.ok) throw badRequest(`error decoding patch: ${parsed.error}`);
+  const source = bytes.toString('utf8');
+  const json = parseJson(source);
+  // An apply may come as YAML.
+  const parsed = json.ok || type !== 'apply' ? json : (await loadYaml()).parseYaml(source);
+  if (!parsed.ok) throw badRequest(`error decoding ${type === 'apply' ? 'YAML' : 'patch'}: ${parsed.error}`);
   const duplicates =
-    type === 'json' || context.fieldValidation === 'Ignore'
-      ? []
-      : findDuplicateFields(bytes.toString('utf8'));
+    type === 'json' || !json.ok || context.fieldValidation === 'Ignore' ? [] : findDuplicateFields(source);
   return { type, body: { value: parsed.value, duplicates } };
 }
 

@@ -25,7 +25,7 @@ import { findSubresource } from '../subresources/all.ts';
 import type { SubresourceCall } from '../subresources/subresource.ts';
 import { wantedForm } from './media.ts';
 import { flag, integer, managerFromUserAgent, type Query, text, writeParameters } from './query.ts';
-import { readDeleteOptions, readObject, readPatch } from './request-body.ts';
+import { patchTypeOf, readDeleteOptions, readObject, readPatch } from './request-body.ts';
 import { addWarnings, type Printing, sendAnswer, sendList } from './respond.ts';
 import type { ResourceRoute } from './route.ts';
 import type { IncludeObject } from './table.ts';
@@ -115,11 +115,13 @@ const placeOf = ({ kind, route }: ResourceRequest): Place => ({
 });
 
 function contextOf({ request, query, user, verb }: ResourceRequest): CallContext {
-  const parameters = writeParameters(query, verb);
+  const applies = verb === 'patch' && patchTypeOf(request.headers['content-type']) === 'apply';
+  const parameters = writeParameters(query, applies ? 'apply' : verb);
   return {
     user,
     dryRun: parameters.dryRun,
     fieldManager: parameters.fieldManager || managerFromUserAgent(request.headers['user-agent']),
+    force: parameters.force,
     fieldValidation: parameters.fieldValidation,
     warnings: [],
   };

@@ -54,6 +54,7 @@ export function pathsOf(kind: KindDef, schemaRef: string): Record<string, Json> 
           'application/json-patch+json',
           'application/merge-patch+json',
           'application/strategic-merge-patch+json',
+          'application/apply-patch+yaml',
         ].map((type) => [type, { schema: { type: 'object' } }]),
       ),
     },

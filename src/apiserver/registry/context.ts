@@ -9,6 +9,8 @@ export interface CallContext {
   readonly user: UserInfo;
   readonly dryRun: boolean;
   readonly fieldManager: string;
+  /** An apply takes fields that others own. Left out = false. */
+  readonly force?: boolean | undefined;
   readonly fieldValidation: FieldValidation;
   /** Texts for Warning headers; steps append to it. */
   readonly warnings: string[];
@@ -22,12 +24,17 @@ export const loopbackUser: UserInfo = {
 };
 
 export function internalContext(
-  options: { dryRun?: boolean | undefined; fieldManager?: string | undefined } = {},
+  options: {
+    dryRun?: boolean | undefined;
+    fieldManager?: string | undefined;
+    force?: boolean | undefined;
+  } = {},
 ): CallContext {
   return {
     user: loopbackUser,
     dryRun: options.dryRun ?? false,
     fieldManager: options.fieldManager ?? 'jotasu',
+    force: options.force,
     fieldValidation: 'Ignore',
     warnings: [],
   };

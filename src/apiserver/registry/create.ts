@@ -25,6 +25,8 @@ import {
 } from './core.ts';
 import { decodeBody } from './decode.ts';
 import { type Answer, keyFor } from './objects.ts';
+import { noteOwners } from './owners.ts';
+import { wholeObject } from './update-rules.ts';
 
 /** Longest base that leaves room for the five letters of a generated name. */
 const maxGeneratedBase = 58;
@@ -40,11 +42,13 @@ export interface DecodedCreate {
   readonly at: Place;
   readonly object: KubeObject;
   readonly context: CallContext;
+  /** The object comes with its owners noted. */
+  readonly noted?: boolean;
 }
 
 export async function createDecoded(
   core: RegistryCore,
-  { at, object, context }: DecodedCreate,
+  { at, object, context, noted }: DecodedCreate,
 ): Promise<Answer> {
   const { kind } = at;
   const { metadata } = object;
@@ -54,6 +58,7 @@ export async function createDecoded(
   }
   const generated = !metadata.name && !!metadata.generateName;
   if (generated) generateName(core, kind, object);
+  if (noted !== true) noteOwners(core, { at, context }, wholeObject, { before: undefined, after: object });
   core.admission.mutate(admissionRequest({ at, object, context }));
   prepare(core, kind, object);
   for (let attempt = 1; ; attempt++) {

@@ -42,6 +42,7 @@ export function decodeBody(
   checkTypeMeta(kind, value, kinds);
   const { object, unknown } = decodeShape(kind, value);
   reportStrict(kind, strictTexts(unknown, body.duplicates), context);
+  keepReset(value, object);
   return settled(kind, object);
 }
 
@@ -64,6 +65,7 @@ export function decodeRequestBody<T>(expected: RequestBody, body: Body, context:
 export function decodePatched(kind: KindDef, value: unknown): { object: KubeObject; strict: string[] } {
   const unknown: string[] = [];
   const object = decodeObject(kind.schema, value, unknown) as unknown as KubeObject;
+  keepReset(value, object);
   return { object: settled(kind, object), strict: strictTexts(unknown, []) };
 }
 
@@ -86,8 +88,14 @@ function decodeShape(expected: Expected, value: unknown): { object: KubeObject; 
   }
 }
 
+/** `managedFields: []` asks to forget who owns what; decoding leaves empty lists out. */
+function keepReset(value: unknown, object: KubeObject): void {
+  const given = (value as { metadata?: { managedFields?: unknown } }).metadata?.managedFields;
+  if (Array.isArray(given) && given.length === 0) object.metadata.managedFields = [];
+}
+
 /** As it will be stored, with the kind's defaults. */
-function settled(kind: KindDef, object: KubeObject): KubeObject {
+export function settled(kind: KindDef, object: KubeObject): KubeObject {
   object.apiVersion = kind.apiVersion;
   object.kind = kind.kind;
   const stored = kind.conversion === null ? object : kind.conversion.toStored(object);

@@ -13,6 +13,7 @@ import {
   type PatchProblem,
   StatusError,
 } from '../../machinery/index.ts';
+import { apply } from './apply.ts';
 import type { WriteCall } from './call.ts';
 import type { CallContext } from './context.ts';
 import { checkNames, type Place, type RegistryCore } from './core.ts';
@@ -22,7 +23,8 @@ import { type Answer, objectOf } from './objects.ts';
 import { applyUpdate } from './update.ts';
 import { type UpdateRules, wholeObject } from './update-rules.ts';
 
-export type PatchType = 'json' | 'merge' | 'strategic';
+/** Of these an `apply` alone does not say how to change the object, but what it should be (apply.ts). */
+export type PatchType = 'json' | 'merge' | 'strategic' | 'apply';
 
 export interface PatchCall extends WriteCall {
   readonly type: PatchType;
@@ -35,6 +37,7 @@ export async function patch(
   rules: UpdateRules = wholeObject,
 ): Promise<Answer> {
   const { at, body, type, context } = call;
+  if (type === 'apply') return apply(core, call, rules);
   let attempts = 0;
   return applyUpdate(core, call, rules, (entry) => {
     const patched = applyPatch(call, at.kind, outward(at.kind, objectOf(entry)));

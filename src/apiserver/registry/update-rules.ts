@@ -9,6 +9,10 @@ export interface UpdateRules {
   readonly prepare: (kind: KindDef, object: KubeObject, old: KubeObject, context: HookContext) => void;
   /** Pure. */
   readonly validate: (kind: KindDef, object: KubeObject, old: KubeObject, causes: Causes) => void;
+  /** What of an object such a write may own in managedFields. 'nothing' = owners are not noted. */
+  readonly owns: 'whole' | 'status' | 'nothing';
+  /** The objects come with their owners noted. */
+  readonly noted?: boolean;
   /** A write of desired state: it raises the generation, may need cluster IPs, and warns its author. */
   readonly desired: boolean;
 }
@@ -32,6 +36,7 @@ export const wholeObject: UpdateRules = {
     kind.prepareUpdate?.(object, old, context);
   },
   validate: (kind, object, old, causes) => kind.validate?.(object, old, causes),
+  owns: 'whole',
   desired: true,
 };
 
@@ -43,6 +48,7 @@ export const statusOnly: UpdateRules = {
     kind.prepareStatus?.(object, old);
   },
   validate: (kind, object, old, causes) => kind.validateStatus?.(object, old, causes),
+  owns: 'status',
   desired: false,
 };
 
@@ -51,5 +57,6 @@ export const builtByCode = (subresource: string): UpdateRules => ({
   subresource,
   prepare() {},
   validate() {},
+  owns: 'nothing',
   desired: false,
 });

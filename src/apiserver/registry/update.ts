@@ -28,6 +28,7 @@ import { createDecoded, settleNamespace } from './create.ts';
 import { decodeBody } from './decode.ts';
 import { removeNow } from './delete.ts';
 import { type Answer, keyFor, objectOf, sameJson } from './objects.ts';
+import { changesNothing, noteOwners } from './owners.ts';
 import { carry, type UpdateRules, wholeObject } from './update-rules.ts';
 
 /** PUT of a whole object, or of the part that a subresource shows. */
@@ -78,6 +79,7 @@ export async function applyUpdate(
     const object = change(entry);
     checkVersion(at, object, old);
     keepServerFields(object, old);
+    if (rules.noted !== true) noteOwners(core, { at, context }, rules, { before: old, after: object });
     const request = {
       operation: 'update',
       kind,
@@ -109,7 +111,7 @@ export async function applyUpdate(
       if (rules.desired && attempt === 0) collectWarnings(kind, object, old, context);
       core.admission.validate(request);
       if (context.dryRun) return dryAnswer(kind, object);
-      if (sameJson(object, old)) return answer(kind, entry);
+      if (changesNothing(object, old)) return answer(kind, entry);
       if (releasesDeletion(kind.deletionHeld, object)) {
         const gone = await removeNow(core, at, { entry, last: object });
         if (gone !== undefined) return gone;

@@ -15,6 +15,7 @@ const rules: UpdateRules = {
     wholeObject.validate(kind, object, old, causes);
     validateNamespaceFinalizers(finalizers, 'spec.finalizers', causes, { indexed: true });
   },
+  owns: 'whole',
   desired: false,
 };
 

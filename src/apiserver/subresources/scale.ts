@@ -7,6 +7,7 @@ import {
   type KubeObject,
   type ScalePaths,
 } from '../../machinery/index.ts';
+import { applyToLive, readConfiguration } from '../registry/apply.ts';
 import { checkNames, type Place, refOf, requireEntry } from '../registry/core.ts';
 import { decodeRequestBody } from '../registry/decode.ts';
 import { type Answer, mutableCopy, objectOf } from '../registry/objects.ts';
@@ -62,7 +63,12 @@ export const scale: Subresource = {
 
   async handle(core, { verb, at, body, patchType, context }) {
     const paths = at.kind.subresources.scale!;
+    const answerOf = ({ object, entry }: Answer) => shown(toScale(object ?? objectOf(entry!), paths));
     if (verb === 'get') return shown(toScale(objectOf(requireEntry(core, at)), paths));
+    if (verb === 'patch' && patchType === 'apply') {
+      const configuration = configurationOf(at, readConfiguration(scaleBody, body, context), paths);
+      return answerOf(await applyToLive(core, { at, context }, rules, configuration));
+    }
     const result = await applyUpdate(core, { at, context }, rules, (current) => {
       const before = toScale(objectOf(current), paths);
       const value =
@@ -74,9 +80,31 @@ export const scale: Subresource = {
       object.metadata.resourceVersion = wanted.metadata.resourceVersion ?? '';
       return object;
     });
-    return shown(toScale(result.object ?? objectOf(result.entry!), paths));
+    return answerOf(result);
   },
 };
+
+/** What an applied Scale says, in the words of the object: its replicas, and which object it is about. */
+function configurationOf(
+  at: Place,
+  scale: Record<string, unknown>,
+  paths: ScalePaths,
+): Record<string, unknown> {
+  const { name, namespace, uid, resourceVersion } = (scale['metadata'] ?? {}) as Partial<
+    KubeObject['metadata']
+  >;
+  const identity = Object.entries({ name, namespace, uid, resourceVersion }).filter(
+    ([, value]) => value !== undefined,
+  );
+  const out = {
+    apiVersion: at.kind.apiVersion,
+    kind: at.kind.kind,
+    metadata: Object.fromEntries(identity),
+  };
+  const replicas = readPath(scale, 'spec.replicas');
+  if (replicas !== undefined) writePath(out, paths.replicas, replicas);
+  return out;
+}
 
 function checkedReplicas(at: Place, before: Scale, { metadata, spec }: Scale): number {
   checkNames(at, metadata);
