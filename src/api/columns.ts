@@ -24,7 +24,37 @@ export const ageColumn: Column<KubeObject> = {
   cell: (object, { nowMs }) => translateTimestampSince(object.metadata.creationTimestamp, nowMs),
 };
 
-interface Templated extends KubeObject {
+type Cell<T> = Column<T>['cell'];
+
+export const textColumn = <T>(name: string, description: string, cell: Cell<T>): Column<T> => ({
+  name,
+  type: 'string',
+  description,
+  cell,
+});
+
+export const integerColumn = <T>(name: string, description: string, cell: Cell<T>): Column<T> => ({
+  name,
+  type: 'integer',
+  description,
+  cell,
+});
+
+export const booleanColumn = <T>(name: string, description: string, cell: Cell<T>): Column<T> => ({
+  name,
+  type: 'boolean',
+  description,
+  cell,
+});
+
+/** Shown with `-o wide` only. */
+export const wide = <T>(column: Column<T>): Column<T> => ({ ...column, priority: 1 });
+
+/** How a boolean that may be unsaid is shown. */
+export const optionalFlag = (value: boolean | undefined): string =>
+  value === undefined ? '<unset>' : value ? 'True' : 'False';
+
+export interface Templated extends KubeObject {
   spec?: { template?: PodTemplateSpec | undefined; selector?: LabelSelector | undefined } | undefined;
 }
 
@@ -40,8 +70,8 @@ export function selectorText(selector: LabelSelector | undefined): string {
   }
 }
 
-/** What `-o wide` adds to every workload: its containers, their images, and the pods it selects. */
-export const workloadColumns: readonly Column<Templated>[] = [
+/** What `-o wide` adds to everything with a template of pods. */
+export const templateColumns: readonly Column<Templated>[] = [
   {
     name: 'Containers',
     type: 'string',
@@ -56,6 +86,11 @@ export const workloadColumns: readonly Column<Templated>[] = [
     description: 'Images of the containers in the template.',
     cell: (object) => listOf(object, (c) => c.image),
   },
+];
+
+/** What `-o wide` adds to every workload: its containers, their images, and the pods it selects. */
+export const workloadColumns: readonly Column<Templated>[] = [
+  ...templateColumns,
   {
     name: 'Selector',
     type: 'string',

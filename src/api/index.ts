@@ -1,6 +1,10 @@
 // The built-in kinds and the types of their objects. A kind's name is both: `Deployment` the declaration and the type.
 export { Deployment } from './apps/v1/deployment.ts';
 export { ReplicaSet } from './apps/v1/replica-set.ts';
+export { CronJob } from './batch/v1/cron-job.ts';
+export * from './batch/v1/cron-schedule.ts';
+export { hasJobCondition, isJobFinished, Job, jobNameLabel, jobUidLabel } from './batch/v1/job.ts';
+export * from './batch/v1/job-indexes.ts';
 export { Lease } from './coordination/v1/lease.ts';
 export { ConfigMap } from './core/v1/config-map.ts';
 export { Endpoints } from './core/v1/endpoints.ts';
@@ -28,6 +32,7 @@ export {
 export { EventsEvent } from './events/v1/event.ts';
 export type * as appsV1 from './generated/apps-v1.ts';
 export type * as autoscalingV1 from './generated/autoscaling-v1.ts';
+export type * as batchV1 from './generated/batch-v1.ts';
 export type * as coordinationV1 from './generated/coordination-v1.ts';
 export type * as coreV1 from './generated/core-v1.ts';
 export type * as discoveryV1 from './generated/discovery-v1.ts';

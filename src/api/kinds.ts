@@ -2,6 +2,8 @@
 import type { KindDef } from '../machinery/index.ts';
 import { Deployment } from './apps/v1/deployment.ts';
 import { ReplicaSet } from './apps/v1/replica-set.ts';
+import { CronJob } from './batch/v1/cron-job.ts';
+import { Job } from './batch/v1/job.ts';
 import { Lease } from './coordination/v1/lease.ts';
 import { ConfigMap } from './core/v1/config-map.ts';
 import { Endpoints } from './core/v1/endpoints.ts';
@@ -28,6 +30,8 @@ export const kinds: readonly KindDef[] = [
   ServiceAccount,
   Deployment,
   ReplicaSet,
+  CronJob,
+  Job,
   EventsEvent,
   Lease,
   EndpointSlice,

@@ -47,19 +47,21 @@ export function validateWorkload(spec: WorkloadSpec, old: WorkloadSpec | undefin
     causes.invalid('spec.selector', selector ?? null, immutableMessage);
 }
 
-const isEmptySelector = (selector: LabelSelector): boolean =>
+export const isEmptySelector = (selector: LabelSelector): boolean =>
   Object.keys(selector.matchLabels ?? {}).length + (selector.matchExpressions?.length ?? 0) === 0;
 
 type Matcher = ReturnType<typeof compileLabelSelector>;
 
-function compiled(selector: LabelSelector | undefined): Matcher | undefined {
-  const sound = (selector?.matchExpressions ?? []).every(({ operator, values }) =>
+/** Can the selector be read at all? Its keys and values may still be wrong. */
+export const isSoundSelector = (selector: LabelSelector | undefined): boolean =>
+  (selector?.matchExpressions ?? []).every(({ operator, values }) =>
     operator === 'In' || operator === 'NotIn'
       ? (values?.length ?? 0) > 0
       : (operator === 'Exists' || operator === 'DoesNotExist') && (values?.length ?? 0) === 0,
   );
-  return sound ? compileLabelSelector(selector) : undefined;
-}
+
+const compiled = (selector: LabelSelector | undefined): Matcher | undefined =>
+  isSoundSelector(selector) ? compileLabelSelector(selector) : undefined;
 
 function validateTemplate(
   spec: WorkloadSpec,
