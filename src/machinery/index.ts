@@ -1,3 +1,14 @@
+export {
+  ApplyConflict,
+  applyConfiguration,
+  describeManager,
+  type ManagedWrite,
+  noteUpdate,
+  pathText,
+  sameOwnership,
+  typeFaults,
+  type VersionView,
+} from './apply/index.ts';
 export { humanDuration, translateTimestampSince } from './codec/age.ts';
 export { durationError, formatDuration, parseDuration } from './codec/duration.ts';
 export { findDuplicateFields, parseJson } from './codec/json.ts';

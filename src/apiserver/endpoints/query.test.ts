@@ -39,20 +39,30 @@ it('reads integers', () => {
   );
 });
 
-it.each<[string, Verb, object]>([
-  ['', 'create', { dryRun: false, fieldManager: '', fieldValidation: 'Warn' }],
-  ['dryRun=All', 'delete', { dryRun: true, fieldManager: '', fieldValidation: 'Warn' }],
-  ['dryRun=', 'delete', { dryRun: false, fieldManager: '', fieldValidation: 'Warn' }],
+it.each<[string, Verb | 'apply', object]>([
+  ['', 'create', { dryRun: false, fieldManager: '', force: false, fieldValidation: 'Warn' }],
+  ['dryRun=All', 'delete', { dryRun: true, fieldManager: '', force: false, fieldValidation: 'Warn' }],
+  ['dryRun=', 'delete', { dryRun: false, fieldManager: '', force: false, fieldValidation: 'Warn' }],
   [
     'fieldManager=me&fieldValidation=Strict',
     'patch',
-    { dryRun: false, fieldManager: 'me', fieldValidation: 'Strict' },
+    { dryRun: false, fieldManager: 'me', force: false, fieldValidation: 'Strict' },
+  ],
+  [
+    'fieldManager=me&force',
+    'apply',
+    { dryRun: false, fieldManager: 'me', force: true, fieldValidation: 'Warn' },
   ],
 ])('write %s', (query, verb, wanted) => {
   expect(writeParameters(new URLSearchParams(query), verb)).toEqual(wanted);
 });
 
-it.each<[string, Verb, string]>([
+it.each<[string, Verb | 'apply', string]>([
+  [
+    'force=true',
+    'apply',
+    '422 PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
+  ],
   [
     'dryRun=Some',
     'create',
