@@ -41,11 +41,15 @@ export function fenceposts(deployment: Deployment): Fenceposts {
   };
 }
 
-/** The size of the new ReplicaSet in this step. */
+/**
+ * The size of the new ReplicaSet in this step. A set that was told to shrink holds its room until its pods are really going:
+ * otherwise the surge would be exceeded for a moment.
+ */
 export function newSetReplicas(deployment: Deployment, all: readonly ReplicaSet[], current: number): number {
   const wanted = specReplicas(deployment);
   if (deployment.spec.strategy?.type === 'Recreate' || current >= wanted) return wanted;
-  const room = wanted + fenceposts(deployment).maxSurge - totalSpec(all);
+  const held = total(all, (set) => Math.max(specReplicas(set), set.status?.replicas ?? 0));
+  const room = wanted + fenceposts(deployment).maxSurge - held;
   return room <= 0 ? current : current + Math.min(room, wanted - current);
 }
 

@@ -1,0 +1,61 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { PodRanges } from './ranges.ts';
+
+test('gives the first free range, again when it is released, and none when all are taken', () => {
+  const ranges = new PodRanges('10.244.0.0/22', 24);
+  ranges.take('10.244.1.0/24');
+  expect([ranges.next(), ranges.next(), ranges.next(), ranges.next()]).toEqual([
+    '10.244.0.0/24',
+    '10.244.2.0/24',
+    '10.244.3.0/24',
+    undefined,
+  ]);
+  ranges.release('10.244.2.0/24');
+  expect(ranges.next()).toBe('10.244.2.0/24');
+});
+
+test('the base is the start of the range, whatever address names it', () => {
+  expect(new PodRanges('10.244.77.9/16', 24).next()).toBe('10.244.0.0/24');
+});
+
+test.each([
+  ['a wider range', '10.244.0.0/23', '10.244.2.0/24'],
+  ['a narrower range', '10.244.0.128/25', '10.244.1.0/24'],
+  ['a range elsewhere', '192.168.0.0/24', '10.244.0.0/24'],
+  ['no IPv4 range', 'fd00::/64', '10.244.0.0/24'],
+  ['the whole range and more', '10.0.0.0/8', undefined],
+])('%s that is taken', (_, taken, expected) => {
+  const ranges = new PodRanges('10.244.0.0/22', 24);
+  ranges.take(taken);
+  expect(ranges.next()).toBe(expected);
+});
+
+test.each([
+  ['10.0.0.0/16', 8],
+  ['10.0.0.0/16', 33],
+  ['10.0.0/16', 24],
+  ['10.0.0.300/16', 24],
+  ['fd00::/64', 80],
+])('%s cannot be cut into /%d', (cidr, mask) => {
+  expect(() => new PodRanges(cidr, mask)).toThrow(RangeError);
+});
+
+test('never gives a range twice', () => {
+  fc.assert(
+    fc.property(fc.array(fc.option(fc.nat(20))), (steps) => {
+      const ranges = new PodRanges('10.0.0.0/20', 24);
+      const out: string[] = [];
+      for (const step of steps) {
+        if (step === null) {
+          const cidr = ranges.next();
+          expect(cidr === undefined).toBe(out.length === 16);
+          if (cidr !== undefined) {
+            expect(out).not.toContain(cidr);
+            out.push(cidr);
+          }
+        } else if (out.length > 0) ranges.release(out.splice(step % out.length, 1)[0]!);
+      }
+    }),
+  );
+});

@@ -1,0 +1,195 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { formatTime } from '../../machinery/index.ts';
+import { buildNode, epochMs, type NodeParts } from '../../testkit/index.ts';
+import { graceEndsMs, type Health, healthOf, planTaints, planUnknown, zoneOf } from './plan.ts';
+import { Zones } from './zones.ts';
+
+const nowMs = epochMs + 60_000;
+const now = formatTime(nowMs);
+const before = formatTime(epochMs);
+const options = {
+  gracePeriodMs: 2000,
+  startupGracePeriodMs: 60_000,
+  outOfServiceAfterMs: 300,
+  unhealthyZoneThreshold: 0.55,
+};
+
+test('a node that renews a Lease has the short grace, one that never did the long one', () => {
+  expect(graceEndsMs({ atMs: 1000, hasLease: true }, options)).toBe(3000);
+  expect(graceEndsMs({ atMs: 1000, hasLease: false }, options)).toBe(61_000);
+});
+
+test.each([
+  [true, 0, 'ready'],
+  [false, 0, 'notReady'],
+  ['Unknown', 0, 'notReady'],
+  [true, 1, 'unreachable'],
+] as const)('Ready %s, %d ms after its grace: %s', (ready, after, expected) => {
+  expect(healthOf(buildNode('n', { ready }), nowMs - after, nowMs)).toBe(expected);
+});
+
+test('zones are told apart by region too', () => {
+  expect(zoneOf(buildNode('n', { zone: 'a' }))).toBe('/a');
+  expect(zoneOf(buildNode('n', { zone: 'a', labels: { 'topology.kubernetes.io/region': 'r' } }))).toBe('r/a');
+});
+
+describe('zones', () => {
+  const build = (zones: Record<string, string>) => {
+    const out = new Zones(0.55);
+    let i = 0;
+    for (const [zone, states] of Object.entries(zones))
+      for (const state of states) out.set(`n${i++}`, zone, state === 'x' ? 'unreachable' : 'ready');
+    return out;
+  };
+  test.each([
+    ['one of two silent', { a: 'x.' }, []],
+    ['the only node of a zone, others live', { a: 'x', b: '.' }, []],
+    ['both nodes of a zone, others live', { a: 'xx', b: '.' }, []],
+    ['three of five', { a: 'xxx..', b: '.' }, ['a']],
+    ['three of six', { a: 'xxx...', b: '.' }, []],
+    ['all of a zone of three, others live', { a: 'xxx', b: '.' }, ['a']],
+    ['everything everywhere', { a: 'x', b: 'xx' }, ['a', 'b']],
+    ['nothing', { a: '..', b: '.' }, []],
+  ])('%s', (_, zones, expected) => {
+    const built = build(zones);
+    expect(Object.keys(zones).filter((zone) => built.isCutOff(zone))).toEqual(expected);
+  });
+
+  test('counts are those of a fresh count, and every node is told when its zone is judged differently', () => {
+    const health = fc.constantFrom<Health>('ready', 'notReady', 'unreachable');
+    const change = fc.record({ name: fc.nat(7), zone: fc.constantFrom('a', 'b'), health: fc.option(health) });
+    fc.assert(
+      fc.property(fc.array(change, { maxLength: 40 }), (changes) => {
+        const zones = new Zones(0.55);
+        const known = new Map<string, { zone: string; health: Health }>();
+        for (const { name: n, zone, health: state } of changes) {
+          const name = `n${n}`;
+          const was = new Map([...known].map(([id, at]) => [id, zones.isCutOff(at.zone)]));
+          let told: readonly string[];
+          if (state === null) {
+            known.delete(name);
+            told = zones.delete(name);
+          } else {
+            known.set(name, { zone, health: state });
+            told = zones.set(name, zone, state);
+          }
+          const all = [...known.values()];
+          for (const id of ['a', 'b']) {
+            const here = all.filter((at) => at.zone === id);
+            const silent = here.filter((at) => at.health !== 'ready').length;
+            const every = all.every((at) => at.health !== 'ready');
+            const expected = here.length > 0 && (every || (silent > 2 && silent / here.length >= 0.55));
+            expect(zones.isCutOff(id)).toBe(expected);
+          }
+          for (const [id, at] of known)
+            if (id !== name && was.get(id) !== zones.isCutOff(at.zone)) expect(told).toContain(id);
+        }
+      }),
+    );
+  });
+});
+
+describe('conditions of a silent node', () => {
+  test('what it reported is unknown, what it never reported is said so', () => {
+    const node = buildNode('n', {
+      conditions: [
+        { type: 'DiskPressure', status: 'False' },
+        { type: 'Odd', status: 'True' },
+      ],
+    });
+    const got = planUnknown(node, nowMs)!;
+    const stopped = {
+      status: 'Unknown',
+      reason: 'NodeStatusUnknown',
+      message: 'Kubelet stopped posting node status.',
+    };
+    const never = {
+      status: 'Unknown',
+      reason: 'NodeStatusNeverUpdated',
+      message: 'Kubelet never posted node status.',
+      lastHeartbeatTime: before,
+      lastTransitionTime: now,
+    };
+    expect(got).toEqual([
+      { type: 'Ready', ...stopped, lastHeartbeatTime: before, lastTransitionTime: now },
+      { type: 'DiskPressure', ...stopped, lastTransitionTime: now },
+      { type: 'Odd', status: 'True' },
+      { type: 'MemoryPressure', ...never },
+      { type: 'PIDPressure', ...never },
+    ]);
+    expect(planUnknown({ ...node, status: { conditions: got } }, nowMs + 1000)).toBeUndefined();
+  });
+});
+
+describe('taints', () => {
+  const taint = (key: string, effect: string, more: object = {}) => ({
+    key: `node.kubernetes.io/${key}`,
+    effect,
+    timeAdded: now,
+    ...more,
+  });
+  const ours = { value: 'unreachable' };
+  test.each<[string, NodeParts, Health, boolean, object[] | undefined]>([
+    ['ready', {}, 'ready', false, undefined],
+    ['not ready', {}, 'notReady', false, [taint('not-ready', 'NoSchedule'), taint('not-ready', 'NoExecute')]],
+    [
+      'unreachable',
+      {},
+      'unreachable',
+      false,
+      [taint('unreachable', 'NoSchedule'), taint('unreachable', 'NoExecute')],
+    ],
+    [
+      'out of service',
+      {},
+      'unreachable',
+      true,
+      [
+        taint('unreachable', 'NoSchedule'),
+        taint('unreachable', 'NoExecute'),
+        taint('out-of-service', 'NoExecute', ours),
+      ],
+    ],
+    ['cordoned', { unschedulable: true }, 'ready', false, [taint('unschedulable', 'NoSchedule')]],
+    [
+      'under pressure',
+      { conditions: [{ type: 'DiskPressure', status: 'True' }] },
+      'ready',
+      false,
+      [taint('disk-pressure', 'NoSchedule')],
+    ],
+    [
+      'back again',
+      { taints: [taint('unreachable', 'NoExecute'), taint('out-of-service', 'NoExecute', ours)] },
+      'ready',
+      false,
+      [],
+    ],
+    [
+      'a person’s taints stay',
+      {
+        taints: [
+          { key: 'k', effect: 'NoExecute' },
+          taint('out-of-service', 'NoExecute', { value: 'nodeshutdown' }),
+        ],
+      },
+      'ready',
+      false,
+      undefined,
+    ],
+    [
+      'taints that stay keep their time',
+      { taints: [taint('not-ready', 'NoExecute', { timeAdded: before })] },
+      'notReady',
+      false,
+      [taint('not-ready', 'NoExecute', { timeAdded: before }), taint('not-ready', 'NoSchedule')],
+    ],
+  ])('%s', (_, parts, health, outOfService, expected) => {
+    const node = buildNode('n', parts);
+    const got = planTaints(node, { health, outOfService, nowMs });
+    expect(got).toEqual(expected);
+    const next = { ...node, spec: { ...node.spec, taints: got ?? node.spec.taints ?? [] } };
+    expect(planTaints(next, { health, outOfService, nowMs: nowMs + 1000 })).toBeUndefined();
+  });
+});
