@@ -1,0 +1,72 @@
+// A server for the API benches: the API server on the durable store, over TLS, in this process, with one token that may all.
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import {
+  createApiServer,
+  createAuthenticator,
+  createAuthorizer,
+  mastersAuthorizer,
+  tokenTable,
+} from '../src/apiserver/index.ts';
+import { versionInfo } from '../src/app/version.ts';
+import { systemClock as clock, silentLog as log, systemRandom } from '../src/base/index.ts';
+import { loadOrCreatePki, startHttpsServer } from '../src/http/index.ts';
+import { createStore, openLmdbBackend } from '../src/storage/index.ts';
+
+export const token = 'bench';
+
+export async function serve() {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'jotasu-bench-'));
+  const pki = await loadOrCreatePki(path.join(dir, 'pki'), {
+    clusterDomain: 'cluster.local',
+    firstServiceIp: '10.96.0.1',
+    hosts: ['127.0.0.1'],
+    nowMs: clock.nowMs(),
+    log,
+  });
+  const store = await createStore(await openLmdbBackend(path.join(dir, 'db'), { clock, log }), {
+    clock,
+    log,
+  });
+  const user = { name: 'bench', uid: '', groups: ['system:masters'] };
+  const api = createApiServer({
+    store,
+    clock,
+    log,
+    random: systemRandom(),
+    authenticate: createAuthenticator({
+      tokens: [tokenTable(new Map([[token, user]]))],
+      anonymous: 'refuse',
+      clock,
+    }),
+    authorize: createAuthorizer([mastersAuthorizer]),
+    nodeCredentials: { cert: '', key: '', ca: '' },
+    version: versionInfo,
+    serviceCidr: '10.96.0.0/16',
+    nodePorts: [30000, 32767],
+    defaultNotReadyTolerationSeconds: 300,
+    defaultUnreachableTolerationSeconds: 300,
+    advertiseAddress: '127.0.0.1',
+    advertisePort: () => 6443,
+  });
+  const { cert, key } = pki.serving;
+  const { onRequest } = api;
+  const https = await startHttpsServer({ host: '127.0.0.1', port: 0, cert, key, onRequest, clock, log });
+  await api.bootstrap();
+  return {
+    port: https.port,
+    client: api.client,
+    async stop() {
+      await https.close(0);
+      await store.close();
+      fs.rmSync(dir, { recursive: true });
+    },
+  };
+}
+
+/** CPU time of this process in milliseconds since `since`. */
+export function cpuMs(since: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(since);
+  return (user + system) / 1000;
+}
