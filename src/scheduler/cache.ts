@@ -50,11 +50,14 @@ export class ClusterCache {
     if (info.pods.size > 0) this.#homeless.set(name, new Map(info.pods));
   }
 
-  /** Counts a pod on a node; moves it if it counted elsewhere. */
-  place(pod: PodInfo, nodeName: string): void {
+  /** Counts a pod on a node, with what it asks for now; moves it if it counted elsewhere. Returns whether room became free. */
+  place(pod: PodInfo, nodeName: string): boolean {
     const before = this.#placed.get(pod.uid);
-    if (before === nodeName) return;
-    if (before !== undefined) this.remove(pod.uid);
+    const known = before === undefined ? undefined : this.#nodes.get(before)?.pods.get(pod.uid);
+    if (before !== undefined) {
+      if (before === nodeName && known?.requests.equals(pod.requests)) return false;
+      this.remove(pod.uid);
+    }
     this.#placed.set(pod.uid, nodeName);
     const node = this.#nodes.get(nodeName);
     if (node !== undefined) node.add(pod);
@@ -63,6 +66,7 @@ export class ClusterCache {
       if (waiting === undefined) this.#homeless.set(nodeName, (waiting = new Map()));
       waiting.set(pod.uid, pod);
     }
+    return known !== undefined;
   }
 
   remove(uid: string): void {

@@ -19,7 +19,7 @@ const minFeasible = 100;
 /** As kube-scheduler: 50 % of a small cluster, falling to 5 %, never less than a hundred. */
 export function enoughFeasible(nodeCount: number): number {
   if (nodeCount <= minFeasible) return nodeCount;
-  const percentage = Math.max(5, 50 - nodeCount / 125);
+  const percentage = Math.max(5, 50 - Math.floor(nodeCount / 125));
   return Math.max(minFeasible, Math.floor((nodeCount * percentage) / 100));
 }
 
@@ -122,7 +122,7 @@ function normalized(plugin: Plugin, raw: number, highest: number): number {
   }
 }
 
-/** Goes over all nodes again, now counting each node's first refusal by its text. */
+/** Goes over all nodes again, now counting by its text why the first plugin that refuses a node does so. */
 function explain(active: readonly Active[], nodes: readonly NodeInfo[]): Decision {
   const counts = new Map<string, number>();
   const refusedBy = new Set<Plugin>();
@@ -130,9 +130,8 @@ function explain(active: readonly Active[], nodes: readonly NodeInfo[]): Decisio
     for (const { plugin, state } of active) {
       const refusal = plugin.filter === null ? fits : plugin.filter(state, node);
       if (refusal === fits) continue;
-      const isLast = refusal === plugin.reasons.length - 1;
-      const text = plugin.explain !== null && isLast ? plugin.explain(state, node) : plugin.reasons[refusal]!;
-      counts.set(text, (counts.get(text) ?? 0) + 1);
+      const texts = plugin.explain === null ? [plugin.reasons[refusal]!] : plugin.explain(state, node);
+      for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1);
       refusedBy.add(plugin);
       break;
     }

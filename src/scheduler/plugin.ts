@@ -1,7 +1,10 @@
 // The contract of scheduler plugins, and the views of pods and nodes that they get. A plugin is one file plus one line in
 // profile.ts, whose order is the order of calls. HOT: filter and score run once a pod and node; they must not allocate or throw.
-import type { coreV1, Node, Pod } from '../api/index.ts';
+import { type coreV1, isSidecar, type Node, type Pod } from '../api/index.ts';
 import { Resources } from './resources.ts';
+
+const unsaidCpuMilli = 100;
+const unsaidMemoryBytes = 200 * 1024 * 1024;
 
 /** A pod as the scheduler sees it: what the inner loop needs, read once. */
 export class PodInfo {
@@ -10,6 +13,9 @@ export class PodInfo {
   readonly key: string;
   readonly uid: string;
   readonly requests: Resources;
+  /** As `requests`, but what it does not say counts as a little: for scores, so that such pods spread too. */
+  readonly scoredCpuMilli: number;
+  readonly scoredMemoryBytes: number;
   readonly priority: number;
   /** The uid of the managing owner; '' = none. Pods of one owner are spread. */
   readonly owner: string;
@@ -21,6 +27,8 @@ export class PodInfo {
     this.key = `${pod.metadata.namespace}/${pod.metadata.name}`;
     this.uid = pod.metadata.uid;
     this.requests = requests;
+    this.scoredCpuMilli = requests.cpuMilli === 0 ? unsaidCpuMilli : requests.cpuMilli;
+    this.scoredMemoryBytes = requests.memoryBytes === 0 ? unsaidMemoryBytes : requests.memoryBytes;
     this.priority = pod.spec.priority ?? 0;
     this.owner = owner;
     this.hostPorts = hostPortsOf(pod);
@@ -29,10 +37,7 @@ export class PodInfo {
 
 function hostPortsOf(pod: Pod): readonly string[] | null {
   const out: string[] = [];
-  for (const container of [
-    ...pod.spec.containers,
-    ...(pod.spec.initContainers ?? []).filter((c) => c.restartPolicy === 'Always'),
-  ]) {
+  for (const container of [...pod.spec.containers, ...(pod.spec.initContainers ?? []).filter(isSidecar)]) {
     for (const port of container.ports ?? []) {
       if ((port.hostPort ?? 0) === 0) continue;
       const ip =
@@ -51,6 +56,9 @@ export class NodeInfo {
   readonly name: string;
   readonly total: Resources;
   readonly free: Resources;
+  /** Sums of what its pods are scored by. */
+  scoredCpuMilli = 0;
+  scoredMemoryBytes = 0;
   taints: readonly coreV1.Taint[];
   readonly pods = new Map<string, PodInfo>();
   /** How many pods of an owner are here. */
@@ -71,6 +79,8 @@ export class NodeInfo {
     if (this.pods.has(pod.uid)) return;
     this.pods.set(pod.uid, pod);
     this.free.subtract(pod.requests);
+    this.scoredCpuMilli += pod.scoredCpuMilli;
+    this.scoredMemoryBytes += pod.scoredMemoryBytes;
     if (pod.owner !== '') this.owners.set(pod.owner, (this.owners.get(pod.owner) ?? 0) + 1);
     if (pod.hostPorts !== null)
       for (const port of pod.hostPorts) this.hostPorts.set(port, (this.hostPorts.get(port) ?? 0) + 1);
@@ -81,6 +91,8 @@ export class NodeInfo {
     if (pod === undefined) return;
     this.pods.delete(uid);
     this.free.add(pod.requests);
+    this.scoredCpuMilli -= pod.scoredCpuMilli;
+    this.scoredMemoryBytes -= pod.scoredMemoryBytes;
     if (pod.owner !== '') decrement(this.owners, pod.owner);
     if (pod.hostPorts !== null) for (const port of pod.hostPorts) decrement(this.hostPorts, port);
   }
@@ -115,8 +127,8 @@ export interface Plugin<State = unknown> {
   readonly preFilter: (pod: PodInfo, nodes: readonly NodeInfo[]) => State | undefined;
   /** `fits`, or the index of the reason why not. */
   readonly filter: ((state: State, node: NodeInfo) => number) | null;
-  /** A reason in full, when the text depends on the node. Called for failures only. */
-  readonly explain: ((state: State, node: NodeInfo) => string) | null;
+  /** All reasons, when there may be several or the text depends on pod and node. Called for failures only. */
+  readonly explain: ((state: State, node: NodeInfo) => readonly string[]) | null;
   /** Higher is better; only called on nodes that passed every filter. */
   readonly score: ((state: State, node: NodeInfo) => number) | null;
   /** How raw scores become 0–100: as they are, relative to the highest, or reversed (the highest becomes 0). */

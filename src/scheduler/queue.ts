@@ -1,27 +1,27 @@
 // Pods that wait for a node: ready ones by priority and age, failed ones asleep until something changes that may help them, and
 // in between a back-off that keeps a hopeless pod from being tried all the time.
 import { type Clock, Heap, type Timer } from '../base/index.ts';
+import { semanticEqual } from '../machinery/index.ts';
 import type { Plugin, PodInfo, WakeHint } from './plugin.ts';
 
 const backoffInitialMs = 1000;
 const backoffMaxMs = 10_000;
 /** A sleeping pod is tried again after this long even when nothing seems to have changed. */
 const flushAfterMs = 5 * 60_000;
+const flushEveryMs = 30_000;
 
 class Waiting {
   info: PodInfo;
-  readonly enqueuedMs: number;
   readonly order: number;
   attempts = 0;
   /** While it sleeps or backs off: not before this. */
   readyMs = 0;
   failedMs = 0;
   refusedBy: ReadonlySet<Plugin> = new Set();
-  place: 'active' | 'backoff' | 'asleep' | 'inFlight' = 'active';
+  place: 'active' | 'backoff' | 'asleep' | 'inFlight' | 'gone' = 'active';
 
-  constructor(info: PodInfo, enqueuedMs: number, order: number) {
+  constructor(info: PodInfo, order: number) {
     this.info = info;
-    this.enqueuedMs = enqueuedMs;
     this.order = order;
   }
 }
@@ -30,12 +30,12 @@ export class SchedulingQueue {
   readonly #clock: Clock;
   readonly #onReady: () => void;
   readonly #byUid = new Map<string, Waiting>();
-  /** May hold entries that have left meanwhile; `place` tells. */
+  /** Both heaps may hold entries that have left meanwhile; `place` tells. */
   readonly #active = new Heap<Waiting>((a, b) =>
     a.info.priority !== b.info.priority ? a.info.priority > b.info.priority : a.order < b.order,
   );
+  readonly #backoff = new Heap<Waiting>((a, b) => a.readyMs < b.readyMs);
   readonly #asleep = new Set<Waiting>();
-  readonly #backoff = new Set<Waiting>();
   #order = 0;
   #timer: Timer | null = null;
   #timerMs = Number.POSITIVE_INFINITY;
@@ -46,30 +46,25 @@ export class SchedulingQueue {
     this.#onReady = onReady;
   }
 
+  /** Pods that wait, in flight ones included. */
   get size(): number {
     return this.#byUid.size;
   }
 
-  add(info: PodInfo): void {
-    if (this.#byUid.has(info.uid)) {
-      this.update(info);
-      return;
-    }
-    const waiting = new Waiting(info, this.#clock.monotonicMs(), this.#order++);
-    this.#byUid.set(info.uid, waiting);
-    this.#active.push(waiting);
-    this.#onReady();
-  }
-
-  /** The pod itself changed: that may be what it waited for. */
-  update(info: PodInfo): void {
+  /** A pod that is new or has changed. It is worth another try only when it asks for something else than before. */
+  set(info: PodInfo): void {
     const waiting = this.#byUid.get(info.uid);
     if (waiting === undefined) {
-      this.add(info);
+      const added = new Waiting(info, this.#order++);
+      this.#byUid.set(info.uid, added);
+      this.#activate(added);
       return;
     }
+    const { pod: old } = waiting.info;
+    const moved = waiting.place === 'active' && waiting.info.priority !== info.priority;
     waiting.info = info;
-    if (waiting.place === 'asleep') this.#wake(waiting);
+    if (moved) this.#replace(waiting);
+    else if (waiting.place === 'asleep' && !asksTheSame(old, info.pod)) this.#wake(waiting);
   }
 
   remove(uid: string): void {
@@ -77,14 +72,13 @@ export class SchedulingQueue {
     if (waiting === undefined) return;
     this.#byUid.delete(uid);
     this.#asleep.delete(waiting);
-    this.#backoff.delete(waiting);
-    waiting.place = 'inFlight';
+    waiting.place = 'gone';
   }
 
-  /** The next pod to decide on; it is in flight until `remove`d or `failed`. */
+  /** The next pod to decide on; it is in flight until `remove`d, `failed` or `retry`. */
   pop(): PodInfo | undefined {
     for (let next = this.#active.pop(); next !== undefined; next = this.#active.pop()) {
-      if (next.place !== 'active' || this.#byUid.get(next.info.uid) !== next) continue;
+      if (next.place !== 'active') continue;
       next.place = 'inFlight';
       next.attempts++;
       return next.info;
@@ -95,22 +89,20 @@ export class SchedulingQueue {
   /** No node would do. The pod sleeps until a change that one of `refusedBy` waits for. */
   failed(uid: string, refusedBy: ReadonlySet<Plugin>): void {
     const waiting = this.#byUid.get(uid);
-    if (waiting === undefined) return;
-    const now = this.#clock.monotonicMs();
-    waiting.failedMs = now;
-    waiting.readyMs = now + backoffMs(waiting.attempts);
+    if (waiting?.place !== 'inFlight') return;
+    waiting.failedMs = this.#clock.monotonicMs();
+    waiting.readyMs = waiting.failedMs + backoffMs(waiting.attempts);
     waiting.refusedBy = refusedBy;
     waiting.place = 'asleep';
     this.#asleep.add(waiting);
-    this.#schedule(now + flushAfterMs);
+    this.#schedule(waiting.failedMs + flushEveryMs);
   }
 
   /** It went wrong after the decision (binding failed): try again after the back-off. */
   retry(uid: string): void {
     const waiting = this.#byUid.get(uid);
-    if (waiting === undefined) return;
+    if (waiting?.place !== 'inFlight') return;
     waiting.readyMs = this.#clock.monotonicMs() + backoffMs(waiting.attempts);
-    this.#asleep.delete(waiting);
     this.#toBackoff(waiting);
   }
 
@@ -129,6 +121,7 @@ export class SchedulingQueue {
   stop(): void {
     this.#timer?.cancel();
     this.#timer = null;
+    this.#timerMs = Number.POSITIVE_INFINITY;
   }
 
   #wake(waiting: Waiting): void {
@@ -139,7 +132,7 @@ export class SchedulingQueue {
 
   #toBackoff(waiting: Waiting): void {
     waiting.place = 'backoff';
-    this.#backoff.add(waiting);
+    this.#backoff.push(waiting);
     this.#schedule(waiting.readyMs);
   }
 
@@ -149,34 +142,44 @@ export class SchedulingQueue {
     this.#onReady();
   }
 
+  /** Its order has changed: the entry in the heap is given up for a new one. */
+  #replace(waiting: Waiting): void {
+    const { info, order, attempts } = waiting;
+    waiting.place = 'gone';
+    const moved = new Waiting(info, order);
+    moved.attempts = attempts;
+    this.#byUid.set(info.uid, moved);
+    this.#activate(moved);
+  }
+
   #schedule(atMs: number): void {
     if (atMs >= this.#timerMs) return;
     this.#timer?.cancel();
     this.#timerMs = atMs;
-    this.#timer = this.#clock.after(Math.max(0, atMs - this.#clock.monotonicMs()), () => this.#tick());
+    this.#timer = this.#clock.after(Math.max(0, atMs - this.#clock.monotonicMs()), this.#tick);
   }
 
-  #tick(): void {
-    this.#timer = null;
-    this.#timerMs = Number.POSITIVE_INFINITY;
+  readonly #tick = (): void => {
+    this.stop();
     const now = this.#clock.monotonicMs();
-    let next = Number.POSITIVE_INFINITY;
-    for (const waiting of this.#backoff) {
-      if (waiting.readyMs <= now) {
-        this.#backoff.delete(waiting);
-        this.#activate(waiting);
-      } else next = Math.min(next, waiting.readyMs);
+    for (let next = this.#backoff.peek(); next !== undefined; next = this.#backoff.peek()) {
+      if (next.place === 'backoff' && next.readyMs > now) break;
+      this.#backoff.pop();
+      if (next.place === 'backoff') this.#activate(next);
     }
-    for (const waiting of this.#asleep) {
-      const flushMs = waiting.failedMs + flushAfterMs;
-      if (flushMs <= now) this.#wake(waiting);
-      else next = Math.min(next, flushMs);
-    }
-    if (next !== Number.POSITIVE_INFINITY) this.#schedule(next);
-  }
+    for (const waiting of this.#asleep) if (waiting.failedMs + flushAfterMs <= now) this.#wake(waiting);
+    const next = this.#backoff.peek();
+    if (next !== undefined) this.#schedule(next.readyMs);
+    if (this.#asleep.size > 0) this.#schedule(now + flushEveryMs);
+  };
 }
+
+/** The status says what came of earlier tries; only what the author may change counts. */
+const asksTheSame = (a: PodInfo['pod'], b: PodInfo['pod']): boolean =>
+  semanticEqual(a.spec, b.spec) &&
+  semanticEqual(a.metadata.labels, b.metadata.labels) &&
+  semanticEqual(a.metadata.annotations, b.metadata.annotations);
 
 /** 1 s after the first failure, doubled each time, at most 10 s. */
-function backoffMs(attempts: number): number {
-  return Math.min(backoffMaxMs, backoffInitialMs * 2 ** Math.min(10, Math.max(0, attempts - 1)));
-}
+const backoffMs = (attempts: number): number =>
+  Math.min(backoffMaxMs, backoffInitialMs * 2 ** Math.min(10, Math.max(0, attempts - 1)));

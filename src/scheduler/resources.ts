@@ -30,6 +30,20 @@ export class Resources {
     this.others.set(name, (this.others.get(name) ?? 0) + amount);
   }
 
+  equals(that: Resources): boolean {
+    if (
+      this.cpuMilli !== that.cpuMilli ||
+      this.memoryBytes !== that.memoryBytes ||
+      this.ephemeralStorageBytes !== that.ephemeralStorageBytes ||
+      this.podSlots !== that.podSlots
+    )
+      return false;
+    if (this.others === null && that.others === null) return true;
+    const names = new Set([...(this.others?.keys() ?? []), ...(that.others?.keys() ?? [])]);
+    for (const name of names) if (this.other(name) !== that.other(name)) return false;
+    return true;
+  }
+
   other(name: string): number {
     return this.others?.get(name) ?? 0;
   }

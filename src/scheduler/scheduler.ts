@@ -1,20 +1,21 @@
 // The loop: takes waiting pods, decides (cycle.ts), notes the decision in the cache at once and binds through the API in the
 // background. What the API knows comes back through informers and corrects the cache.
-import { Node, Pod, podRequests } from '../api/index.ts';
+import { isGated, isTerminal, isTerminating, Node, Pod, podRequests } from '../api/index.ts';
 import { type Clock, type Log, Pause, type Random, type Scope } from '../base/index.ts';
-import type { Client, EventRecorder, Informers, RecordEvent } from '../client/index.ts';
+import type { Client, EventRecorder, Informer, Informers, RecordEvent } from '../client/index.ts';
 import {
   controllerOf,
   formatTime,
   isConflict,
   isNotFound,
   parseQuantity,
+  semanticEqual,
   toMilli,
   toValue,
 } from '../machinery/index.ts';
 import { ClusterCache } from './cache.ts';
 import { Cycle } from './cycle.ts';
-import { type Plugin, PodInfo } from './plugin.ts';
+import { type Plugin, PodInfo, type WakeHint } from './plugin.ts';
 import { defaultProfile } from './profile.ts';
 import { SchedulingQueue } from './queue.ts';
 import { resourcesFrom } from './resources.ts';
@@ -37,6 +38,8 @@ const defaultSchedulerName = 'default-scheduler';
 /** Bindings under way at once; more would only queue in the API server. */
 const maxBinding = 64;
 
+const roomIsFree: WakeHint = { kind: 'Pod', on: 'delete' };
+
 /** Starts scheduling; resolves when nodes and pods are known. Ends with the scope. */
 export async function startScheduler(options: SchedulerOptions): Promise<void> {
   const scheduler = new Scheduler(options);
@@ -50,6 +53,7 @@ class Scheduler {
   readonly #cache: ClusterCache;
   readonly #cycle: Cycle;
   readonly #event: RecordEvent;
+  readonly #pods: Informer<Pod>;
   #wakeLoop: (() => void) | null = null;
   #binding = 0;
 
@@ -63,12 +67,13 @@ class Scheduler {
     );
     this.#cycle = new Cycle(options.profile ?? defaultProfile, random);
     this.#event = options.events.from(this.#name);
+    this.#pods = options.informers(Pod);
   }
 
   async start(): Promise<void> {
     const { informers, scope } = this.#options;
     const nodes = informers(Node);
-    const pods = informers(Pod);
+    const pods = this.#pods;
     const ends = [
       nodes.onChange({
         added: (node) => {
@@ -96,34 +101,22 @@ class Scheduler {
   }
 
   #see(pod: Pod): void {
-    const { phase } = pod.status ?? {};
-    if (phase === 'Succeeded' || phase === 'Failed') {
-      this.#forget(pod);
-      return;
-    }
-    if (pod.spec.nodeName !== undefined && pod.spec.nodeName !== '') {
+    if (isTerminal(pod)) this.#forget(pod);
+    else if (pod.spec.nodeName) {
       this.#queue.remove(pod.metadata.uid);
-      this.#cache.place(infoOf(pod), pod.spec.nodeName);
-      return;
-    }
-    // Decided already; the binding is on its way.
-    if (this.#cache.nodeOf(pod) !== undefined) return;
-    if (
-      pod.spec.schedulerName !== this.#name ||
-      pod.metadata.deletionTimestamp !== undefined ||
-      (pod.spec.schedulingGates?.length ?? 0) > 0
-    ) {
-      this.#queue.remove(pod.metadata.uid);
-      return;
-    }
-    this.#queue.update(infoOf(pod));
+      if (this.#cache.place(infoOf(pod), pod.spec.nodeName)) this.#queue.changed(roomIsFree);
+    } else if (this.#cache.nodeOf(pod) !== undefined) {
+      // Decided already; the binding is on its way.
+    } else if (pod.spec.schedulerName === this.#name && !isTerminating(pod) && !isGated(pod))
+      this.#queue.set(infoOf(pod));
+    else this.#queue.remove(pod.metadata.uid);
   }
 
   #forget(pod: Pod): void {
     this.#queue.remove(pod.metadata.uid);
     if (this.#cache.nodeOf(pod) === undefined) return;
     this.#cache.remove(pod.metadata.uid);
-    this.#queue.changed({ kind: 'Pod', on: 'delete' });
+    this.#queue.changed(roomIsFree);
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -157,7 +150,7 @@ class Scheduler {
   }
 
   async #bind(pod: PodInfo, nodeName: string): Promise<void> {
-    const { client, log } = this.#options;
+    const { client } = this.#options;
     const { name, namespace, uid } = pod.pod.metadata;
     try {
       await client(Pod).createSub(
@@ -167,23 +160,26 @@ class Scheduler {
       this.#queue.remove(uid);
       this.#event(pod.pod, 'Normal', 'Scheduled', `Successfully assigned ${pod.key} to ${nodeName}`);
     } catch (error) {
-      this.#cache.remove(uid);
-      if (isNotFound(error)) this.#queue.remove(uid);
-      else {
-        log.warn('binding failed', { pod: pod.key, node: nodeName, error });
-        // After a conflict the informer is about to say what is true; trying again is harmless then.
-        if (!isConflict(error))
-          this.#event(
-            pod.pod,
-            'Warning',
-            'FailedScheduling',
-            `binding rejected: ${(error as Error).message}`,
-          );
-        this.#queue.retry(uid);
-      }
+      this.#onBindFailure(pod, nodeName, error);
     } finally {
       if (this.#binding-- === maxBinding) this.#wakeLoop?.();
     }
+  }
+
+  /** What the API server knows counts: the pod may be gone, or bound although the answer was lost. */
+  #onBindFailure(pod: PodInfo, nodeName: string, error: unknown): void {
+    this.#cache.remove(pod.uid);
+    this.#queue.changed(roomIsFree);
+    const now = this.#pods.get(pod.key);
+    if (isNotFound(error) || now?.metadata.uid !== pod.uid) {
+      this.#queue.remove(pod.uid);
+      return;
+    }
+    this.#options.log.warn('binding failed', { pod: pod.key, node: nodeName, error });
+    if (!isConflict(error))
+      this.#event(pod.pod, 'Warning', 'FailedScheduling', `binding rejected: ${(error as Error).message}`);
+    this.#queue.retry(pod.uid);
+    this.#see(now);
   }
 
   async #reportFailure(pod: PodInfo, message: string): Promise<void> {
@@ -230,8 +226,8 @@ function infoOf(pod: Pod): PodInfo {
 function mattersToPods(old: Node, node: Node): boolean {
   return (
     old.spec.unschedulable !== node.spec.unschedulable ||
-    JSON.stringify(old.spec.taints) !== JSON.stringify(node.spec.taints) ||
-    JSON.stringify(old.metadata.labels) !== JSON.stringify(node.metadata.labels) ||
-    JSON.stringify(old.status?.allocatable) !== JSON.stringify(node.status?.allocatable)
+    !semanticEqual(old.spec.taints, node.spec.taints) ||
+    !semanticEqual(old.metadata.labels, node.metadata.labels) ||
+    !semanticEqual(old.status?.allocatable, node.status?.allocatable)
   );
 }

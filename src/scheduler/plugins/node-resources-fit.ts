@@ -1,63 +1,48 @@
 // NodeResourcesFit: a node must have what the pod requests; emptier nodes score higher (least allocated).
-import { definePlugin, fits, type PodInfo } from '../plugin.ts';
-import type { Resources } from '../resources.ts';
+import { definePlugin, fits, type NodeInfo, type PodInfo } from '../plugin.ts';
 
-const noSlot = 1;
-const noCpu = 2;
-const noMemory = 3;
-const noEphemeralStorage = 4;
-const noOther = 5;
+const lacking = 1;
 
-/** What a pod without requests counts as when nodes are scored, so that such pods spread too. */
-const defaultCpuMilli = 100;
-const defaultMemoryBytes = 200 * 1024 * 1024;
-
-interface State {
-  readonly wanted: Resources;
-  readonly scoreCpuMilli: number;
-  readonly scoreMemoryBytes: number;
+/** `free` may be below zero: more can run on a node than the scheduler put there. */
+function fitsIn({ requests: wanted }: PodInfo, { free }: NodeInfo): boolean {
+  if (free.podSlots < 1) return false;
+  if (wanted.cpuMilli > 0 && free.cpuMilli < wanted.cpuMilli) return false;
+  if (wanted.memoryBytes > 0 && free.memoryBytes < wanted.memoryBytes) return false;
+  if (wanted.ephemeralStorageBytes > 0 && free.ephemeralStorageBytes < wanted.ephemeralStorageBytes)
+    return false;
+  if (wanted.others !== null)
+    for (const [name, amount] of wanted.others) if (amount > 0 && free.other(name) < amount) return false;
+  return true;
 }
 
-export const nodeResourcesFit = definePlugin<State>({
+/** What is left of a resource in hundredths of it. */
+const share = (left: number, total: number): number => (total === 0 || left <= 0 ? 0 : (left * 100) / total);
+
+export const nodeResourcesFit = definePlugin<PodInfo>({
   name: 'NodeResourcesFit',
-  reasons: [
-    '',
-    'Too many pods',
-    'Insufficient cpu',
-    'Insufficient memory',
-    'Insufficient ephemeral-storage',
-    'Insufficient resources',
-  ],
+  reasons: ['', 'Insufficient resources'],
   wakeOn: [
     { kind: 'Pod', on: 'delete' },
     { kind: 'Node', on: 'add' },
     { kind: 'Node', on: 'update' },
   ],
-  preFilter: ({ requests }: PodInfo) => ({
-    wanted: requests,
-    scoreCpuMilli: requests.cpuMilli === 0 ? defaultCpuMilli : requests.cpuMilli,
-    scoreMemoryBytes: requests.memoryBytes === 0 ? defaultMemoryBytes : requests.memoryBytes,
-  }),
-  filter({ wanted }, { free }) {
-    if (free.podSlots < 1) return noSlot;
-    if (wanted.cpuMilli > 0 && free.cpuMilli < wanted.cpuMilli) return noCpu;
-    if (wanted.memoryBytes > 0 && free.memoryBytes < wanted.memoryBytes) return noMemory;
-    if (wanted.ephemeralStorageBytes > 0 && free.ephemeralStorageBytes < wanted.ephemeralStorageBytes)
-      return noEphemeralStorage;
-    if (wanted.others !== null) {
-      for (const [name, amount] of wanted.others) if (amount > 0 && free.other(name) < amount) return noOther;
-    }
-    return fits;
+  preFilter: (pod) => pod,
+  filter: (pod, node) => (fitsIn(pod, node) ? fits : lacking),
+  explain({ requests: wanted }, { free }) {
+    const out: string[] = [];
+    const check = (name: string, amount: number, left: number) => {
+      if (amount > 0 && left < amount) out.push(`Insufficient ${name}`);
+    };
+    if (free.podSlots < 1) out.push('Too many pods');
+    check('cpu', wanted.cpuMilli, free.cpuMilli);
+    check('memory', wanted.memoryBytes, free.memoryBytes);
+    check('ephemeral-storage', wanted.ephemeralStorageBytes, free.ephemeralStorageBytes);
+    for (const [name, amount] of wanted.others ?? []) check(name, amount, free.other(name));
+    return out;
   },
-  explain({ wanted }, { free }) {
-    for (const [name, amount] of wanted.others ?? [])
-      if (amount > 0 && free.other(name) < amount) return `Insufficient ${name}`;
-    return 'Insufficient resources';
-  },
-  score({ scoreCpuMilli, scoreMemoryBytes }, { free, total }) {
-    const cpu = total.cpuMilli === 0 ? 0 : Math.max(0, free.cpuMilli - scoreCpuMilli) / total.cpuMilli;
-    const memory =
-      total.memoryBytes === 0 ? 0 : Math.max(0, free.memoryBytes - scoreMemoryBytes) / total.memoryBytes;
-    return (cpu + memory) * 50;
+  score(pod, { total, scoredCpuMilli, scoredMemoryBytes }) {
+    const cpu = share(total.cpuMilli - scoredCpuMilli - pod.scoredCpuMilli, total.cpuMilli);
+    const memory = share(total.memoryBytes - scoredMemoryBytes - pod.scoredMemoryBytes, total.memoryBytes);
+    return (cpu + memory) / 2;
   },
 });

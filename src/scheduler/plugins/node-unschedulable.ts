@@ -1,7 +1,6 @@
 // NodeUnschedulable: `kubectl cordon` keeps new pods off a node, except those that tolerate it.
-
+import { tolerates } from '../../api/index.ts';
 import { definePlugin, fits } from '../plugin.ts';
-import { tolerates } from '../tolerations.ts';
 
 const cordoned = 1;
 const taint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };

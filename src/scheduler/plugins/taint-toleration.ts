@@ -1,7 +1,6 @@
 // TaintToleration: nodes keep off pods that do not bear their taints; taints that only prefer lower the score.
-import type { coreV1 } from '../../api/index.ts';
-import { definePlugin, fits, type NodeInfo } from '../plugin.ts';
-import { tolerates } from '../tolerations.ts';
+import { type coreV1, tolerates } from '../../api/index.ts';
+import { definePlugin, fits } from '../plugin.ts';
 
 type Taint = coreV1.Taint;
 type Toleration = coreV1.Toleration;
@@ -12,14 +11,6 @@ interface State {
 
 const untolerated = 1;
 
-function firstUntolerated({ tolerations }: State, { taints }: NodeInfo): Taint | undefined {
-  for (const taint of taints) {
-    if (taint.effect === 'PreferNoSchedule') continue;
-    if (!bears(tolerations, taint)) return taint;
-  }
-  return undefined;
-}
-
 function bears(tolerations: readonly Toleration[], taint: Taint): boolean {
   for (const toleration of tolerations) if (tolerates(toleration, taint)) return true;
   return false;
@@ -27,18 +18,17 @@ function bears(tolerations: readonly Toleration[], taint: Taint): boolean {
 
 export const taintToleration = definePlugin<State>({
   name: 'TaintToleration',
-  reasons: ['', 'node(s) had untolerated taints'],
+  reasons: ['', 'node(s) had untolerated taint(s)'],
   weight: 3,
   wakeOn: [
     { kind: 'Node', on: 'add' },
     { kind: 'Node', on: 'update' },
   ],
   preFilter: ({ pod }) => ({ tolerations: pod.spec.tolerations ?? [] }),
-  filter: (state, node) =>
-    node.taints.length > 0 && firstUntolerated(state, node) !== undefined ? untolerated : fits,
-  explain(state, node) {
-    const taint = firstUntolerated(state, node);
-    return `node(s) had untolerated taint {${taint?.key}: ${taint?.value ?? ''}}`;
+  filter({ tolerations }, { taints }) {
+    for (const taint of taints)
+      if (taint.effect !== 'PreferNoSchedule' && !bears(tolerations, taint)) return untolerated;
+    return fits;
   },
   /** How many preferences against it the pod does not bear. */
   score({ tolerations }, { taints }) {
