@@ -1,6 +1,6 @@
 // How fast a body becomes an object: decoding, the scan for duplicate fields, and quantities. Run: npx tsx bench/decode.ts
 import { Bench } from 'tinybench';
-import { shape } from '../src/api/shape.ts';
+import { shape } from '../src/api/index.ts';
 import { canonicalQuantity, decodeObject, findDuplicateFields, parseJson } from '../src/machinery/index.ts';
 
 const container = (name: string): Record<string, unknown> => ({
