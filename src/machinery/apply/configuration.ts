@@ -76,7 +76,12 @@ export function applyConfiguration(
   const object = decodeObject(schema, merged, []) as unknown as KubeObject;
 
   const comparison = comparisons(write, live, view.toStored(object));
-  const contested = others.map((owner) => intersection(owner.fields, comparison(owner.apiVersion)?.changed));
+  const { changed, removed } = comparison(manager.apiVersion)!;
+  // Applying null, false or nothing takes a value away that may be somebody's: that is a change too.
+  const emptied = intersection(named, removed);
+  const contested = others.map((owner) =>
+    intersection(owner.fields, union(comparison(owner.apiVersion)?.changed, emptied)),
+  );
   if (!force) {
     const allowed =
       current !== undefined && followsLastApplied(manager.name) && contested.some((set) => set !== undefined)
@@ -97,7 +102,6 @@ export function applyConfiguration(
     if (left !== undefined) next.push(withFields(owner, left));
   });
   const mine = ownable(named, part);
-  const { changed, removed } = comparison(manager.apiVersion)!;
   if (mine !== undefined) {
     const asBefore = previous?.apiVersion === manager.apiVersion && equalSets(previous.fields, mine);
     next.push(

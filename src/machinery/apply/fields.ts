@@ -190,9 +190,12 @@ function describe(schema: Schema | undefined, atomic: boolean, value: unknown, h
     }
     case 'list': {
       const list = schema as ListSchema;
-      const repeated = new Set<string>();
-      for (const [edge, one] of byEdge(list, value as unknown[], repeated))
-        out[edge] = repeated.has(edge) ? leaf : (describe(list.items, itemsAtomic(list), one, below) ?? leaf);
+      const whole = itemsAtomic(list);
+      for (const one of value as unknown[]) {
+        const edge = itemEdge(list, one);
+        // Items that share an edge are owned together, as a whole.
+        out[edge] = edge in out ? leaf : (describe(list.items, whole, one, below) ?? leaf);
+      }
     }
   }
   return isEmpty(out) ? undefined : out;
@@ -319,6 +322,8 @@ function compareLists(
   after: readonly unknown[],
   out: Differences,
 ): void {
+  // Most lists are as they were, and that is cheap to see.
+  if (same(before, after)) return;
   const repeated = new Set<string>();
   const was = byEdge(schema, before, repeated);
   const is = byEdge(schema, after, repeated);
