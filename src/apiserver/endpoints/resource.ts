@@ -141,17 +141,11 @@ const printing = (env: ResourceEnvironment, query: Query): Printing => ({
 });
 
 async function serveGet(env: ResourceEnvironment, call: ResourceRequest): Promise<void> {
-  const { request, response, kind, query } = call;
+  const { request, kind, query } = call;
   const wanted = wantedForm(request.headers.accept, kind);
   await waitForFreshness(env.core, text(query, 'resourceVersion'));
-  sendAnswer(
-    request,
-    response,
-    kind,
-    answer(kind, requireEntry(env.core, placeOf(call))),
-    wanted,
-    printing(env, query),
-  );
+  const found = answer(kind, requireEntry(env.core, placeOf(call)));
+  sendAnswer(call, { kind, answer: found, wanted }, printing(env, query));
 }
 
 /** `/watch/…/name` of old, and everybody's field selectors. */
@@ -174,14 +168,14 @@ const listOptions = (call: ResourceRequest): ListOptions => ({
 });
 
 async function serveList(env: ResourceEnvironment, call: ResourceRequest): Promise<void> {
-  const { request, response, kind, query } = call;
+  const { request, kind, query } = call;
   const wanted = wantedForm(request.headers.accept, kind);
   if (flag(query, 'sendInitialEvents') !== undefined)
     throw invalidListOptions((causes) =>
       causes.forbidden('sendInitialEvents', 'sendInitialEvents is forbidden for list'),
     );
   const result = await list(env.core, placeOf(call), listOptions(call));
-  await sendList(request, response, kind, result, wanted, printing(env, query));
+  await sendList(call, { kind, list: result, wanted }, printing(env, query));
 }
 
 function invalidListOptions(say: (causes: Causes) => void): StatusError {
@@ -249,7 +243,7 @@ function checkWatchOptions(query: Query, sendInitialEvents: boolean | undefined)
 }
 
 async function serveDeleteCollection(env: ResourceEnvironment, call: ResourceRequest): Promise<void> {
-  const { request, response, kind, query } = call;
+  const { request, kind, query } = call;
   const wanted = wantedForm(request.headers.accept, kind);
   const context = contextOf(call);
   const { options, dryRun } = await readDeleteOptions(call);
@@ -259,7 +253,7 @@ async function serveDeleteCollection(env: ResourceEnvironment, call: ResourceReq
     options,
     context: dryRun ? { ...context, dryRun } : context,
   });
-  await sendList(request, response, kind, deleted, wanted, printing(env, query));
+  await sendList(call, { kind, list: deleted, wanted }, printing(env, query));
 }
 
 async function serveWrite(env: ResourceEnvironment, call: ResourceRequest): Promise<void> {
@@ -267,7 +261,7 @@ async function serveWrite(env: ResourceEnvironment, call: ResourceRequest): Prom
   const wanted = wantedForm(request.headers.accept, kind);
   const context = contextOf(call);
   const result = await warning(response, context, write(env.core, call, context));
-  sendAnswer(request, response, kind, result, wanted, printing(env, query));
+  sendAnswer(call, { kind, answer: result, wanted }, printing(env, query));
 }
 
 /** Warnings go out with a refusal too: they may say what led to it. */
@@ -317,5 +311,5 @@ async function serveSubresource(env: ResourceEnvironment, call: ResourceRequest)
     context,
   });
   const result = await warning(response, context, answering);
-  sendAnswer(request, response, printedAs, result, wanted, printing(env, query));
+  sendAnswer(call, { kind: printedAs, answer: result, wanted }, printing(env, query));
 }

@@ -93,12 +93,15 @@ function sendStatus(request: HttpRequest, response: HttpResponse, status: AnySta
     });
 }
 
+/** Who asked, and where the answer goes. */
+export interface Asker {
+  readonly request: HttpRequest;
+  readonly response: HttpResponse;
+}
+
 export function sendAnswer(
-  request: HttpRequest,
-  response: HttpResponse,
-  kind: KindDef,
-  answer: Answer,
-  wanted: Wanted,
+  { request, response }: Asker,
+  { kind, answer, wanted }: { kind: KindDef; answer: Answer; wanted: Wanted },
   options: Printing,
 ): void {
   if (wanted.form === 'object' && answer.entry !== null && wanted.encoding === 'json') {
@@ -118,22 +121,11 @@ export function sendAnswer(
   if (wanted.form === 'object' || isStatus) value = JSON.stringify(object);
   else if (wanted.form === 'metadata') value = JSON.stringify(partial(object, wanted.version));
   else {
-    value = tableJson(
-      kind,
-      [
-        rowJson(
-          kind,
-          answer.entry === null ? object : objectOf(answer.entry),
-          options.include,
-          options.nowMs,
-        ),
-      ],
-      {
-        version: wanted.version,
-        listMeta: JSON.stringify({ resourceVersion: object.metadata.resourceVersion ?? '' }),
-        withColumns: true,
-      },
-    );
+    value = tableJson(kind, [rowJson(kind, object, options)], {
+      version: wanted.version,
+      listMeta: JSON.stringify({ resourceVersion: object.metadata.resourceVersion ?? '' }),
+      withColumns: true,
+    });
   }
   sendEncoded(request, response, answer.code, { json: value, wanted });
 }
@@ -155,11 +147,8 @@ export const partial = (object: KubeObject, version: string): KubeObject => ({
 
 /** Rejects only when the list cannot be encoded; the answer has not begun then. */
 export async function sendList(
-  request: HttpRequest,
-  response: HttpResponse,
-  kind: KindDef,
-  list: ListAnswer,
-  wanted: Wanted,
+  { request, response }: Asker,
+  { kind, list, wanted }: { kind: KindDef; list: ListAnswer; wanted: Wanted },
   options: Printing,
 ): Promise<void> {
   const meta: Record<string, unknown> = { resourceVersion: String(list.revision) };
@@ -176,7 +165,7 @@ export async function sendList(
   }
   const listMeta = JSON.stringify(meta);
   if (wanted.form === 'table') {
-    const table = tableJson(kind, rowsOf(kind, list.entries, options.include, options.nowMs), {
+    const table = tableJson(kind, rowsOf(kind, list.entries, options), {
       version: wanted.version,
       listMeta,
       withColumns: true,

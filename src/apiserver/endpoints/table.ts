@@ -17,9 +17,13 @@ function columnsOf(kind: KindDef): readonly Column<KubeObject>[] {
 const outward = (kind: KindDef, object: KubeObject): KubeObject =>
   kind.conversion === null ? object : kind.conversion.fromStored(object);
 
-/** The JSON of one row. */
-export function rowJson(kind: KindDef, object: KubeObject, include: IncludeObject, nowMs: number): string {
-  const shown = outward(kind, object);
+export interface RowOptions {
+  readonly include: IncludeObject;
+  readonly nowMs: number;
+}
+
+/** The JSON of one row. `shown` is in the version that was asked for. */
+export function rowJson(kind: KindDef, shown: KubeObject, { include, nowMs }: RowOptions): string {
   const cells = columnsOf(kind).map((column) => column.cell(shown, { nowMs }));
   const body =
     include === 'None'
@@ -48,11 +52,6 @@ export function tableJson(
   return `{"kind":"Table","apiVersion":"meta.k8s.io/${options.version}","metadata":${options.listMeta},"columnDefinitions":${columns},"rows":[${rows.join(',')}]}\n`;
 }
 
-export function rowsOf(
-  kind: KindDef,
-  entries: readonly Entry[],
-  include: IncludeObject,
-  nowMs: number,
-): string[] {
-  return entries.map((entry) => rowJson(kind, objectOf(entry), include, nowMs));
+export function rowsOf(kind: KindDef, entries: readonly Entry[], options: RowOptions): string[] {
+  return entries.map((entry) => rowJson(kind, outward(kind, objectOf(entry)), options));
 }
