@@ -9,10 +9,21 @@ import {
   mastersAuthorizer,
   tokenTable,
 } from '../src/apiserver/index.ts';
-import { versionInfo } from '../src/app/version.ts';
 import { systemClock as clock, silentLog as log, systemRandom } from '../src/base/index.ts';
 import { loadOrCreatePki, startHttpsServer } from '../src/http/index.ts';
 import { createStore, openLmdbBackend } from '../src/storage/index.ts';
+
+const version = {
+  major: '1',
+  minor: '35',
+  gitVersion: 'v1.35.0+test',
+  gitCommit: '',
+  gitTreeState: 'clean',
+  buildDate: '1970-01-01T00:00:00Z',
+  goVersion: 'none',
+  compiler: 'none',
+  platform: 'linux/amd64',
+};
 
 export const token = 'bench';
 
@@ -42,7 +53,7 @@ export async function serve() {
     }),
     authorize: createAuthorizer([mastersAuthorizer]),
     nodeCredentials: { cert: '', key: '', ca: '' },
-    version: versionInfo,
+    version,
     serviceCidr: '10.96.0.0/16',
     nodePorts: [30000, 32767],
     defaultNotReadyTolerationSeconds: 300,

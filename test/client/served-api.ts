@@ -9,11 +9,22 @@ import {
   everyoneAuthorizer,
   mastersAuthorizer,
 } from '../../src/apiserver/index.ts';
-import { versionInfo } from '../../src/app/version.ts';
 import { systemClock as clock, silentLog as log, systemRandom } from '../../src/base/index.ts';
 import { mergeKubeconfig } from '../../src/client/index.ts';
 import { loadOrCreatePki, startHttpsServer } from '../../src/http/index.ts';
 import { createMemoryBackend, createStore, type Store } from '../../src/storage/index.ts';
+
+const version = {
+  major: '1',
+  minor: '35',
+  gitVersion: 'v1.35.0+test',
+  gitCommit: '',
+  gitTreeState: 'clean',
+  buildDate: '1970-01-01T00:00:00Z',
+  goVersion: 'none',
+  compiler: 'none',
+  platform: 'linux/amd64',
+};
 
 export interface ServedApi {
   readonly store: Store;
@@ -43,7 +54,7 @@ export async function serveApi(): Promise<ServedApi> {
     authenticate: createAuthenticator({ tokens: [], anonymous: 'health', clock }),
     authorize: createAuthorizer([mastersAuthorizer, everyoneAuthorizer]),
     nodeCredentials: { cert: pki.kubeletClient.cert, key: pki.kubeletClient.key, ca: pki.ca.cert },
-    version: versionInfo,
+    version,
     serviceCidr: '10.96.0.0/16',
     nodePorts: [30000, 32767],
     defaultNotReadyTolerationSeconds: 300,
