@@ -1,6 +1,9 @@
 // The built-in kinds and the types of their objects. A kind's name is both: `Deployment` the declaration and the type.
+export { ControllerRevision } from './apps/v1/controller-revision.ts';
+export { DaemonSet, templateGenerationAnnotation } from './apps/v1/daemon-set.ts';
 export { Deployment } from './apps/v1/deployment.ts';
 export { ReplicaSet } from './apps/v1/replica-set.ts';
+export { StatefulSet } from './apps/v1/stateful-set.ts';
 export { CronJob } from './batch/v1/cron-job.ts';
 export * from './batch/v1/cron-schedule.ts';
 export { hasJobCondition, isJobFinished, Job, jobNameLabel, jobUidLabel } from './batch/v1/job.ts';
@@ -9,6 +12,7 @@ export { Lease } from './coordination/v1/lease.ts';
 export { ConfigMap } from './core/v1/config-map.ts';
 export { Endpoints } from './core/v1/endpoints.ts';
 export { Event } from './core/v1/event.ts';
+export { LimitRange } from './core/v1/limit-range.ts';
 export {
   kubernetesFinalizer,
   Namespace,
@@ -16,7 +20,12 @@ export {
   validateNamespaceFinalizers,
 } from './core/v1/namespace.ts';
 export { Node } from './core/v1/node.ts';
+export { PersistentVolume, shortAccessModes, storageClassAnnotation } from './core/v1/persistent-volume.ts';
+export { PersistentVolumeClaim } from './core/v1/persistent-volume-claim.ts';
 export * from './core/v1/pod.ts';
+export { PodTemplate } from './core/v1/pod-template.ts';
+export { ReplicationController } from './core/v1/replication-controller.ts';
+export { ResourceQuota } from './core/v1/resource-quota.ts';
 export { Secret } from './core/v1/secret.ts';
 export { Service } from './core/v1/service.ts';
 export { ServiceAccount } from './core/v1/service-account.ts';

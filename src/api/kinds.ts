@@ -1,16 +1,25 @@
 // Every built-in kind, in the order in which discovery lists them. Adding a kind = its file and one line here.
 import type { KindDef } from '../machinery/index.ts';
+import { ControllerRevision } from './apps/v1/controller-revision.ts';
+import { DaemonSet } from './apps/v1/daemon-set.ts';
 import { Deployment } from './apps/v1/deployment.ts';
 import { ReplicaSet } from './apps/v1/replica-set.ts';
+import { StatefulSet } from './apps/v1/stateful-set.ts';
 import { CronJob } from './batch/v1/cron-job.ts';
 import { Job } from './batch/v1/job.ts';
 import { Lease } from './coordination/v1/lease.ts';
 import { ConfigMap } from './core/v1/config-map.ts';
 import { Endpoints } from './core/v1/endpoints.ts';
 import { Event } from './core/v1/event.ts';
+import { LimitRange } from './core/v1/limit-range.ts';
 import { Namespace } from './core/v1/namespace.ts';
 import { Node } from './core/v1/node.ts';
+import { PersistentVolume } from './core/v1/persistent-volume.ts';
+import { PersistentVolumeClaim } from './core/v1/persistent-volume-claim.ts';
 import { Pod } from './core/v1/pod.ts';
+import { PodTemplate } from './core/v1/pod-template.ts';
+import { ReplicationController } from './core/v1/replication-controller.ts';
+import { ResourceQuota } from './core/v1/resource-quota.ts';
 import { Secret } from './core/v1/secret.ts';
 import { Service } from './core/v1/service.ts';
 import { ServiceAccount } from './core/v1/service-account.ts';
@@ -22,14 +31,23 @@ export const kinds: readonly KindDef[] = [
   ConfigMap,
   Endpoints,
   Event,
+  LimitRange,
   Namespace,
   Node,
+  PersistentVolume,
+  PersistentVolumeClaim,
   Pod,
+  PodTemplate,
+  ReplicationController,
+  ResourceQuota,
   Secret,
   Service,
   ServiceAccount,
+  ControllerRevision,
+  DaemonSet,
   Deployment,
   ReplicaSet,
+  StatefulSet,
   CronJob,
   Job,
   EventsEvent,

@@ -280,7 +280,7 @@ export class FakeTransport implements Transport {
     if (subresource === 'status') {
       for (const field of new Set([...Object.keys(loose), ...Object.keys(before)]))
         if (field !== 'status' && field !== 'metadata') carry(loose, before, field);
-      kind.prepareStatus?.(object, old);
+      kind.prepareStatus?.(object, old, { nowMs: this.#clock.nowMs() });
     } else {
       if (kind.subresources.status) carry(loose, before, 'status');
       kind.prepareUpdate?.(object, old, { nowMs: this.#clock.nowMs() });

@@ -42,10 +42,10 @@ export const wholeObject: UpdateRules = {
 
 export const statusOnly: UpdateRules = {
   subresource: 'status',
-  prepare(kind, object, old) {
+  prepare(kind, object, old, context) {
     for (const field of kind.schema.fields.keys())
       if (field !== 'status' && field !== 'metadata') carry(loose(object), loose(old), field);
-    kind.prepareStatus?.(object, old);
+    kind.prepareStatus?.(object, old, context);
   },
   validate: (kind, object, old, causes) => kind.validateStatus?.(object, old, causes),
   owns: 'status',

@@ -76,7 +76,7 @@ export interface KindDef<T extends KubeObject = KubeObject> {
   /** The same for an update of the main resource. Status is already carried over from `old`. */
   readonly prepareUpdate: Hook<[object: T, old: T, context: HookContext], void> | null;
   /** For an update through the status subresource: what the report left out and the server remembers. Mutates `object`. */
-  readonly prepareStatus: Hook<[object: T, old: T], void> | null;
+  readonly prepareStatus: Hook<[object: T, old: T, context: HookContext], void> | null;
   /** Rules the schema cannot say. `old` is undefined on create. Pure. */
   readonly validate: Hook<[object: T, old: T | undefined, causes: Causes], void> | null;
   /** Rules for an update through the status subresource. Pure. */
@@ -131,7 +131,7 @@ export interface KindInput<T extends KubeObject> {
   defaults?: (object: T) => void;
   prepareCreate?: (object: T, context: HookContext) => void;
   prepareUpdate?: (object: T, old: T, context: HookContext) => void;
-  prepareStatus?: (object: T, old: T) => void;
+  prepareStatus?: (object: T, old: T, context: HookContext) => void;
   validate?: (object: T, old: T | undefined, causes: Causes) => void;
   validateStatus?: (object: T, old: T, causes: Causes) => void;
   warn?: (object: T, old: T | undefined) => readonly string[];

@@ -17,6 +17,13 @@ export * from './pod/conditions.ts';
 export { isSidecar, type PlacedContainer, placedContainers } from './pod/containers.ts';
 export { defaultPodTemplate } from './pod/defaults.ts';
 export { type QosClass, qosClass } from './pod/qos.ts';
+export { compareQuantities, isWhole, roundUpToMilli } from './pod/quantities.ts';
+export {
+  isExtendedResource,
+  isHugePages,
+  isNativeResource,
+  isOvercommitAllowed,
+} from './pod/resource-names.ts';
 export { podLimits, podRequests, type ResourceNumbers } from './pod/resources.ts';
 export {
   prepareEphemeralContainers,
@@ -24,10 +31,12 @@ export {
   validateEphemeralContainersUpdate,
   validatePodResize,
 } from './pod/subresources.ts';
+export { checkContainerResourceName, validateResourceName } from './pod/validation/resources.ts';
 export { validateNodeSelector, validateTolerations } from './pod/validation/scheduling.ts';
 export { validatePodSpec } from './pod/validation/spec.ts';
 export { validatePodTemplate } from './pod/validation/template.ts';
-export { warnPodTemplate } from './pod/warnings.ts';
+export { validateDriverName } from './pod/validation/volume-plugins.ts';
+export { warnNodeTerm, warnPodTemplate } from './pod/warnings.ts';
 
 /** A pod is told to stop and given time; one that nobody runs, or that has ended, goes at once. */
 function gracePeriodSeconds(pod: PodObject, requested: number | undefined): number {
@@ -66,7 +75,7 @@ export const Pod = defineKind<PodObject>({
   defaults: defaultPod,
   prepareCreate: (pod, { nowMs }) => preparePodCreate(pod, nowMs),
   prepareUpdate: (pod, old) => preparePodUpdate(pod, old),
-  prepareStatus: preparePodStatus,
+  prepareStatus: (pod, old) => preparePodStatus(pod, old),
   validate(pod, old, causes) {
     if (old === undefined) validatePodCreate(pod, causes);
     else validatePodUpdate(pod, old, causes);

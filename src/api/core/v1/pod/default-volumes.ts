@@ -7,7 +7,8 @@ const tokenSeconds = 3600;
 
 type Source = Exclude<keyof Volume, 'name'>;
 
-const sourceDefaults: { readonly [S in Source]?: (source: NonNullable<Volume[S]>) => void } = {
+/** By source; volumes of the cluster (PersistentVolume) get the same for the sources they share with pods. */
+export const sourceDefaults: { readonly [S in Source]?: (source: NonNullable<Volume[S]>) => void } = {
   azureDisk(source) {
     source.cachingMode ??= 'ReadWrite';
     source.fsType ??= 'ext4';

@@ -140,7 +140,7 @@ it('a status keeps what a report leaves out', () => {
     phase: 'Running',
     conditions: [{ type: 'Ready', status: 'False' }],
   });
-  Pod.prepareStatus?.(pod, old);
+  Pod.prepareStatus?.(pod, old, { nowMs: 0 });
   expect(pod.status).toEqual({
     phase: 'Running',
     qosClass: 'BestEffort',

@@ -82,7 +82,7 @@ function* warnNodeLabels({ spec, path }: Subject): Generator<string> {
   }
 }
 
-function* warnNodeTerm(term: NodeSelectorTerm | undefined, path: string): Generator<string> {
+export function* warnNodeTerm(term: NodeSelectorTerm | undefined, path: string): Generator<string> {
   for (const [i, { key }] of (term?.matchExpressions ?? []).entries())
     if (Object.hasOwn(oldNodeLabels, key))
       yield `${path}.matchExpressions[${i}].key: ${key} is ${oldNodeLabels[key]!}`;

@@ -59,7 +59,7 @@ function validateRequirements(
     field.forbidden('HugePages require cpu or memory');
 }
 
-function checkContainerResourceName(name: string, field: FieldAt): void {
+export function checkContainerResourceName(name: string, field: FieldAt): void {
   if (!validateResourceName(name, field)) return;
   if (!name.includes('/')) {
     if (!isContainerResource(name)) field.invalid(name, 'must be a standard resource for containers');
@@ -99,7 +99,7 @@ const isContainerResource = (name: string): boolean =>
   name === 'cpu' || name === 'memory' || name === 'ephemeral-storage' || isHugePages(name);
 
 /** False when the name has no form that further rules could judge. */
-function validateResourceName(name: string, field: FieldAt): boolean {
+export function validateResourceName(name: string, field: FieldAt): boolean {
   const found = checkQualifiedName(name);
   field.refuse(name, found);
   if (found.length > 0) return false;

@@ -163,11 +163,15 @@ function validateAzureDisk(source: AzureDiskVolumeSource, field: FieldAt): void 
       ]);
 }
 
+/** The name by which a CSI driver is known, and a driver of devices as well. */
+export function validateDriverName(name: string, field: FieldAt): void {
+  if (name === '') field.required();
+  if (name.length > 63) field.tooLong(63);
+  field.refuse(name, checkDns1123Subdomain(name.toLowerCase()));
+}
+
 export function validateCsi(source: CSIVolumeSource, field: FieldAt): void {
-  const driver = field.child('driver');
-  if (source.driver === '') driver.required();
-  if (source.driver.length > 63) driver.tooLong(63);
-  driver.refuse(source.driver, checkDns1123Subdomain(source.driver.toLowerCase()));
+  validateDriverName(source.driver, field.child('driver'));
   const secret = source.nodePublishSecretRef;
   if (secret === undefined) return;
   if (!secret.name) field.child('nodePublishSecretRef', 'name').required();

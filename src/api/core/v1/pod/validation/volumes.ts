@@ -6,7 +6,7 @@ import {
   checkNoBacksteps,
   type FieldAt,
 } from '../../../../../machinery/index.ts';
-import type { Volume } from '../../../../generated/core-v1.ts';
+import type { HostPathVolumeSource, Volume } from '../../../../generated/core-v1.ts';
 import { compareQuantities } from '../quantities.ts';
 import { validateClaimTemplate } from './claim-template.ts';
 import { validateFileMode } from './paths.ts';
@@ -38,14 +38,7 @@ const commonRules: SourceRules = {
     if (source.sizeLimit !== undefined && compareQuantities(source.sizeLimit, '0') < 0)
       field.child('sizeLimit').forbidden('SizeLimit field must be a valid resource quantity');
   },
-  hostPath(source, field) {
-    if (source.path === '') {
-      field.child('path').required();
-      return;
-    }
-    field.child('path').refuse(source.path, checkNoBacksteps(source.path));
-    field.child('type').oneOf(source.type, hostPathTypes);
-  },
+  hostPath: validateHostPath,
   secret(source, field) {
     field.child('secretName').requiredText(source.secretName);
     validateFileMode(source.defaultMode, field.child('defaultMode'));
@@ -75,6 +68,15 @@ const commonRules: SourceRules = {
     else validateClaimTemplate(source.volumeClaimTemplate, field.child('volumeClaimTemplate'));
   },
 };
+
+export function validateHostPath(source: HostPathVolumeSource, field: FieldAt): void {
+  if (source.path === '') {
+    field.child('path').required();
+    return;
+  }
+  field.child('path').refuse(source.path, checkNoBacksteps(source.path));
+  field.child('type').oneOf(source.type, hostPathTypes);
+}
 
 /** emptyDir first and image last; in between the order of Kubernetes' own rules. */
 const order: readonly Source[] = [
