@@ -1,4 +1,4 @@
-// Create: decode → default → mutate-admit → prepare → validate → validate-admit → commit.
+// Create: decode → default → note owners → mutate-admit → prepare → validate → validate-admit → commit.
 import { nameSuffix } from '../../base/index.ts';
 import {
   alreadyExists,

@@ -96,9 +96,10 @@ export class StatusError extends Error {
       metadata: {},
       status: 'Failure',
       message: this.message,
-      reason: this.reason,
       code: this.code,
     };
+    // As in Kubernetes, a reason that is not known is not said.
+    if (this.reason !== 'Unknown') status.reason = this.reason;
     if (this.details !== undefined) status.details = this.details;
     return status;
   }
