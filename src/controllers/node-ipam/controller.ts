@@ -44,9 +44,9 @@ export function nodeIpamController(options: { clusterCidr: string; nodeCidrMaskS
         const cidr = given.get(uid) ?? ranges.next();
         if (cidr === undefined) {
           // Nothing but the end of a node can help, and that wakes this one.
-          if (!without.has(name))
-            event(node, 'Normal', 'CIDRNotAvailable', `Node ${name} status is now: CIDRNotAvailable`);
+          if (without.has(name)) return;
           without.add(name);
+          event(node, 'Normal', 'CIDRNotAvailable', `Node ${name} status is now: CIDRNotAvailable`);
           log.warn('no pod range is left for node', { node: name, clusterCidr: options.clusterCidr });
           return;
         }
