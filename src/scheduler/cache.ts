@@ -25,14 +25,7 @@ export class ClusterCache {
     const name = node.metadata.name;
     const old = this.#nodes.get(name);
     if (old !== undefined) {
-      old.node = node;
-      old.taints = node.spec.taints ?? [];
-      const total = this.#totalOf(node);
-      // The difference goes to `free`; what runs here is untouched.
-      old.free.subtract(old.total);
-      old.total.subtract(old.total);
-      old.total.add(total);
-      old.free.add(total);
+      old.update(node, this.#totalOf(node));
       return;
     }
     const info = new NodeInfo(node, this.#totalOf(node));

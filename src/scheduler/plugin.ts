@@ -50,10 +50,13 @@ function hostPortsOf(pod: Pod): readonly string[] | null {
   return out.length === 0 ? null : out;
 }
 
+const none: readonly coreV1.Taint[] = [];
+
 /** A node with what runs on it, decided pods included. */
 export class NodeInfo {
   node: Node;
   readonly name: string;
+  unschedulable: boolean;
   readonly total: Resources;
   readonly free: Resources;
   /** Sums of what its pods are scored by. */
@@ -72,7 +75,20 @@ export class NodeInfo {
     this.total = total;
     this.free = new Resources();
     this.free.add(total);
-    this.taints = node.spec.taints ?? [];
+    this.unschedulable = node.spec.unschedulable === true;
+    this.taints = node.spec.taints ?? none;
+  }
+
+  /** The node has changed; what runs on it stays. */
+  update(node: Node, total: Resources): void {
+    this.node = node;
+    this.unschedulable = node.spec.unschedulable === true;
+    this.taints = node.spec.taints ?? none;
+    if (this.total.equals(total)) return;
+    this.free.subtract(this.total);
+    this.free.add(total);
+    this.total.subtract(this.total);
+    this.total.add(total);
   }
 
   add(pod: PodInfo): void {

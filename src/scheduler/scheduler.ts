@@ -1,24 +1,15 @@
 // The loop: takes waiting pods, decides (cycle.ts), notes the decision in the cache at once and binds through the API in the
 // background. What the API knows comes back through informers and corrects the cache.
-import { isGated, isTerminal, isTerminating, Node, Pod, podRequests } from '../api/index.ts';
+import { isGated, isTerminal, isTerminating, Node, Pod } from '../api/index.ts';
 import { type Clock, type Log, Pause, type Random, type Scope } from '../base/index.ts';
 import type { Client, EventRecorder, Informer, Informers, RecordEvent } from '../client/index.ts';
-import {
-  controllerOf,
-  formatTime,
-  isConflict,
-  isNotFound,
-  parseQuantity,
-  semanticEqual,
-  toMilli,
-  toValue,
-} from '../machinery/index.ts';
+import { formatTime, isConflict, isNotFound, semanticEqual } from '../machinery/index.ts';
 import { ClusterCache } from './cache.ts';
 import { Cycle } from './cycle.ts';
-import { type Plugin, PodInfo, type WakeHint } from './plugin.ts';
+import type { Plugin, PodInfo, WakeHint } from './plugin.ts';
+import { nodeTotal, podInfo } from './pod-info.ts';
 import { defaultProfile } from './profile.ts';
 import { SchedulingQueue } from './queue.ts';
-import { resourcesFrom } from './resources.ts';
 
 export interface SchedulerOptions {
   readonly client: Client;
@@ -62,9 +53,7 @@ class Scheduler {
     this.#options = options;
     this.#name = options.schedulerName ?? defaultSchedulerName;
     this.#queue = new SchedulingQueue(clock, () => this.#wakeLoop?.());
-    this.#cache = new ClusterCache((node) =>
-      resourcesFrom(numbersOf(node.status?.allocatable ?? node.status?.capacity)),
-    );
+    this.#cache = new ClusterCache(nodeTotal);
     this.#cycle = new Cycle(options.profile ?? defaultProfile, random);
     this.#event = options.events.from(this.#name);
     this.#pods = options.informers(Pod);
@@ -104,11 +93,11 @@ class Scheduler {
     if (isTerminal(pod)) this.#forget(pod);
     else if (pod.spec.nodeName) {
       this.#queue.remove(pod.metadata.uid);
-      if (this.#cache.place(infoOf(pod), pod.spec.nodeName)) this.#queue.changed(roomIsFree);
+      if (this.#cache.place(podInfo(pod), pod.spec.nodeName)) this.#queue.changed(roomIsFree);
     } else if (this.#cache.nodeOf(pod) !== undefined) {
       // Decided already; the binding is on its way.
     } else if (pod.spec.schedulerName === this.#name && !isTerminating(pod) && !isGated(pod))
-      this.#queue.set(infoOf(pod));
+      this.#queue.set(podInfo(pod));
     else this.#queue.remove(pod.metadata.uid);
   }
 
@@ -204,22 +193,6 @@ class Scheduler {
       if (!isNotFound(error)) log.warn('could not write a pod condition', { pod: pod.key, error });
     }
   }
-}
-
-/** cpu in thousandths, everything else in whole units; what is no quantity counts as nothing. */
-function numbersOf(list: Readonly<Record<string, string>> | undefined): Record<string, number> {
-  const out: Record<string, number> = {};
-  for (const [name, text] of Object.entries(list ?? {})) {
-    const quantity = parseQuantity(text);
-    if (quantity !== undefined) out[name] = name === 'cpu' ? toMilli(quantity) : toValue(quantity);
-  }
-  return out;
-}
-
-function infoOf(pod: Pod): PodInfo {
-  const requests = resourcesFrom(podRequests(pod));
-  requests.podSlots = 1;
-  return new PodInfo(pod, requests, controllerOf(pod)?.uid ?? '');
 }
 
 /** Heartbeats change nodes all the time; only these fields can make room for a pod. */

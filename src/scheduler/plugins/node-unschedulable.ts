@@ -13,5 +13,5 @@ export const nodeUnschedulable = definePlugin<{ tolerated: boolean }>({
     { kind: 'Node', on: 'update' },
   ],
   preFilter: ({ pod }) => ({ tolerated: (pod.spec.tolerations ?? []).some((t) => tolerates(t, taint)) }),
-  filter: (state, { node }) => (node.spec.unschedulable === true && !state.tolerated ? cordoned : fits),
+  filter: (state, { unschedulable }) => (unschedulable && !state.tolerated ? cordoned : fits),
 });
