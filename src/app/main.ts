@@ -3,6 +3,11 @@ import { runProgram } from '../cli/index.ts';
 import { createClusterHandlers } from './up.ts';
 import { programVersion, versionInfo } from './version.ts';
 
+// `jotasu up | head`: whoever reads has seen enough, and the work goes on.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 process.exitCode = await runProgram(

@@ -9,7 +9,7 @@ import * as path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { protobufMessageFor } from '../../src/api/index.ts';
-import { type RunningServer, serverDefaults, startServer } from '../../src/app/server.ts';
+import { type RunningServer, serverDefaults, startServer } from '../../src/app/index.ts';
 import { silentLog, systemClock, systemRandom } from '../../src/base/index.ts';
 import { decodeMessage, encodeMessage, readEnvelope, writeEnvelope } from '../../src/machinery/index.ts';
 

@@ -7,10 +7,11 @@ import { type ControlApi, connectControlApi } from './control-api.ts';
 import { ensureFirewall, isForwarding, removeFirewall, setForwarding } from './firewall.ts';
 import type { Machine } from './machine.ts';
 import { ensureNode, isNodeAlive, ownPlaces, stopNode } from './node-machine.ts';
-import { nodeDir, nodeLog } from './places.ts';
+import { nodeDir, nodeLog, nodeRuns } from './places.ts';
 import type { Step } from './progress.ts';
 import { endOfLog } from './server-process.ts';
 import { type ClusterState, makeDirectories, type NodeState, type StateHolder } from './state.ts';
+import { readRuns } from './supervisor.ts';
 
 const nodesReadyTimeoutMs = 120_000;
 
@@ -99,7 +100,7 @@ export async function forgetNode(machine: Machine, holder: StateHolder, name: st
     api.close();
   }
   rmSync(nodeDir(holder.now, node), { recursive: true, force: true });
-  rmSync(nodeLog(holder.now, node), { force: true });
+  for (const file of [nodeLog, nodeRuns]) rmSync(file(holder.now, node), { force: true });
   holder.change({ nodes: holder.now.nodes.filter((other) => other.name !== name) });
 }
 
@@ -113,9 +114,13 @@ async function waitUntilNodesReady(
   const api = connectControlApi(holder.now, clock);
   try {
     const deadline = clock.monotonicMs() + nodesReadyTimeoutMs;
+    const failuresOf = (name: string) => readRuns(nodeRuns(holder.now, holder.node(name))).failures;
+    const before = new Map(
+      wanted.names.map((name) => [name, wanted.started.has(name) ? 0 : failuresOf(name)]),
+    );
     for (;;) {
       for (const name of wanted.names)
-        if (!isNodeAlive(holder.node(name)))
+        if (!isNodeAlive(holder.node(name)) || failuresOf(name) > before.get(name)!)
           throw new CommandFailure(`node ${name} ended${endOfLog(nodeLog(holder.now, holder.node(name)))}`);
       const waiting = await listWaiting(api, wanted);
       if (waiting.length === 0) return;

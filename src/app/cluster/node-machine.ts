@@ -1,6 +1,14 @@
 // A node: what a machine of its own would be, made of this machine's namespaces and cgroups, with `jotasu agent` running in it.
 import { X509Certificate } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { issueCertificate } from '../../http/index.ts';
 import {
@@ -9,29 +17,45 @@ import {
   cutLink,
   ensureCgroup,
   ensureNetns,
+  identifyProcess,
   isAlive,
+  isPinned,
   joinFiles,
   killCgroup,
   leafOf,
+  listProcesses,
   type NodeMounts,
+  planCommandInGroups,
   planInside,
   planNodeCommand,
   planVeth,
+  readLinks,
   removeCgroup,
   removeLink,
   removeNetns,
   stopProcess,
 } from '../../os/index.ts';
 import type { Machine } from './machine.ts';
-import { netnsFile, nodeCgroup, nodeDir, nodeLog, pkiDir, runDirOfNode, serverUrlOfNodes } from './places.ts';
+import {
+  netnsFile,
+  nodeCgroup,
+  nodeDir,
+  nodeLog,
+  nodeRuns,
+  pkiDir,
+  runDirOfNode,
+  serverUrlOfNodes,
+} from './places.ts';
 import { identify } from './server-process.ts';
 import type { ClusterState, NodeState, StateHolder } from './state.ts';
+import { planSupervised, readRuns } from './supervisor.ts';
 
 const stopGraceMs = 10_000;
 const certificateDays = 365;
 const renewDays = 30;
 const dayMs = 86_400_000;
 
+/** Whether its agent is kept running: the supervisor lives. */
 export const isNodeAlive = (node: NodeState): boolean => node.process !== null && isAlive(node.process);
 
 /** Places that container programs share by default; each node gets its own, from its directory. */
@@ -41,7 +65,10 @@ export const ownPlaces: readonly (readonly [place: string, folder: string])[] = 
   ['/var/log/containers', 'log/containers'],
 ];
 
-/** Starts it unless it runs. What an earlier run left of it is cleared away first; its data stays. */
+/**
+ * Starts it unless it runs. When only its agent and supervisor were ended, they are started again beside the containers that go on;
+ * what else an earlier run left of it is cleared away first, and its data stays.
+ */
 export async function ensureNode(
   machine: Machine,
   holder: StateHolder,
@@ -51,14 +78,36 @@ export async function ensureNode(
   if (isNodeAlive(node)) return 'there';
   const state = holder.now;
   const { exec, clock } = machine;
-  const cgroups = machine.cgroups();
-  await clearNode(machine, state, node);
+  const inside = await findSurvivor(machine, state, node);
+  if (inside === undefined) await clearNode(machine, state, node);
 
   const directory = nodeDir(state, node);
   for (const [, folder] of ownPlaces) mkdirSync(join(directory, folder), { recursive: true, mode: 0o755 });
   await ensureCredentials(state, node, clock.nowMs());
   writeFileSync(join(directory, 'resolv.conf'), planResolver(readResolverFiles()));
 
+  const runsFile = nodeRuns(state, node);
+  rmSync(runsFile, { force: true });
+  const program = planSupervised(planAgentCommand(state, node, machine.program), runsFile);
+  const command =
+    inside === undefined
+      ? await makeBody(machine, { state, node, program })
+      : planReentry(machine, { state, node, program, inside });
+  const { pid } = await exec.spawnDetached(command, { logFile: nodeLog(state, node) });
+  holder.changeNode(name, { process: identify(pid, `node ${name}`, nodeLog(state, node)) });
+  return 'made';
+}
+
+interface Body {
+  readonly state: ClusterState;
+  readonly node: NodeState;
+  readonly program: readonly string[];
+}
+
+/** Cgroup, network namespace, cable and address; returns the command that makes the rest and becomes `program`. */
+async function makeBody(machine: Machine, { state, node, program }: Body): Promise<string[]> {
+  const { exec } = machine;
+  const cgroups = machine.cgroups();
   const leaf = leafOf(nodeCgroup(state, node));
   ensureCgroup(cgroups, leaf);
   const netns = netnsFile(machine.runDir, state, node);
@@ -79,13 +128,60 @@ export async function ensureNode(
     planInside({ link: 'eth0', address: `${node.address}/${prefix}`, gateway: state.gateway }),
     netns,
   );
-  const command = planNodeCommand(
+  return planNodeCommand(
     { joins: joinFiles(cgroups, leaf), netns, mounts: planMounts(state, node, cgroups, resolverTarget()) },
-    planAgentCommand(state, node, machine.program),
+    program,
   );
-  const { pid } = await exec.spawnDetached(command, { logFile: nodeLog(state, node) });
-  holder.changeNode(name, { process: identify(pid, `node ${name}`, nodeLog(state, node)) });
-  return 'made';
+}
+
+/**
+ * A process of a node whose supervisor has ended, through which its namespaces can be entered: mostly a container's shim. undefined
+ * when there is none, or when more than the node's own processes is gone. An agent that is left is ended.
+ */
+async function findSurvivor(
+  machine: Machine,
+  state: ClusterState,
+  node: NodeState,
+): Promise<number | undefined> {
+  const cgroups = machine.cgroups();
+  const leaf = leafOf(nodeCgroup(state, node));
+  const left = listProcesses(cgroups, leaf);
+  if (left.length === 0 || !isPinned(netnsFile(machine.runDir, state, node))) return undefined;
+  const link = (await readLinks(machine.exec)).find(({ name }) => name === node.link);
+  if (link === undefined || !link.up || link.master !== state.bridge) return undefined;
+  const agent = readRuns(nodeRuns(state, node)).pid;
+  const identity = agent !== undefined && left.includes(agent) ? identifyProcess(agent) : undefined;
+  if (identity !== undefined) await stopProcess(identity, stopGraceMs, machine.clock);
+  const ours = readlinkSync('/proc/self/ns/mnt');
+  return listProcesses(cgroups, leaf).find((pid) => {
+    const namespace = mountNamespaceOf(pid);
+    return namespace !== undefined && namespace !== ours;
+  });
+}
+
+function mountNamespaceOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/mnt`);
+  } catch {
+    // It has ended.
+    return undefined;
+  }
+}
+
+/** Pure but for the cgroup layout: into the namespaces of the process `inside`. */
+function planReentry(
+  machine: Machine,
+  { state, node, program, inside }: Body & { readonly inside: number },
+): string[] {
+  const enter = [
+    'nsenter',
+    `--mount=/proc/${inside}/ns/mnt`,
+    `--uts=/proc/${inside}/ns/uts`,
+    `--net=${netnsFile(machine.runDir, state, node)}`,
+    '--',
+  ];
+  const joins = joinFiles(machine.cgroups(), leafOf(nodeCgroup(state, node)));
+  return planCommandInGroups(joins, [...enter, ...program]);
 }
 
 /** The command line of the agent. Pure. */

@@ -202,7 +202,7 @@ describe('lockDirectory', () => {
 });
 
 describe('requirements', () => {
-  const usual = ['containerd', 'ctr', 'nsenter', 'unshare', 'flock', 'mount', 'crun'].map(
+  const usual = ['containerd', 'ctr', 'nsenter', 'unshare', 'setpriv', 'flock', 'mount', 'crun'].map(
     (name) => `/usr/bin/${name}`,
   );
   const all = [...usual, '/usr/sbin/nft', '/usr/sbin/ip', '/usr/lib/cni/bridge', '/usr/bin/apt-get'];

@@ -6,6 +6,10 @@ export const serverDir = (state: ClusterState): string => join(state.dataDir, 's
 export const pkiDir = (state: ClusterState): string => join(serverDir(state), 'pki');
 export const logDir = (state: ClusterState): string => join(state.dataDir, 'log');
 export const serverLog = (state: ClusterState): string => join(logDir(state), 'server.log');
+/** What its supervisor tells. */
+export const serverRuns = (state: ClusterState): string => join(logDir(state), 'server.runs');
+export const nodeRuns = (state: ClusterState, node: NodeState): string =>
+  join(logDir(state), `${node.name}.runs`);
 export const nodeLog = (state: ClusterState, node: NodeState): string =>
   join(logDir(state), `${node.name}.log`);
 export const nodeDir = (state: ClusterState, node: NodeState): string =>

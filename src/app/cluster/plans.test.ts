@@ -284,29 +284,35 @@ describe('the kernel', () => {
 });
 
 describe('status', () => {
-  const node = { ...state.nodes[0]!, process: { pid: 7, startTicks: 1, bootId: 'b' } };
+  const node = { ...state.nodes[0]!, process: { pid: 6, startTicks: 1, bootId: 'b' } };
+  const up = { agent: 7 };
   const facts = { name: node.name, ready: true, podCidr: '10.244.0.0/24', version: 'v1.35.0' };
   const containers = new Map([[node.name, 3]]);
   test.each<[string, Parameters<typeof planNodeStatus>, object]>([
     [
       'ready',
-      [node, true, { facts, containers }],
+      [node, up, { facts, containers }],
       { state: 'Ready', pid: 7, containers: 3, version: 'v1.35.0' },
     ],
     [
       'not ready',
-      [node, true, { facts: { ...facts, ready: false }, containers }],
+      [node, up, { facts: { ...facts, ready: false }, containers }],
       { state: 'NotReady', containers: 3 },
     ],
     [
       'not known to the server yet',
-      [node, true, { facts: undefined, containers: new Map() }],
+      [node, up, { facts: undefined, containers: new Map() }],
       { state: 'NotReady', containers: 0 },
     ],
-    ['no answer', [node, true, undefined], { state: 'Unknown', pid: 7, containers: null, version: null }],
+    [
+      'between two agents',
+      [node, { agent: undefined }, { facts, containers }],
+      { state: 'Ready', pid: null },
+    ],
+    ['no answer', [node, up, undefined], { state: 'Unknown', pid: 7, containers: null, version: null }],
     [
       'off, whatever the server remembers',
-      [node, false, { facts, containers }],
+      [node, undefined, { facts, containers }],
       { state: 'Off', pid: null, containers: 0 },
     ],
   ])('%s', (_, args, want) => {
@@ -319,7 +325,7 @@ describe('status', () => {
       dataDir: '/d',
       kubeconfig: { file: '/k', context: 'jotasu' },
       server: { url: 'https://127.0.0.1:6443', state: 'Off', pid: null, version: null },
-      nodes: [planNodeStatus(node, true, undefined)],
+      nodes: [planNodeStatus(node, up, undefined)],
     });
     expect(lines.join('\n')).toBe(
       `cluster    jotasu

@@ -32,6 +32,7 @@ const always: readonly Requirement[] = [
   program('ip', 'iproute2'),
   program('nsenter', 'util-linux'),
   program('unshare', 'util-linux'),
+  program('setpriv', 'util-linux'),
   program('flock', 'util-linux'),
   program('mount', 'mount'),
 ];

@@ -1,5 +1,5 @@
 // The control plane of a cluster of this machine: `jotasu server` as a process of its own.
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { sleep } from '../../base/index.ts';
@@ -18,13 +18,15 @@ import {
 } from '../../os/index.ts';
 import { connectControlApi } from './control-api.ts';
 import type { Machine } from './machine.ts';
-import { logDir, serverCgroup, serverDir, serverLog } from './places.ts';
+import { logDir, serverCgroup, serverDir, serverLog, serverRuns } from './places.ts';
 import type { ClusterState, StateHolder } from './state.ts';
+import { planSupervised, readRuns } from './supervisor.ts';
 
 /** Beside its database: an open file of lmdb is not to be cut off in the middle of a commit without need. */
 const stopGraceMs = 10_000;
 const readyTimeoutMs = 60_000;
 
+/** Whether it is kept running: its supervisor lives. */
 export const isServerAlive = (state: ClusterState): boolean => state.server !== null && isAlive(state.server);
 
 /** The command line of the server. Pure. */
@@ -42,7 +44,7 @@ export function planServerCommand(state: ClusterState, program: readonly string[
   ];
 }
 
-/** Starts it unless it runs, and waits until /readyz says ok. A CommandFailure carries the end of its log. */
+/** Starts it and its supervisor unless they run, and waits until /readyz says ok. A CommandFailure carries the end of its log. */
 export async function ensureServer(
   machine: Machine,
   holder: StateHolder,
@@ -50,6 +52,7 @@ export async function ensureServer(
 ): Promise<'made' | 'there'> {
   const state = holder.now;
   const there = isServerAlive(state);
+  const failuresBefore = there ? readRuns(serverRuns(state)).failures : 0;
   if (!there) {
     const group = serverCgroup(state);
     const cgroups = machine.cgroups();
@@ -58,11 +61,13 @@ export async function ensureServer(
     await checkPortFree(state.apiPort);
     ensureCgroup(cgroups, group);
     for (const path of [serverDir(state), logDir(state)]) mkdirSync(path, { recursive: true, mode: 0o700 });
-    const command = planCommandInGroups(joinFiles(cgroups, group), planServerCommand(state, machine.program));
+    rmSync(serverRuns(state), { force: true });
+    const supervised = planSupervised(planServerCommand(state, machine.program), serverRuns(state));
+    const command = planCommandInGroups(joinFiles(cgroups, group), supervised);
     const { pid } = await machine.exec.spawnDetached(command, { logFile: serverLog(state) });
     holder.change({ server: identify(pid, 'the server', serverLog(state)) });
   }
-  await waitUntilReady(machine, holder.now, signal);
+  await waitUntilReady(machine, holder.now, { failuresBefore, signal });
   return there ? 'there' : 'made';
 }
 
@@ -73,12 +78,18 @@ export function identify(pid: number, what: string, log: string): ProcessIdentit
   return identity;
 }
 
-async function waitUntilReady(machine: Machine, state: ClusterState, signal: AbortSignal): Promise<void> {
+async function waitUntilReady(
+  machine: Machine,
+  state: ClusterState,
+  { failuresBefore, signal }: { failuresBefore: number; signal: AbortSignal },
+): Promise<void> {
   const { clock } = machine;
   const deadline = clock.monotonicMs() + readyTimeoutMs;
   let last = 'nothing was heard of it';
   for (;;) {
-    if (!isServerAlive(state)) throw new CommandFailure(`the server ended${endOfLog(serverLog(state))}`);
+    // Its supervisor would try again; whoever waits here rather learns why.
+    if (!isServerAlive(state) || readRuns(serverRuns(state)).failures > failuresBefore)
+      throw new CommandFailure(`the server ended${endOfLog(serverLog(state))}`);
     try {
       const api = connectControlApi(state, clock);
       try {

@@ -3,9 +3,10 @@ import type { StatusFlags } from '../../cli/index.ts';
 import { type ControlApi, connectControlApi, type NodeFacts } from './control-api.ts';
 import type { Machine } from './machine.ts';
 import { isNodeAlive } from './node-machine.ts';
-import { serverUrl } from './places.ts';
+import { nodeRuns, serverRuns, serverUrl } from './places.ts';
 import { isServerAlive } from './server-process.ts';
 import { type ClusterState, type NodeState, needState } from './state.ts';
+import { readRuns } from './supervisor.ts';
 
 export interface NodeStatus {
   readonly name: string;
@@ -13,6 +14,7 @@ export interface NodeStatus {
   readonly link: string;
   /** Off = its processes do not run. Ready and NotReady are the server's word; Unknown when it cannot be asked. */
   readonly state: 'Ready' | 'NotReady' | 'Off' | 'Unknown';
+  /** Of the agent; null while it is being started again too. */
   readonly pid: number | null;
   /** Containers that run, by the server's word; null when it cannot be asked. */
   readonly containers: number | null;
@@ -55,13 +57,13 @@ async function readStatus(machine: Machine, state: ClusterState): Promise<Cluste
     server: {
       url: serverUrl(state),
       state: said !== undefined ? 'Ready' : alive ? 'Running' : 'Off',
-      pid: alive ? state.server!.pid : null,
+      pid: alive ? (readRuns(serverRuns(state)).pid ?? null) : null,
       version: said?.version ?? null,
     },
     nodes: state.nodes.map((node) =>
       planNodeStatus(
         node,
-        isNodeAlive(node),
+        isNodeAlive(node) ? { agent: readRuns(nodeRuns(state, node)).pid } : undefined,
         said && { facts: said.nodes.get(node.name), containers: said.containers },
       ),
     ),
@@ -70,7 +72,7 @@ async function readStatus(machine: Machine, state: ClusterState): Promise<Cluste
 
 export function planNodeStatus(
   node: NodeState,
-  alive: boolean,
+  alive: { readonly agent: number | undefined } | undefined,
   said: { facts: NodeFacts | undefined; containers: ReadonlyMap<string, number> } | undefined,
 ): NodeStatus {
   const ready = said?.facts?.ready === true ? 'Ready' : 'NotReady';
@@ -78,10 +80,10 @@ export function planNodeStatus(
     name: node.name,
     address: node.address,
     link: node.link,
-    state: !alive ? 'Off' : said === undefined ? 'Unknown' : ready,
-    pid: alive && node.process !== null ? node.process.pid : null,
+    state: alive === undefined ? 'Off' : said === undefined ? 'Unknown' : ready,
+    pid: alive?.agent ?? null,
     // What the server last heard of a node that is off is no longer so.
-    containers: !alive ? 0 : said === undefined ? null : (said.containers.get(node.name) ?? 0),
+    containers: alive === undefined ? 0 : said === undefined ? null : (said.containers.get(node.name) ?? 0),
     version: said?.facts?.version ?? null,
   };
 }

@@ -1,0 +1,12 @@
+// What the program's own parts offer to tests and to other programs: a control plane and a node, wired.
+export { type AgentConfig, agentConfig, type RunningNode, startNode } from './agent.ts';
+export {
+  type RunningServer,
+  type ServerOptions,
+  type ServerPart,
+  type Surroundings,
+  serverDefaults,
+  startServer,
+} from './server.ts';
+export { realSurroundings } from './surroundings.ts';
+export { programVersion, versionInfo } from './version.ts';
