@@ -1,0 +1,399 @@
+// The tour of the README as a user makes it: the built program, the real kubectl, real containers on two nodes of this machine.
+// Each step asserts what is seen, in the order of the tour; a step counts on those before it.
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { listProcesses, readCgroupLayout } from '../../src/os/index.ts';
+import { busyboxImage, mustRun, root, run, TourCluster, whyNot } from './tour-machine.ts';
+
+interface Pod {
+  metadata: { name: string; deletionTimestamp?: string; labels: Record<string, string> };
+  spec: { nodeName?: string; containers: { image: string }[] };
+  status: {
+    phase: string;
+    podIP?: string;
+    containerStatuses?: {
+      containerID: string;
+      restartCount: number;
+      ready: boolean;
+      state: { waiting?: { reason: string } };
+    }[];
+  };
+}
+
+const why = whyNot();
+const cluster = new TourCluster('jt-tour');
+const [node1, node2] = ['jt-tour-node-1', 'jt-tour-node-2'] as const;
+const slow = { timeout: 30_000, interval: 200 };
+let links: string[] = [];
+
+/** Those that are not on their way out. */
+async function pods(selector: string): Promise<Pod[]> {
+  const { items } = await cluster.json<{ items: Pod[] }>('get', 'pods', '-l', selector);
+  return items.filter((pod) => pod.metadata.deletionTimestamp === undefined);
+}
+const isReady = (pod: Pod): boolean =>
+  pod.status.phase === 'Running' && (pod.status.containerStatuses ?? []).every((status) => status.ready);
+const countByNode = (list: readonly Pod[]): Record<string, number> => {
+  const counts: Record<string, number> = {};
+  for (const { spec } of list) counts[spec.nodeName ?? ''] = (counts[spec.nodeName ?? ''] ?? 0) + 1;
+  return counts;
+};
+/** What may not change while nothing happens to a pod. */
+const lives = (list: readonly Pod[]): string[] =>
+  list
+    .map(({ metadata, spec, status }) => {
+      const [container] = status.containerStatuses ?? [];
+      return `${metadata.name} ${spec.nodeName} ${status.podIP} ${container?.containerID} ${container?.restartCount}`;
+    })
+    .sort();
+const exec = (pod: string, ...command: string[]) => cluster.kubectl('exec', pod, '--', ...command);
+
+beforeAll(async () => {
+  if (why === undefined) await cluster.down();
+});
+afterAll(async () => {
+  if (why === undefined) await cluster.down();
+  rmSync(cluster.directory, { recursive: true });
+});
+
+describe.skipIf(why !== undefined)('the tour', () => {
+  test('up: two nodes, and what to type next', async () => {
+    const out = await cluster.up('--nodes', '2');
+    expect(out).toContain('Starting cluster jt-tour with 2 nodes.\n');
+    expect(out).toMatch(
+      /\nCluster jt-tour is ready after \d+\.\d s: https:\/\/127\.0\.0\.1:\d+, kubectl context/,
+    );
+    expect(out).toContain(`kubectl --kubeconfig ${cluster.kubeconfig} get nodes -o wide`);
+    const nodes = (await cluster.kubectl('get', 'nodes', '--no-headers')).trim().split('\n');
+    expect(nodes.map((line) => line.split(/\s+/).slice(0, 2))).toEqual([
+      [node1, 'Ready'],
+      [node2, 'Ready'],
+    ]);
+    links = (await cluster.status()).nodes.flatMap(({ link }) => [link, link.replace(/n\d+$/, '')]);
+    expect(cluster.traces(links)).not.toEqual([]);
+  });
+
+  test('image load', async () => {
+    const archive = join(cluster.directory, 'busybox.tar');
+    await mustRun([process.execPath, join(root, 'tools/busybox-image.mjs'), archive]);
+    expect(await cluster.jotasu('image', 'load', archive)).toMatch(
+      /^Loaded docker\.io\/library\/busybox:1\.35, docker\.io\/library\/busybox:1\.36 into jt-tour-node-1, jt-tour-node-2 \(\d+\.\d s\)\.\n$/,
+    );
+  });
+
+  test('create deployment: pods on both nodes, each with an address', async () => {
+    const command = ['--', 'sh', '-c', 'trap "exit 0" TERM; sleep 3600 & wait'];
+    await cluster.kubectl(
+      'create',
+      'deployment',
+      'web',
+      `--image=${busyboxImage}`,
+      '--replicas=4',
+      ...command,
+    );
+    expect(await cluster.kubectl('rollout', 'status', 'deployment/web', '--timeout=60s')).toContain(
+      'successfully rolled out',
+    );
+    const list = await pods('app=web');
+    expect(list.map((pod) => pod.status.phase)).toEqual(['Running', 'Running', 'Running', 'Running']);
+    expect(countByNode(list)).toEqual({ [node1]: 2, [node2]: 2 });
+    expect(new Set(list.map((pod) => pod.status.podIP)).size).toBe(4);
+    const wide = (await cluster.kubectl('get', 'pods', '-o', 'wide')).split('\n');
+    expect(wide[0]).toMatch(
+      /^NAME +READY +STATUS +RESTARTS +AGE +IP +NODE +NOMINATED NODE +READINESS GATES$/,
+    );
+    expect(wide[1]).toMatch(
+      /^web-\w+-\w+ +1\/1 +Running +0 +\d+s +10\.\d+\.\d+\.\d+ +jt-tour-node-\d +<none> +<none>$/,
+    );
+  });
+
+  test('scale, set image, rollout status', async () => {
+    await cluster.kubectl('scale', 'deployment', 'web', '--replicas=10');
+    await cluster.kubectl('set', 'image', 'deployment/web', 'busybox=docker.io/library/busybox:1.35');
+    const said = await cluster.kubectl('rollout', 'status', 'deployment/web', '--timeout=90s');
+    expect(said).toContain('deployment "web" successfully rolled out\n');
+    const list = await pods('app=web');
+    expect(list.filter(isReady)).toHaveLength(10);
+    expect(new Set(list.map((pod) => pod.spec.containers[0]!.image))).toEqual(
+      new Set(['docker.io/library/busybox:1.35']),
+    );
+    expect(await cluster.kubectl('get', 'deployment', 'web', '--no-headers')).toMatch(
+      /^web +10\/10 +10 +10 /,
+    );
+    expect(await cluster.kubectl('rollout', 'history', 'deployment/web')).toMatch(/\n2 +<none>\n/);
+  });
+
+  test('delete pod: replaced at once, as get -w shows', async () => {
+    const name = (await pods('app=web'))[0]!.metadata.name;
+    let deleting: Promise<string> | undefined;
+    const watched = await run(cluster.kubectlArgv('get', 'pods', '-w', '-l', 'app=web', '--no-headers'), {
+      timeoutMs: 30_000,
+      onOutput(text, kill) {
+        if (text.trim().split('\n').length < 10) return;
+        deleting ??= cluster.kubectl('delete', 'pod', name);
+        // The eleventh name, running: the one that replaces it.
+        const running = text.split('\n').filter((line) => / Running /.test(line));
+        if (new Set(running.map((line) => line.split(' ')[0])).size === 11 && / Terminating /.test(text))
+          kill('SIGTERM');
+      },
+    });
+    expect(await deleting).toContain(`pod "${name}" deleted`);
+    expect(watched.out).toMatch(new RegExp(`^${name} .* Terminating `, 'm'));
+    expect(watched.out).toMatch(/ (Pending|ContainerCreating) /);
+    await expect.poll(async () => (await pods('app=web')).filter(isReady).length, slow).toBe(10);
+    expect((await pods('app=web')).map((pod) => pod.metadata.name)).not.toContain(name);
+  });
+
+  test('apply: ConfigMap and Secret in the environment and in files; an update reaches the files', async () => {
+    const example = join(root, 'examples/web.yaml');
+    expect(await cluster.kubectl('apply', '-f', example)).toBe(
+      'configmap/greeting created\nsecret/harbour created\ndeployment.apps/greeter created\nservice/greeter created\n',
+    );
+    // stringData is never stored, so kubectl sends it each time.
+    expect(await cluster.kubectl('apply', '-f', example)).toBe(
+      'configmap/greeting unchanged\nsecret/harbour configured\ndeployment.apps/greeter unchanged\nservice/greeter unchanged\n',
+    );
+    await cluster.kubectl('rollout', 'status', 'deployment/greeter', '--timeout=60s');
+    const list = await pods('app=greeter');
+    expect(countByNode(list)).toEqual({ [node1]: 1, [node2]: 1 });
+    for (const { metadata, spec } of list) {
+      expect(await cluster.kubectl('logs', metadata.name)).toBe(
+        `hello, my node is ${spec.nodeName}\nsteady as she goes\n`,
+      );
+      expect(await exec(metadata.name, 'sh', '-c', 'echo "$PASSWORD"; cat /etc/harbour/password')).toBe(
+        's3cret\ns3cret',
+      );
+    }
+    const changed = readFileSync(example, 'utf8').replace('steady as she goes', 'land ahoy');
+    expect(await mustRun(cluster.kubectlArgv('apply', '-f', '-'), { input: changed })).toContain(
+      'configmap/greeting configured\n',
+    );
+    for (const { metadata } of list)
+      await expect
+        .poll(() => exec(metadata.name, 'cat', '/etc/greeting/motto.txt'), { ...slow, timeout: 100_000 })
+        .toBe('land ahoy\n');
+  });
+
+  test('logs -f until the container ends', async () => {
+    const script = 'for i in 1 2 3; do echo tick $i; sleep 0.5; done';
+    await cluster.kubectl(
+      'run',
+      'ticker',
+      `--image=${busyboxImage}`,
+      '--restart=Never',
+      '--',
+      'sh',
+      '-c',
+      script,
+    );
+    await cluster.kubectl('wait', '--for=jsonpath={.status.phase}=Running', 'pod/ticker', '--timeout=20s');
+    expect(await cluster.kubectl('logs', '-f', 'ticker')).toBe('tick 1\ntick 2\ntick 3\n');
+    await cluster.kubectl('wait', '--for=jsonpath={.status.phase}=Succeeded', 'pod/ticker', '--timeout=20s');
+    expect(await cluster.kubectl('logs', 'ticker', '--tail=1', '--timestamps')).toMatch(
+      /^\d{4}-\S+Z tick 3\n$/,
+    );
+    await cluster.kubectl('delete', 'pod', 'ticker');
+  });
+
+  test('exec: exit code, standard input, standard error', async () => {
+    const target = 'deployment/greeter';
+    expect((await run(cluster.kubectlArgv('exec', target, '--', 'sh', '-c', 'exit 3'))).code).toBe(3);
+    const text = 'aye, captain\n'.repeat(10_000);
+    const through = cluster.kubectlArgv('exec', '-i', target, '--', 'cat');
+    expect(await mustRun(through, { input: text })).toBe(text);
+    const both = await run(cluster.kubectlArgv('exec', target, '--', 'sh', '-c', 'echo out; echo err >&2'));
+    expect(both).toEqual({ code: 0, out: 'out\n', err: 'err\n' });
+    const missing = await run(cluster.kubectlArgv('exec', target, '--', 'nosuchprogram'));
+    expect(missing.code).not.toBe(0);
+    expect(missing.err).toMatch(/nosuchprogram/);
+  });
+
+  test('describe and events', async () => {
+    const [pod] = await pods('app=greeter');
+    const described = await cluster.kubectl('describe', 'pod', pod!.metadata.name);
+    expect(described).toMatch(/^Node: +jt-tour-node-\d\/10\.\d+\.\d+\.\d+$/m);
+    expect(described).toMatch(/^Controlled By: +ReplicaSet\/greeter-/m);
+    expect(described).toMatch(/\/etc\/harbour from harbour \(ro\)/);
+    for (const reason of ['Scheduled', 'Pulled', 'Created', 'Started'])
+      expect(described).toMatch(new RegExp(`^ +Normal +${reason} `, 'm'));
+    expect(await cluster.kubectl('describe', 'deployment', 'greeter')).toMatch(
+      /2 desired \| 2 updated \| 2 total \| 2 available \| 0 unavailable/,
+    );
+    expect(await cluster.kubectl('describe', 'node', node1)).toMatch(
+      /^Non-terminated Pods: +\(\d+ in total\)/m,
+    );
+    const events = await cluster.kubectl('get', 'events');
+    for (const reason of ['Scheduled', 'SuccessfulCreate', 'ScalingReplicaSet', 'Killing'])
+      expect(events).toMatch(new RegExp(`Normal +${reason} `));
+  });
+
+  test('pods on different nodes reach each other, and this machine reaches them', async () => {
+    const list = await pods('app=web');
+    const one = list.find((pod) => pod.spec.nodeName === node1)!;
+    const two = list.find((pod) => pod.spec.nodeName === node2)!;
+    for (const { metadata } of [one, two]) {
+      await exec(
+        metadata.name,
+        'sh',
+        '-c',
+        'mkdir -p /www && hostname >/www/index.html && httpd -p 8080 -h /www',
+      );
+    }
+    // Not wget: a static glibc's look-up of names can crash.
+    const fetchFrom = (from: Pod, to: Pod) =>
+      exec(
+        from.metadata.name,
+        'sh',
+        '-c',
+        `echo 'GET /index.html HTTP/1.0\r\n\r' | nc -w 5 ${to.status.podIP} 8080`,
+      );
+    expect(await fetchFrom(one, two)).toContain(`\n${two.metadata.name}\n`);
+    expect(await fetchFrom(two, one)).toContain(`\n${one.metadata.name}\n`);
+    const answer = await fetch(`http://${two.status.podIP}:8080/index.html`, {
+      signal: AbortSignal.timeout(5000),
+    });
+    expect(await answer.text()).toBe(`${two.metadata.name}\n`);
+  });
+
+  test('an image that does not exist is told in status and events', async () => {
+    await cluster.kubectl('run', 'lost', '--image=localhost:1/nosuch:1');
+    await expect
+      .poll(async () => (await cluster.kubectl('get', 'pod', 'lost', '--no-headers')).split(/\s+/)[2], slow)
+      .toMatch(/^(ErrImagePull|ImagePullBackOff)$/);
+    await expect
+      .poll(() => cluster.kubectl('describe', 'pod', 'lost'), slow)
+      .toMatch(/Warning +Failed .*Failed to pull image "localhost:1\/nosuch:1"/);
+    await cluster.kubectl('delete', 'pod', 'lost');
+  });
+
+  test.each([
+    ['no YAML', 'a: [', /error parsing STDIN|error converting YAML to JSON/],
+    [
+      'an unknown field',
+      'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndatas: {}\n',
+      /strict decoding error: unknown field "datas"/,
+    ],
+    [
+      'a wrong value',
+      'apiVersion: v1\nkind: Pod\nmetadata: {name: Upper}\nspec: {containers: [{name: a, image: b}]}\n',
+      /The Pod "Upper" is invalid: metadata\.name: Invalid value: "Upper": a lowercase RFC 1123 subdomain/,
+    ],
+  ])('apply refuses %s', async (_, input, message) => {
+    const { code, err } = await run(cluster.kubectlArgv('apply', '-f', '-'), { input });
+    expect(code).toBe(1);
+    expect(err).toMatch(message);
+  });
+
+  test('node kill: its pods run on the other node; node start: it is Ready and takes pods', async () => {
+    expect(await cluster.jotasu('node', 'kill', node2)).toMatch(
+      /^Node jt-tour-node-2 is off: \d+ processes ended/,
+    );
+    const all = async () => [...(await pods('app=web')), ...(await pods('app=greeter'))].filter(isReady);
+    await expect.poll(async () => countByNode(await all()), slow).toEqual({ [node1]: 12 });
+    expect((await cluster.status()).nodes.map(({ state }) => state)).toEqual(['Ready', 'Off']);
+    expect(await cluster.jotasu('node', 'kill', node2)).toBe(`Node ${node2} was off already.\n`);
+
+    expect(await cluster.jotasu('node', 'start', node2)).toContain(`Node ${node2} is running again.\n`);
+    await cluster.kubectl('wait', '--for=condition=Ready', `node/${node2}`, '--timeout=20s');
+    await cluster.kubectl('scale', 'deployment', 'web', '--replicas=14');
+    await cluster.kubectl('rollout', 'status', 'deployment/web', '--timeout=60s');
+    expect(countByNode(await pods('app=web'))[node2]).toBeGreaterThanOrEqual(3);
+    // What ran there before it was killed does not run there again.
+    const running = await all();
+    expect(running).toHaveLength(16);
+    expect((await cluster.status()).nodes.reduce((sum, { containers }) => sum + containers!, 0)).toBe(16);
+  });
+
+  test('a server and agents that crash come back by themselves; pods do not notice', async () => {
+    const before = lives([...(await pods('app=web')), ...(await pods('app=greeter'))]);
+    const { server, nodes } = await cluster.status();
+    for (const pid of [server.pid, ...nodes.map((node) => node.pid)]) process.kill(pid!, 'SIGKILL');
+    for (const pid of containerds()) process.kill(pid, 'SIGKILL');
+    await expect
+      .poll(async () => {
+        const now = await cluster.status();
+        return (
+          now.server.state === 'Ready' &&
+          now.nodes.every(({ state, pid }) => state === 'Ready' && pid !== null)
+        );
+      }, slow)
+      .toBe(true);
+    const now = await cluster.status();
+    expect(now.server.pid).not.toBe(server.pid);
+    for (const [at, node] of now.nodes.entries()) expect(node.pid).not.toBe(nodes[at]!.pid);
+    for (const pod of await pods('app=greeter'))
+      expect(await exec(pod.metadata.name, 'echo', 'aye')).toBe('aye\n');
+    expect(lives([...(await pods('app=web')), ...(await pods('app=greeter'))])).toEqual(before);
+  });
+
+  test('after kill -9 of everything but the containers, up goes on with all data and the same containers', async () => {
+    const before = lives([...(await pods('app=web')), ...(await pods('app=greeter'))]);
+    for (const pid of [...supervisors(), ...containerds()]) process.kill(pid, 'SIGKILL');
+    await expect.poll(async () => (await cluster.status()).server.state, slow).toBe('Off');
+    const out = await cluster.up();
+    expect(out).toContain('Cluster jt-tour is there; starting what does not run.\n');
+    expect(out).toContain('Cluster jt-tour is ready after ');
+    for (const pod of await pods('app=greeter'))
+      expect(await exec(pod.metadata.name, 'echo', 'aye')).toBe('aye\n');
+    expect(lives([...(await pods('app=web')), ...(await pods('app=greeter'))])).toEqual(before);
+    expect(await cluster.kubectl('get', 'configmap', 'greeting', '-o', 'jsonpath={.data.GREETING}')).toBe(
+      'hello',
+    );
+  });
+
+  test('after kill -9 of everything, up goes on with all data', async () => {
+    const names = (list: Pod[]) => list.map((pod) => pod.metadata.name).sort();
+    const before = names(await pods('app=web'));
+    for (const pid of listProcesses(readCgroupLayout(), '/jotasu/jt-tour'))
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It went with another.
+      }
+    await cluster.up();
+    await expect.poll(async () => (await pods('app=web')).filter(isReady).length, slow).toBe(14);
+    expect(names(await pods('app=web'))).toEqual(before);
+    const [pod] = await pods('app=greeter');
+    await expect
+      .poll(() => run(cluster.kubectlArgv('exec', pod!.metadata.name, '--', 'echo', 'aye')), slow)
+      .toEqual({
+        code: 0,
+        out: 'aye\n',
+        err: '',
+      });
+    expect(await cluster.up()).toContain('Cluster jt-tour is running; checking its parts.\n');
+  });
+
+  test('status', async () => {
+    const out = await cluster.jotasu('status');
+    expect(out).toMatch(/^cluster +jt-tour\nserver +Ready, pid \d+, v1\.\d+\.\d+/);
+    expect(out).toMatch(/^jt-tour-node-1 +Ready +10\.\d+\.\d+\.2 +jts\d+n1 +\d+ +\d+ +v1\./m);
+    expect(out).toMatch(/^jt-tour-node-2 +Ready /m);
+  });
+
+  test('down: nothing is left', async () => {
+    writeFileSync(join(cluster.directory, 'other'), 'not ours');
+    expect(await cluster.jotasu('down')).toMatch(
+      /^Cluster jt-tour is gone: its server, 2 nodes, network, kubectl context/,
+    );
+    expect(cluster.traces(links)).toEqual([]);
+    expect((await cluster.refused('status')).err).toContain('there is no cluster jt-tour on this machine');
+  });
+});
+
+const inCluster = (matches: (args: readonly string[]) => boolean): number[] =>
+  listProcesses(readCgroupLayout(), '/jotasu/jt-tour').filter((pid) => {
+    try {
+      return matches(readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0'));
+    } catch {
+      return false;
+    }
+  });
+function containerds(): number[] {
+  return inCluster(([program]) => program!.endsWith('/containerd'));
+}
+/** With what they supervise. */
+function supervisors(): number[] {
+  return inCluster((args) => args.some((word) => word.endsWith('jotasu.js')));
+}
