@@ -2,14 +2,15 @@
 import { rmSync } from 'node:fs';
 import { sleep } from '../../base/index.ts';
 import { CommandFailure } from '../../cli/index.ts';
+import { ConnectionError } from '../../http/index.ts';
 import { applyLinks, planBridge, readLinks, readRoutes, removeLink } from '../../os/index.ts';
 import { type ControlApi, connectControlApi } from './control-api.ts';
 import { ensureFirewall, isForwarding, removeFirewall, setForwarding } from './firewall.ts';
 import type { Machine } from './machine.ts';
 import { ensureNode, isNodeAlive, ownPlaces, stopNode } from './node-machine.ts';
-import { nodeDir, nodeLog, nodeRuns } from './places.ts';
+import { nodeDir, nodeLog, nodeRuns, serverLog } from './places.ts';
 import type { Step } from './progress.ts';
-import { endOfLog } from './server-process.ts';
+import { endOfLog, isServerAlive } from './server-process.ts';
 import { type ClusterState, makeDirectories, type NodeState, type StateHolder } from './state.ts';
 import { readRuns } from './supervisor.ts';
 
@@ -122,7 +123,13 @@ async function waitUntilNodesReady(
       for (const name of wanted.names)
         if (!isNodeAlive(holder.node(name)) || failuresOf(name) > before.get(name)!)
           throw new CommandFailure(`node ${name} ended${endOfLog(nodeLog(holder.now, holder.node(name)))}`);
-      const waiting = await listWaiting(api, wanted);
+      const waiting = await listWaiting(api, wanted).catch((error: unknown) => {
+        if (!(error instanceof ConnectionError)) throw error;
+        if (!isServerAlive(holder.now))
+          throw new CommandFailure(`the server ended${endOfLog(serverLog(holder.now))}`, { cause: error });
+        // It is being started again.
+        return wanted.names;
+      });
       if (waiting.length === 0) return;
       if (clock.monotonicMs() > deadline) {
         const first = holder.node(waiting[0]!);
