@@ -167,6 +167,22 @@ describe('the node', () => {
     const first = (await w.until('a lease', lease)).spec.renewTime!;
     await w.until('it is renewed', async () => (await lease())!.spec.renewTime! > first);
   });
+
+  test('that was called unknown while it was silent says at once that it is ready', async () => {
+    const { clock, client, until, start } = await world();
+    await start();
+    const readyOf = async () => {
+      const { status } = await client(Node).get('n1');
+      return status?.conditions?.find(({ type }) => type === 'Ready');
+    };
+    await until('it is ready', async () => (await readyOf())?.status === 'True');
+    const conditions = [{ type: 'Ready', status: 'Unknown', reason: 'NodeStatusUnknown' }];
+    await client(Node).patch({ name: 'n1', subresource: 'status' }, 'strategic', { status: { conditions } });
+    expect(await readyOf()).toMatchObject({ status: 'Unknown' });
+    const beganMs = clock.nowMs();
+    await until('it is ready again', async () => (await readyOf())?.status === 'True');
+    expect(clock.nowMs() - beganMs).toBeLessThan(1_000);
+  });
 });
 
 describe('a pod', () => {

@@ -305,6 +305,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     await cache.start();
     registration.touch();
     await registered;
+    const observe = (node: Node) => {
+      if (node.metadata.name === nodeName) registration.observe(node);
+    };
+    informers(Node).onChange({ added: observe, updated: (_, node) => observe(node) });
     await services.synced;
     if (network !== undefined) scope.run('node network', (ending) => network.run(ending));
     const pods = informers(Pod, { fieldSelector: `spec.nodeName=${nodeName}` });

@@ -75,6 +75,21 @@ export class NodeRegistration {
     this.#wake?.();
   }
 
+  /**
+   * What the server holds of this node now. Others may have judged it meanwhile: a node that was silent is marked unknown, and only
+   * its agent can take that back.
+   */
+  observe({ status }: Node): void {
+    const written = this.#written;
+    if (written === undefined) return;
+    const judged = (written.conditions ?? []).map(
+      (own) => status?.conditions?.find(({ type }) => type === own.type) ?? own,
+    );
+    if (judged.every((condition, at) => condition.status === written.conditions![at]!.status)) return;
+    this.#written = { ...written, conditions: judged };
+    this.touch();
+  }
+
   async #register(): Promise<Node> {
     const { client, nodeName, clock, taints } = this.#options;
     const input = await this.#options.status();
