@@ -178,7 +178,7 @@ export function noteUpdate(write: ManagedWrite, before: KubeObject | undefined, 
     return;
   }
   const comparison = comparisons(write, before, after);
-  const mine = comparison(manager.apiVersion)?.changed;
+  const mine = before === undefined ? sharedSet(write, comparison) : comparison(manager.apiVersion)?.changed;
   const next: Owner[] = [];
   let noted = false;
   for (const owner of owners) {
@@ -195,6 +195,22 @@ export function noteUpdate(write: ManagedWrite, before: KubeObject | undefined, 
   if (mine !== undefined && !noted)
     next.push({ ...manager, fields: mine, time: formatTime(write.nowMs), entry: null });
   setOwners(after, capped(next), live);
+}
+
+const lastMade = new WeakMap<ObjectSchema, FieldsV1>();
+
+/** What a create owns. Objects that are alike are made one after another, as the pods of a set: they share one set of fields. */
+function sharedSet(
+  { view, manager }: ManagedWrite,
+  comparison: (apiVersion: string) => Comparison | undefined,
+): FieldSet {
+  const made = comparison(manager.apiVersion)?.changed;
+  const schema = view(manager.apiVersion)?.schema;
+  if (made === undefined || schema === undefined) return made;
+  const last = lastMade.get(schema);
+  if (equalSets(last, made)) return last;
+  lastMade.set(schema, made);
+  return made;
 }
 
 export const withFields = (owner: Owner, fields: FieldSet): Owner =>

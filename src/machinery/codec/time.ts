@@ -49,8 +49,17 @@ export function canonicalMicroTime(text: string): string | undefined {
     : `${formatTime(parsed.epochMs).slice(0, -1)}.${String(parsed.micros).padStart(6, '0')}Z`;
 }
 
+let lastSecond = Number.NaN;
+let lastText = '';
+
+/** HOT: a write needs the present second several times. */
 export function formatTime(epochMs: number): string {
-  return `${new Date(epochMs).toISOString().slice(0, 19)}Z`;
+  const second = Math.floor(epochMs / 1000);
+  if (second !== lastSecond) {
+    lastText = `${new Date(epochMs).toISOString().slice(0, 19)}Z`;
+    lastSecond = second;
+  }
+  return lastText;
 }
 
 export function formatMicroTime(epochMs: number): string {
