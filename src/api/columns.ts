@@ -24,6 +24,14 @@ export const ageColumn: Column<KubeObject> = {
   cell: (object, { nowMs }) => translateTimestampSince(object.metadata.creationTimestamp, nowMs),
 };
 
+/** When it was made, for kinds that Kubernetes has no table for. */
+export const createdColumn: Column<KubeObject> = {
+  name: 'Created At',
+  type: 'date',
+  description: 'When the object was created.',
+  cell: (object) => object.metadata.creationTimestamp ?? '',
+};
+
 type Cell<T> = Column<T>['cell'];
 
 export const textColumn = <T>(name: string, description: string, cell: Cell<T>): Column<T> => ({

@@ -25,6 +25,16 @@ import { Service } from './core/v1/service.ts';
 import { ServiceAccount } from './core/v1/service-account.ts';
 import { EndpointSlice } from './discovery/v1/endpoint-slice.ts';
 import { EventsEvent } from './events/v1/event.ts';
+import { Ingress } from './networking/v1/ingress.ts';
+import { IngressClass } from './networking/v1/ingress-class.ts';
+import { IPAddress } from './networking/v1/ip-address.ts';
+import { NetworkPolicy } from './networking/v1/network-policy.ts';
+import { ServiceCIDR } from './networking/v1/service-cidr.ts';
+import { PodDisruptionBudget } from './policy/v1/pod-disruption-budget.ts';
+import { ClusterRole } from './rbac/v1/cluster-role.ts';
+import { ClusterRoleBinding } from './rbac/v1/cluster-role-binding.ts';
+import { Role } from './rbac/v1/role.ts';
+import { RoleBinding } from './rbac/v1/role-binding.ts';
 import { PriorityClass } from './scheduling/v1/priority-class.ts';
 
 export const kinds: readonly KindDef[] = [
@@ -54,6 +64,16 @@ export const kinds: readonly KindDef[] = [
   Lease,
   EndpointSlice,
   PriorityClass,
+  Role,
+  RoleBinding,
+  ClusterRole,
+  ClusterRoleBinding,
+  Ingress,
+  IngressClass,
+  NetworkPolicy,
+  IPAddress,
+  ServiceCIDR,
+  PodDisruptionBudget,
 ];
 
 const byKind = new Map(kinds.map((kind) => [`${kind.apiVersion}/${kind.kind}`, kind]));

@@ -1,6 +1,6 @@
 // LimitRange: how much one container, pod or claim of a namespace may have, and gets when it says nothing.
 import { checkQualifiedName, defineKind, FieldAt, parseQuantity, toFloat } from '../../../machinery/index.ts';
-import { nameColumn, textColumn } from '../../columns.ts';
+import { createdColumn, nameColumn } from '../../columns.ts';
 import type { LimitRangeItem, LimitRange as LimitRangeObject } from '../../generated/core-v1.ts';
 import { shape } from '../../shape.ts';
 import { compareQuantities, roundUpToMilli } from './pod/quantities.ts';
@@ -20,10 +20,7 @@ export const LimitRange = defineKind<LimitRangeObject>({
   shortNames: ['limits'],
   scope: 'Namespaced',
   schema: shape('core.v1.LimitRange'),
-  columns: [
-    nameColumn,
-    textColumn('Created At', 'When it was made.', ({ metadata }) => metadata.creationTimestamp ?? ''),
-  ],
+  columns: [nameColumn, createdColumn],
   defaults({ spec }) {
     for (const limit of spec.limits ?? []) defaultLimit(limit);
   },
