@@ -5,6 +5,8 @@ import { DaemonSet } from './apps/v1/daemon-set.ts';
 import { Deployment } from './apps/v1/deployment.ts';
 import { ReplicaSet } from './apps/v1/replica-set.ts';
 import { StatefulSet } from './apps/v1/stateful-set.ts';
+import { HorizontalPodAutoscalerV1 } from './autoscaling/v1/horizontal-pod-autoscaler.ts';
+import { HorizontalPodAutoscaler } from './autoscaling/v2/horizontal-pod-autoscaler.ts';
 import { CronJob } from './batch/v1/cron-job.ts';
 import { Job } from './batch/v1/job.ts';
 import { Lease } from './coordination/v1/lease.ts';
@@ -30,12 +32,19 @@ import { IngressClass } from './networking/v1/ingress-class.ts';
 import { IPAddress } from './networking/v1/ip-address.ts';
 import { NetworkPolicy } from './networking/v1/network-policy.ts';
 import { ServiceCIDR } from './networking/v1/service-cidr.ts';
+import { RuntimeClass } from './node/v1/runtime-class.ts';
 import { PodDisruptionBudget } from './policy/v1/pod-disruption-budget.ts';
 import { ClusterRole } from './rbac/v1/cluster-role.ts';
 import { ClusterRoleBinding } from './rbac/v1/cluster-role-binding.ts';
 import { Role } from './rbac/v1/role.ts';
 import { RoleBinding } from './rbac/v1/role-binding.ts';
 import { PriorityClass } from './scheduling/v1/priority-class.ts';
+import { CSIDriver } from './storage/v1/csi-driver.ts';
+import { CSINode } from './storage/v1/csi-node.ts';
+import { CSIStorageCapacity } from './storage/v1/csi-storage-capacity.ts';
+import { StorageClass } from './storage/v1/storage-class.ts';
+import { VolumeAttachment } from './storage/v1/volume-attachment.ts';
+import { VolumeAttributesClass } from './storage/v1/volume-attributes-class.ts';
 
 export const kinds: readonly KindDef[] = [
   ConfigMap,
@@ -74,6 +83,15 @@ export const kinds: readonly KindDef[] = [
   IPAddress,
   ServiceCIDR,
   PodDisruptionBudget,
+  HorizontalPodAutoscaler,
+  HorizontalPodAutoscalerV1,
+  CSIDriver,
+  CSINode,
+  CSIStorageCapacity,
+  StorageClass,
+  VolumeAttachment,
+  VolumeAttributesClass,
+  RuntimeClass,
 ];
 
 const byKind = new Map(kinds.map((kind) => [`${kind.apiVersion}/${kind.kind}`, kind]));
