@@ -2,6 +2,7 @@ export { ApiFixture, type ApiFixtureOptions, type Asking, FakeResponse, type Tol
 export { httpsApiServer, inProcessApiServer, type ServedTransport } from './api-servers.ts';
 export { type ArbitraryOptions, arbitraryObject, arbitraryValue, fullObject } from './arbitrary.ts';
 export * from './builders.ts';
+export { ControlPlane, type ControlPlaneOptions } from './control-plane.ts';
 export {
   ControllerHarness,
   disorderly,
@@ -11,3 +12,4 @@ export {
 export { deepFreeze } from './fake-objects.ts';
 export { type Delivery, type FakeCall, FakeTransport, type FakeTransportOptions } from './fake-transport.ts';
 export { complaints, created, settleBody, updated } from './kind-check.ts';
+export { SimulatedNode, type SimulatedNodeOptions } from './simulated-node.ts';

@@ -1,6 +1,7 @@
 // The status of a Deployment: counts from its ReplicaSets, and the conditions that `kubectl rollout status` waits for. Pure.
 import type { appsV1, Deployment, ReplicaSet } from '../../api/index.ts';
 import { formatTime, parseTime } from '../../machinery/index.ts';
+import { nonZero } from '../status-counts.ts';
 import { fenceposts, specReplicas, totalAvailable, totalSpec } from './rollout.ts';
 
 type Status = NonNullable<Deployment['status']>;
@@ -51,11 +52,13 @@ export function baseStatus(
     ...(deployment.metadata.generation !== undefined && {
       observedGeneration: deployment.metadata.generation,
     }),
-    replicas: sum(all, (s) => s.status?.replicas),
-    updatedReplicas: newSet?.status?.replicas ?? 0,
-    readyReplicas: sum(all, (s) => s.status?.readyReplicas),
-    availableReplicas: available,
-    unavailableReplicas: Math.max(0, totalSpec(all) - available),
+    ...nonZero({
+      replicas: sum(all, (s) => s.status?.replicas),
+      updatedReplicas: newSet?.status?.replicas ?? 0,
+      readyReplicas: sum(all, (s) => s.status?.readyReplicas),
+      availableReplicas: available,
+      unavailableReplicas: Math.max(0, totalSpec(all) - available),
+    }),
     terminatingReplicas: sum(all, (s) => s.status?.terminatingReplicas),
     ...(deployment.status?.collisionCount !== undefined && {
       collisionCount: deployment.status.collisionCount,
@@ -85,9 +88,9 @@ export function baseStatus(
 export function isComplete(deployment: Deployment, status: Status): boolean {
   const wanted = specReplicas(deployment);
   return (
-    status.updatedReplicas === wanted &&
-    status.replicas === wanted &&
-    status.availableReplicas === wanted &&
+    (status.updatedReplicas ?? 0) === wanted &&
+    (status.replicas ?? 0) === wanted &&
+    (status.availableReplicas ?? 0) === wanted &&
     (status.observedGeneration ?? 0) >= (deployment.metadata.generation ?? 0)
   );
 }
@@ -134,7 +137,8 @@ export function rolloutStatus({ deployment, newSet, old, nowMs, report }: Rollou
     if (report !== undefined) conditions = progress(report);
     const current = conditions.find((c) => c.type === 'Progressing');
     const settled =
-      status.replicas === status.updatedReplicas && current?.reason === 'NewReplicaSetAvailable';
+      (status.replicas ?? 0) === (status.updatedReplicas ?? 0) &&
+      current?.reason === 'NewReplicaSetAvailable';
     const name =
       newSet === undefined
         ? `Deployment "${deployment.metadata.name}"`

@@ -24,7 +24,7 @@ interface Observed {
   statusBeat: string | undefined;
   /** As of the last look; undefined = not looked at yet. */
   health: Health | undefined;
-  /** When it was found unreachable; 0 = it is not. */
+  /** From when its silence counts against it: when it was found unreachable, or later; 0 = it is not unreachable. */
   silentSinceMs: number;
   podsMarked: boolean;
 }
@@ -66,6 +66,21 @@ export function nodeLifecycleController(options: LifecycleOptions): Controller {
         if (seen.health === 'unreachable') enqueue(name);
       }
 
+      /**
+       * A zone fell silent or came back. When it comes back its nodes are heard one after the other: those that are still silent
+       * get a whole grace from now, or the first to return would be the end of all others.
+       */
+      function judgedAnew(names: readonly string[]): void {
+        for (const name of names) {
+          const node = nodes.get(name);
+          const seen = observed.get(name);
+          if (node === undefined || seen === undefined) continue;
+          if (seen.health === 'unreachable' && !zones.isCutOff(zoneOf(node)))
+            seen.silentSinceMs = clock.monotonicMs() + options.gracePeriodMs;
+          enqueue(name);
+        }
+      }
+
       informer(Lease, { namespace: leaseNamespace }).onChange({
         added: hear,
         updated: (old, lease) => {
@@ -83,7 +98,7 @@ export function nodeLifecycleController(options: LifecycleOptions): Controller {
       return async function reconcile(name) {
         const found = nodes.get(name);
         if (found === undefined) {
-          for (const other of zones.delete(name)) enqueue(other);
+          judgedAnew(zones.delete(name));
           return;
         }
         let node: Node = found;
@@ -108,7 +123,7 @@ export function nodeLifecycleController(options: LifecycleOptions): Controller {
         seen.health = health;
         if (health !== 'unreachable') seen.silentSinceMs = 0;
         else if (seen.silentSinceMs === 0) seen.silentSinceMs = now;
-        for (const other of zones.set(name, zoneOf(node), health)) if (other !== name) enqueue(other);
+        judgedAnew(zones.set(name, zoneOf(node), health));
 
         const conditions = health === 'unreachable' ? planUnknown(node, clock.nowMs()) : undefined;
         if (conditions !== undefined) {

@@ -1,6 +1,7 @@
 // The status of a ReplicaSet: counts of its pods, and what went wrong. Pure.
 import { isAvailable, isReady, type ReplicaSet } from '../../api/index.ts';
 import { compileLabelMap, formatTime } from '../../machinery/index.ts';
+import { nonZero } from '../status-counts.ts';
 import type { ReplicaSetPlan } from './plan.ts';
 
 export interface ReplicaSetFailure {
@@ -28,9 +29,7 @@ export function planStatus(
   const conditions = withFailure(set.status?.conditions ?? [], at.failure, at.nowMs);
   return {
     replicas: active.length,
-    fullyLabeledReplicas,
-    readyReplicas,
-    availableReplicas,
+    ...nonZero({ fullyLabeledReplicas, readyReplicas, availableReplicas }),
     terminatingReplicas: terminating.length,
     ...(set.metadata.generation !== undefined && { observedGeneration: set.metadata.generation }),
     ...(conditions.length > 0 && { conditions }),
