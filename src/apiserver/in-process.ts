@@ -1,6 +1,6 @@
 // The in-process Transport: the same registry, without HTTP and without encoding. Objects handed out are the cache's own.
 import type { Target, Transport, WatchEvent, WriteOptions } from '../client/index.ts';
-import { type KubeObject, methodNotSupported } from '../machinery/index.ts';
+import { expired, type KubeObject, methodNotSupported } from '../machinery/index.ts';
 import { noBody, type WriteCall } from './registry/call.ts';
 import { internalContext } from './registry/context.ts';
 import { answer, type Place, type RegistryCore, refOf, requireEntry } from './registry/core.ts';
@@ -81,7 +81,7 @@ export function inProcessTransport(core: RegistryCore): Transport {
           sink.onEvents(seen);
         },
         onInitialEnd() {},
-        onLost: () => end(new Error('the watched history is gone')),
+        onLost: () => end(expired('The resourceVersion for the provided watch is too old.')),
       }).then(
         (stop) => {
           unsubscribe = stop;

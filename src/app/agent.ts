@@ -89,7 +89,7 @@ export async function startNode(
     });
     scope.onStop(() => http.close());
     const agent = await startAgent({
-      client: createClient(createHttpsTransport({ http, clock, random })),
+      client: createClient(createHttpsTransport({ http, clock, random }), 'kubelet'),
       nodeName: config.nodeName,
       nodeIps: [config.nodeIp],
       clusterDns: config.clusterDns,

@@ -16,7 +16,13 @@ import {
   tokenTable,
 } from '../apiserver/index.ts';
 import { type Clock, type Log, type Random, Scope } from '../base/index.ts';
-import { type Client, createEventRecorder, createInformers, mergeKubeconfig } from '../client/index.ts';
+import {
+  type Client,
+  createClient,
+  createEventRecorder,
+  createInformers,
+  mergeKubeconfig,
+} from '../client/index.ts';
 import { allControllers, startControllers, startGarbageCollector } from '../controllers/index.ts';
 import { loadOrCreatePki, type Pki, startHttpsServer } from '../http/index.ts';
 import { storageKey } from '../machinery/index.ts';
@@ -173,9 +179,16 @@ export async function startServer(
 
     const informers = createInformers(api.client, { scope, log, clock, random });
     const events = createEventRecorder(api.client, { scope, clock, random, log });
-    const parts = { client: api.client, informers, clock, random, scope };
+    const as = (name: string) => ({
+      client: createClient(api.transport, name),
+      informers,
+      clock,
+      random,
+      scope,
+    });
     if (!options.without.includes('controllers')) {
       const settings = { ...options, kinds, rootCa: pki.ca.cert };
+      const parts = as('kube-controller-manager');
       startControllers(allControllers(settings), {
         ...parts,
         events,
@@ -184,7 +197,7 @@ export async function startServer(
       await startGarbageCollector({ ...parts, kinds, log: log.with({ part: 'garbage-collector' }) });
     }
     if (!options.without.includes('scheduler')) {
-      await startScheduler({ ...parts, events, log: log.with({ part: 'scheduler' }) });
+      await startScheduler({ ...as('kube-scheduler'), events, log: log.with({ part: 'scheduler' }) });
     }
 
     const host =

@@ -47,12 +47,13 @@ export interface Client {
   readonly transport: Transport;
 }
 
-export function createClient(transport: Transport): Client {
+/** `fieldManager`: who owns what this client writes, unless a call says otherwise. */
+export function createClient(transport: Transport, fieldManager?: string): Client {
   const made = new Map<KindDef, ResourceClient<KubeObject>>();
   const client = (kind: KindDef): ResourceClient<KubeObject> => {
     let found = made.get(kind);
     if (found === undefined) {
-      found = resourceClient(transport, kind);
+      found = resourceClient(transport, kind, fieldManager);
       made.set(kind, found);
     }
     return found;
@@ -60,7 +61,12 @@ export function createClient(transport: Transport): Client {
   return Object.assign(client, { transport }) as unknown as Client;
 }
 
-function resourceClient(transport: Transport, kind: KindDef): ResourceClient<KubeObject> {
+function resourceClient(
+  transport: Transport,
+  kind: KindDef,
+  fieldManager: string | undefined,
+): ResourceClient<KubeObject> {
+  const own: WriteOptions = fieldManager === undefined ? {} : { fieldManager };
   const target = (namespace: string | undefined, name: string, subresource = ''): Target => ({
     kind,
     namespace,
@@ -73,21 +79,21 @@ function resourceClient(transport: Transport, kind: KindDef): ResourceClient<Kub
     list: ({ namespace, ...query } = {}) => transport.list(target(namespace, ''), query),
     watch: ({ namespace, ...query }, sink, signal) =>
       transport.watch(target(namespace, ''), query, sink, signal),
-    create: (object, options = {}) =>
+    create: (object, options = own) =>
       transport.create(target(object.metadata.namespace, ''), typed(object), options),
-    update: (object, options = {}) =>
+    update: (object, options = own) =>
       transport.update(target(object.metadata.namespace, object.metadata.name), typed(object), options),
-    updateStatus: (object, options = {}) =>
+    updateStatus: (object, options = own) =>
       transport.update(
         target(object.metadata.namespace, object.metadata.name, 'status'),
         typed(object),
         options,
       ),
-    patch: (at, type, patch, options = {}) =>
+    patch: (at, type, patch, options = own) =>
       transport.patch(target(at.namespace, at.name, at.subresource ?? ''), type, patch, options),
     delete: (name, namespace, options = {}) => transport.delete(target(namespace, name), options),
     deleteCollection: ({ namespace, ...query }, options = {}) =>
       transport.deleteCollection(target(namespace, ''), query, options),
-    createSub: (at, body) => transport.create(target(at.namespace, at.name, at.subresource), body, {}),
+    createSub: (at, body) => transport.create(target(at.namespace, at.name, at.subresource), body, own),
   };
 }
