@@ -55,7 +55,11 @@ export function run(argv: readonly string[], options: RunOptions = {}): Promise<
     });
     let out = '';
     let err = '';
-    const told = () => options.onOutput?.(out + err, (signal) => void child.kill(signal));
+    // Once: a second Ctrl-C ends a program that is still cleaning up.
+    const kill = (signal: NodeJS.Signals) => {
+      if (!child.killed) child.kill(signal);
+    };
+    const told = () => options.onOutput?.(out + err, kill);
     child.stdout!.setEncoding('utf8').on('data', (text: string) => {
       out += text;
       told();
