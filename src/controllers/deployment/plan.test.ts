@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Deployment, ReplicaSet } from '../../api/index.ts';
 import { compileLabelSelector } from '../../machinery/index.ts';
@@ -12,7 +11,6 @@ import {
 } from '../../testkit/index.ts';
 import { planDeployment } from './plan.ts';
 import { fenceposts, revisionAnnotation, revisionHistoryAnnotation, specReplicas } from './rollout.ts';
-import { Simulation } from './simulation.ts';
 import { templateHash } from './template-hash.ts';
 
 const nowMs = epochMs + 60_000;
@@ -284,124 +282,5 @@ describe('paused, deleted, foreign', () => {
     expect(got.adopt.map((s) => s.metadata.name)).toEqual(['orphan']);
     expect(got.release.map((s) => s.metadata.name)).toEqual(['relabelled']);
     expect(got.create).toBeUndefined();
-  });
-});
-
-describe('rollouts', () => {
-  const amount = fc.oneof(fc.nat(4), fc.constantFrom('0%', '10%', '25%', '50%', '100%'));
-  const strategy = fc.oneof(
-    fc.record({
-      type: fc.constant('RollingUpdate'),
-      rollingUpdate: fc.record({ maxSurge: amount, maxUnavailable: amount }),
-    }),
-    fc.constant({ type: 'Recreate' }),
-  );
-  const steps = fc.array(fc.tuple(fc.nat(3), fc.nat(11)), { maxLength: 150 });
-
-  const settled = (replicas: number, how: Deployment['spec']['strategy']) => {
-    const simulation = new Simulation(buildDeployment('web', replicas, { strategy: how }), [], nowMs);
-    simulation.toRest();
-    return simulation;
-  };
-  const step = (simulation: Simulation, [what, turn]: [number, number]) => {
-    simulation.nowMs += 1000;
-    // A run that ends after few writes is a crash.
-    if (what === 0) simulation.runDeployment(turn);
-    else if (what === 1) simulation.runSet(turn);
-    else simulation.runPod(turn);
-  };
-  const change = (simulation: Simulation, spec: Partial<Deployment['spec']>) => {
-    const { deployment } = simulation;
-    const { metadata } = deployment;
-    simulation.deployment = {
-      ...deployment,
-      metadata: { ...metadata, generation: metadata.generation! + 1 },
-      spec: { ...deployment.spec, ...spec },
-    };
-  };
-  const expectDone = (simulation: Simulation) => {
-    simulation.toRest();
-    const { deployment, sets } = simulation;
-    const wanted = specReplicas(deployment);
-    expect(simulation.available).toBe(wanted);
-    expect(simulation.pods).toHaveLength(wanted);
-    expect(sets.filter((s) => specReplicas(s) > 0).map(specReplicas)).toEqual(wanted === 0 ? [] : [wanted]);
-    const { status = {} } = deployment;
-    expect([status.replicas ?? 0, status.updatedReplicas ?? 0, status.availableReplicas ?? 0]).toEqual([
-      wanted,
-      wanted,
-      wanted,
-    ]);
-    expect(deployment.status?.conditions).toContainEqual(
-      expect.objectContaining({ type: 'Progressing', reason: 'NewReplicaSetAvailable' }),
-    );
-  };
-
-  test('never too many pods, never too few available, whatever happens in which order and is cut short', () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 1, max: 8 }), strategy, steps, (replicas, how, all) => {
-        const simulation = settled(replicas, how);
-        change(simulation, { template: buildTemplate(labels, 'i:2') });
-        const { maxSurge, maxUnavailable } = fenceposts(simulation.deployment);
-        const least = how.type === 'Recreate' ? 0 : replicas - maxUnavailable;
-        const check = () => {
-          expect(simulation.active.length).toBeLessThanOrEqual(replicas + maxSurge);
-          expect(simulation.available).toBeGreaterThanOrEqual(least);
-        };
-        for (const [i, one] of all.entries()) {
-          // In the middle of it a third template comes, and the first again.
-          if (i === 50) change(simulation, { template: buildTemplate(labels, 'i:3') });
-          if (i === 100) change(simulation, { template: buildTemplate(labels, 'i:1') });
-          step(simulation, one);
-          check();
-        }
-        expectDone(simulation);
-      }),
-      { numRuns: 300 },
-    );
-  });
-
-  test('a change of scale in the middle of a rollout loses no availability either', () => {
-    fc.assert(
-      fc.property(
-        fc.integer({ min: 1, max: 8 }),
-        fc.integer({ min: 0, max: 12 }),
-        strategy,
-        steps,
-        (replicas, then, how, all) => {
-          const simulation = settled(replicas, how);
-          change(simulation, { template: buildTemplate(labels, 'i:2') });
-          for (const [i, one] of all.entries()) {
-            if (i === 30) change(simulation, { replicas: then });
-            step(simulation, one);
-          }
-          expectDone(simulation);
-        },
-      ),
-      { numRuns: 200 },
-    );
-  });
-
-  test('from any sizes of any number of sets it comes to rest', () => {
-    const sizes = fc.array(fc.tuple(fc.nat(9), fc.nat(9), fc.option(fc.nat(9))), { maxLength: 5 });
-    fc.assert(
-      fc.property(fc.nat(8), strategy, sizes, (replicas, how, given) => {
-        const deployment = buildDeployment('web', replicas, { strategy: how });
-        const sets = given.map(([size, available, desired], i) =>
-          owned(deployment, `s${i}`, size, {
-            image: `i:${i}`,
-            labels: { app: 'web', set: `s${i}` },
-            spec: { template: buildTemplate({ app: 'web', set: `s${i}` }, `i:${i}`) },
-            annotations: {
-              [revisionAnnotation]: String(i),
-              ...(desired !== null && { 'deployment.kubernetes.io/desired-replicas': String(desired) }),
-            },
-            status: { availableReplicas: available },
-          }),
-        );
-        expectDone(new Simulation(deployment, sets, nowMs));
-      }),
-      { numRuns: 200 },
-    );
   });
 });
