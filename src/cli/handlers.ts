@@ -19,6 +19,7 @@ export interface ServerFlags {
   readonly clusterDomain?: string;
   readonly without?: readonly ('controllers' | 'scheduler')[];
   readonly nodeMonitorGracePeriodMs?: number;
+  readonly nodeStartupGracePeriodMs?: number;
   readonly nodeOutOfServiceAfterMs?: number;
   readonly defaultNotReadyTolerationSeconds?: number;
   readonly defaultUnreachableTolerationSeconds?: number;

@@ -5,9 +5,13 @@ import type { Handlers, ServerFlags } from '../handlers.ts';
 import { logLevel } from '../shared-options.ts';
 
 interface Parsed
-  extends Omit<ServerFlags, 'tlsSans' | 'nodeMonitorGracePeriodMs' | 'nodeOutOfServiceAfterMs'> {
+  extends Omit<
+    ServerFlags,
+    'tlsSans' | 'nodeMonitorGracePeriodMs' | 'nodeStartupGracePeriodMs' | 'nodeOutOfServiceAfterMs'
+  > {
   tlsSan?: readonly string[];
   nodeMonitorGracePeriod?: number;
+  nodeStartupGracePeriod?: number;
   nodeOutOfServiceAfter?: number;
 }
 
@@ -43,7 +47,12 @@ export function serverCommand(program: Command, handlers: Handlers): void {
       'leave out any of controllers, scheduler',
       listOf(['controllers', 'scheduler']),
     )
-    .option('--node-monitor-grace-period <time>', 'how long a node may be silent (default: 2.5s)', durationMs)
+    .option('--node-monitor-grace-period <time>', 'how long a node may be silent (default: 2s)', durationMs)
+    .option(
+      '--node-startup-grace-period <time>',
+      'the same for a node that has never had a Lease (default: 1m)',
+      durationMs,
+    )
     .option(
       '--node-out-of-service-after <time>',
       'when the pods of a silent node are given up, after the grace period; 0 for never (default: 300ms)',
@@ -61,11 +70,13 @@ export function serverCommand(program: Command, handlers: Handlers): void {
     )
     .addOption(logLevel())
     .action((parsed: Parsed) => {
-      const { tlsSan, nodeMonitorGracePeriod, nodeOutOfServiceAfter, ...rest } = parsed;
+      const { tlsSan, nodeMonitorGracePeriod, nodeStartupGracePeriod, nodeOutOfServiceAfter, ...rest } =
+        parsed;
       return handlers.server({
         ...rest,
         ...(tlsSan !== undefined && { tlsSans: tlsSan }),
         ...(nodeMonitorGracePeriod !== undefined && { nodeMonitorGracePeriodMs: nodeMonitorGracePeriod }),
+        ...(nodeStartupGracePeriod !== undefined && { nodeStartupGracePeriodMs: nodeStartupGracePeriod }),
         ...(nodeOutOfServiceAfter !== undefined && { nodeOutOfServiceAfterMs: nodeOutOfServiceAfter }),
       });
     });

@@ -19,7 +19,7 @@ const leaseNamespace = 'kube-node-lease';
 /** A node as it was heard of. Times are those of this server. */
 interface Observed {
   atMs: number;
-  hasLease: boolean;
+  leaseMs: number | undefined;
   /** Of the Ready condition: an agent without a Lease beats there. */
   statusBeat: string | undefined;
   /** As of the last look; undefined = not looked at yet. */
@@ -47,7 +47,7 @@ export function nodeLifecycleController(options: LifecycleOptions): Controller {
         if (seen === undefined) {
           seen = {
             atMs: clock.monotonicMs(),
-            hasLease: false,
+            leaseMs: undefined,
             statusBeat: undefined,
             health: undefined,
             silentSinceMs: 0,
@@ -59,10 +59,10 @@ export function nodeLifecycleController(options: LifecycleOptions): Controller {
       }
 
       /** Only a renewal counts: a Lease that somebody else touches does not show that the node is alive. */
-      function hear({ metadata: { name } }: Lease): void {
+      function hear({ metadata: { name }, spec }: Lease): void {
         const seen = observe(name);
         seen.atMs = clock.monotonicMs();
-        seen.hasLease = true;
+        seen.leaseMs = (spec?.leaseDurationSeconds ?? 0) * 1000;
         if (seen.health === 'unreachable') enqueue(name);
       }
 

@@ -16,8 +16,9 @@ const options = {
 };
 
 test('a node that renews a Lease has the short grace, one that never did the long one', () => {
-  expect(graceEndsMs({ atMs: 1000, hasLease: true }, options)).toBe(3000);
-  expect(graceEndsMs({ atMs: 1000, hasLease: false }, options)).toBe(61_000);
+  expect(graceEndsMs({ atMs: 1000, leaseMs: 2000 }, options)).toBe(3000);
+  expect(graceEndsMs({ atMs: 1000, leaseMs: 40_000 }, options)).toBe(41_000);
+  expect(graceEndsMs({ atMs: 1000, leaseMs: undefined }, options)).toBe(61_000);
 });
 
 test.each([

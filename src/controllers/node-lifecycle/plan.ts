@@ -27,14 +27,18 @@ export interface LifecycleOptions {
 /** When the node was last heard of, on the server's own clock: the node's may be wrong. */
 export interface Heard {
   readonly atMs: number;
-  readonly hasLease: boolean;
+  /** For how long its Lease holds by its own word; undefined = it has never had one. */
+  readonly leaseMs: number | undefined;
 }
 
 export type Health = 'ready' | 'notReady' | 'unreachable';
 
-/** Until when the node counts as alive if nothing more is heard of it. */
-export const graceEndsMs = ({ atMs, hasLease }: Heard, options: LifecycleOptions): number =>
-  atMs + (hasLease ? options.gracePeriodMs : options.startupGracePeriodMs);
+/**
+ * Until when the node counts as alive if nothing more is heard of it. A node that renews seldom says so in its Lease: it is not
+ * given up before that has run out.
+ */
+export const graceEndsMs = ({ atMs, leaseMs }: Heard, options: LifecycleOptions): number =>
+  atMs + (leaseMs === undefined ? options.startupGracePeriodMs : Math.max(options.gracePeriodMs, leaseMs));
 
 export function healthOf(node: Node, graceEndMs: number, nowMs: number): Health {
   if (nowMs > graceEndMs) return 'unreachable';
