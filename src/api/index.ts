@@ -1,4 +1,10 @@
 // The built-in kinds and the types of their objects. A kind's name is both: `Deployment` the declaration and the type.
+
+export { MutatingWebhookConfiguration } from './admissionregistration/v1/mutating-webhook-configuration.ts';
+export { ValidatingAdmissionPolicy } from './admissionregistration/v1/validating-admission-policy.ts';
+export { ValidatingAdmissionPolicyBinding } from './admissionregistration/v1/validating-admission-policy-binding.ts';
+export { ValidatingWebhookConfiguration } from './admissionregistration/v1/validating-webhook-configuration.ts';
+export { APIService } from './apiregistration/v1/api-service.ts';
 export { ControllerRevision } from './apps/v1/controller-revision.ts';
 export { DaemonSet, templateGenerationAnnotation } from './apps/v1/daemon-set.ts';
 export { Deployment } from './apps/v1/deployment.ts';
@@ -10,6 +16,7 @@ export { CronJob } from './batch/v1/cron-job.ts';
 export * from './batch/v1/cron-schedule.ts';
 export { hasJobCondition, isJobFinished, Job, jobNameLabel, jobUidLabel } from './batch/v1/job.ts';
 export * from './batch/v1/job-indexes.ts';
+export { CertificateSigningRequest } from './certificates/v1/certificate-signing-request.ts';
 export { Lease } from './coordination/v1/lease.ts';
 export { ConfigMap } from './core/v1/config-map.ts';
 export { Endpoints } from './core/v1/endpoints.ts';
@@ -41,6 +48,8 @@ export {
   serviceNameLabel,
 } from './discovery/v1/endpoint-slice.ts';
 export { EventsEvent } from './events/v1/event.ts';
+export { FlowSchema } from './flowcontrol/v1/flow-schema.ts';
+export { PriorityLevelConfiguration } from './flowcontrol/v1/priority-level-configuration.ts';
 export type * as appsV1 from './generated/apps-v1.ts';
 export type * as autoscalingV1 from './generated/autoscaling-v1.ts';
 export type * as batchV1 from './generated/batch-v1.ts';

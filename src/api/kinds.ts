@@ -1,5 +1,10 @@
 // Every built-in kind, in the order in which discovery lists them. Adding a kind = its file and one line here.
 import type { KindDef } from '../machinery/index.ts';
+import { MutatingWebhookConfiguration } from './admissionregistration/v1/mutating-webhook-configuration.ts';
+import { ValidatingAdmissionPolicy } from './admissionregistration/v1/validating-admission-policy.ts';
+import { ValidatingAdmissionPolicyBinding } from './admissionregistration/v1/validating-admission-policy-binding.ts';
+import { ValidatingWebhookConfiguration } from './admissionregistration/v1/validating-webhook-configuration.ts';
+import { APIService } from './apiregistration/v1/api-service.ts';
 import { ControllerRevision } from './apps/v1/controller-revision.ts';
 import { DaemonSet } from './apps/v1/daemon-set.ts';
 import { Deployment } from './apps/v1/deployment.ts';
@@ -9,6 +14,7 @@ import { HorizontalPodAutoscalerV1 } from './autoscaling/v1/horizontal-pod-autos
 import { HorizontalPodAutoscaler } from './autoscaling/v2/horizontal-pod-autoscaler.ts';
 import { CronJob } from './batch/v1/cron-job.ts';
 import { Job } from './batch/v1/job.ts';
+import { CertificateSigningRequest } from './certificates/v1/certificate-signing-request.ts';
 import { Lease } from './coordination/v1/lease.ts';
 import { ConfigMap } from './core/v1/config-map.ts';
 import { Endpoints } from './core/v1/endpoints.ts';
@@ -27,6 +33,8 @@ import { Service } from './core/v1/service.ts';
 import { ServiceAccount } from './core/v1/service-account.ts';
 import { EndpointSlice } from './discovery/v1/endpoint-slice.ts';
 import { EventsEvent } from './events/v1/event.ts';
+import { FlowSchema } from './flowcontrol/v1/flow-schema.ts';
+import { PriorityLevelConfiguration } from './flowcontrol/v1/priority-level-configuration.ts';
 import { Ingress } from './networking/v1/ingress.ts';
 import { IngressClass } from './networking/v1/ingress-class.ts';
 import { IPAddress } from './networking/v1/ip-address.ts';
@@ -92,6 +100,14 @@ export const kinds: readonly KindDef[] = [
   VolumeAttachment,
   VolumeAttributesClass,
   RuntimeClass,
+  CertificateSigningRequest,
+  MutatingWebhookConfiguration,
+  ValidatingAdmissionPolicy,
+  ValidatingAdmissionPolicyBinding,
+  ValidatingWebhookConfiguration,
+  APIService,
+  FlowSchema,
+  PriorityLevelConfiguration,
 ];
 
 const byKind = new Map(kinds.map((kind) => [`${kind.apiVersion}/${kind.kind}`, kind]));
