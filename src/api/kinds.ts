@@ -46,6 +46,10 @@ import { ClusterRole } from './rbac/v1/cluster-role.ts';
 import { ClusterRoleBinding } from './rbac/v1/cluster-role-binding.ts';
 import { Role } from './rbac/v1/role.ts';
 import { RoleBinding } from './rbac/v1/role-binding.ts';
+import { DeviceClass } from './resource/v1/device-class.ts';
+import { ResourceClaim } from './resource/v1/resource-claim.ts';
+import { ResourceClaimTemplate } from './resource/v1/resource-claim-template.ts';
+import { ResourceSlice } from './resource/v1/resource-slice.ts';
 import { PriorityClass } from './scheduling/v1/priority-class.ts';
 import { CSIDriver } from './storage/v1/csi-driver.ts';
 import { CSINode } from './storage/v1/csi-node.ts';
@@ -108,6 +112,10 @@ export const kinds: readonly KindDef[] = [
   APIService,
   FlowSchema,
   PriorityLevelConfiguration,
+  DeviceClass,
+  ResourceClaim,
+  ResourceClaimTemplate,
+  ResourceSlice,
 ];
 
 const byKind = new Map(kinds.map((kind) => [`${kind.apiVersion}/${kind.kind}`, kind]));
