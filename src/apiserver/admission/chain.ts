@@ -2,6 +2,7 @@
 import type { KindDef } from '../../machinery/index.ts';
 import type { Store } from '../../storage/index.ts';
 import { type AdmissionChain, createChain } from './admission.ts';
+import { certificateRequester } from './certificate-requester.ts';
 import { defaultTolerations } from './default-tolerations.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { priority } from './priority.ts';
@@ -19,6 +20,7 @@ export const admissionChain = (options: AdmissionOptions): AdmissionChain =>
   createChain([
     namespaceLifecycle(options.store, options.namespaces),
     serviceAccount,
+    certificateRequester,
     priority(options.store, options.priorityClasses),
     defaultTolerations({
       notReady: options.defaultNotReadyTolerationSeconds,
