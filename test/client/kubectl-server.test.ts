@@ -303,6 +303,11 @@ describe.skipIf(!haveKubectl)('kubectl', () => {
       web.replace('name: web', 'name: We_b'),
       /^The Deployment "We_b" is invalid: metadata.name: Invalid value: "We_b": a lowercase RFC 1123 subdomain must consist of/,
     ],
+    [
+      'apply -f -',
+      'apiVersion: x.io/v1\nkind: Foo\nmetadata: {name: a}\n',
+      /no matches for kind "Foo" in version "x.io\/v1"/,
+    ],
     [`patch cm kube -p '{}'`, '', 'Error from server (NotFound): configmaps "kube" not found'],
     [
       `patch ns default --type=json -p '[{"op":"remove","path":"/spec/none"}]'`,

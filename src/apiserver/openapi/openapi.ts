@@ -1,4 +1,4 @@
-// /openapi/v3 (an index, and a document per group version) and /openapi/v2 (one document, JSON). Made on first request, kept
+// /openapi/v3 (an index, and a document per group version) and /openapi/v2 (one document, JSON or protobuf). Made on first request, kept
 // until the list of kinds changes; clients cache v3 documents for ever under the hash in their URL.
 import { createHash } from 'node:crypto';
 import type { HttpRequest, HttpResponse } from '../../http/index.ts';
@@ -7,6 +7,7 @@ import type { Query } from '../endpoints/query.ts';
 import type { KindTable } from '../registry/kind-table.ts';
 import { Components } from './components.ts';
 import { pathsOf } from './paths.ts';
+import { documentV2, encodeDocumentV2 } from './v2.ts';
 
 interface Document {
   readonly bytes: Buffer;
@@ -29,7 +30,8 @@ export function createOpenApi(kinds: KindTable, version: string): OpenApi {
     }
     let found = documents.get(key);
     if (found === undefined) {
-      const bytes = Buffer.from(JSON.stringify(make()));
+      const made = make();
+      const bytes = Buffer.isBuffer(made) ? made : Buffer.from(JSON.stringify(made));
       found = { bytes, hash: createHash('sha512').update(bytes).digest('hex').toUpperCase() };
       documents.set(key, found);
     }
@@ -56,20 +58,9 @@ export function createOpenApi(kinds: KindTable, version: string): OpenApi {
     };
   };
 
-  const v2 = () => {
-    const components = new Components(2);
-    for (const kind of kinds.all) components.addKind(kind);
-    return {
-      swagger: '2.0',
-      info: { title: 'Kubernetes', version },
-      paths: {},
-      definitions: components.definitions,
-    };
-  };
-
-  const send = (response: HttpResponse, { bytes, hash }: Document, immutable: boolean): true => {
+  const send = (response: HttpResponse, { bytes, hash }: Document, { type, immutable }: SentAs): true => {
     response.writeHead(200, {
-      'content-type': 'application/json',
+      'content-type': type,
       'content-length': bytes.length,
       etag: `"${hash}"`,
       'cache-control': immutable ? 'public, immutable' : 'no-cache, private',
@@ -94,15 +85,46 @@ export function createOpenApi(kinds: KindTable, version: string): OpenApi {
         return true;
       }
       if (below === 'v2') {
+        if (wantsProtobuf(request.headers.accept)) {
+          return send(
+            response,
+            document('v2 protobuf', () => encodeDocumentV2(documentV2(kinds.all, version))),
+            {
+              type: protobufV2,
+              immutable: false,
+            },
+          );
+        }
         requireJson(request.headers.accept);
-        return send(response, document('v2', v2), false);
+        return send(
+          response,
+          document('v2', () => documentV2(kinds.all, version)),
+          jsonDocument(false),
+        );
       }
       const path = below.startsWith('v3/') ? below.slice(3) : '';
       if (!groupVersions().includes(path)) return false;
       requireJson(request.headers.accept);
-      return send(response, document(path, v3(path)), query.has('hash'));
+      return send(response, document(path, v3(path)), jsonDocument(query.has('hash')));
     },
   };
+}
+
+interface SentAs {
+  readonly type: string;
+  readonly immutable: boolean;
+}
+
+const jsonDocument = (immutable: boolean): SentAs => ({ type: 'application/json', immutable });
+
+const protobufV2 = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
+/** What kubectl still asks for. It is no well-formed media type, so the answer is not called by it. */
+const protobufV2Asked = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+
+/** The first clause of Accept decides. */
+function wantsProtobuf(accept: string | undefined): boolean {
+  const first = (accept ?? '').split(',')[0]!.split(';')[0]!.trim();
+  return first === protobufV2 || first === protobufV2Asked;
 }
 
 function requireJson(accept: string | undefined): void {
