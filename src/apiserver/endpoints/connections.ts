@@ -1,5 +1,5 @@
 // Subresources that are streams between the client and a node: the API server finds the node and passes bytes on.
-// log is an HTTP answer; exec is an upgraded connection whose bytes are not looked at.
+// log is an HTTP answer; exec and attach are upgraded connections whose bytes are not looked at.
 
 import type { Duplex } from 'node:stream';
 import { connect, type TLSSocket } from 'node:tls';
@@ -54,6 +54,7 @@ const isPod = (kind: KindDef): boolean => kind.group === '' && kind.kind === 'Po
 /** Every connection. Adding one = one entry here. */
 export const connections: readonly Connection[] = [
   { name: 'log', verbs: ['get'], upgrades: false, appliesTo: isPod, locate: locateLog },
+  { name: 'attach', verbs: ['create', 'get'], upgrades: true, appliesTo: isPod, locate: locateAttach },
   { name: 'exec', verbs: ['create', 'get'], upgrades: true, appliesTo: isPod, locate: locateExec },
 ];
 
@@ -86,17 +87,31 @@ function locateLog(call: ConnectionCall): NodeTarget {
 }
 
 function locateExec(call: ConnectionCall): NodeTarget {
+  const command = call.query.getAll('command');
+  if (command.length === 0) throw badRequest('you must specify at least 1 command for exec');
+  return locateSession(call, 'exec', command);
+}
+
+function locateAttach(call: ConnectionCall): NodeTarget {
+  return locateSession(call, 'attach', []);
+}
+
+/** A session with a container: its streams are named on the node as the kubelet names them. */
+function locateSession(
+  call: ConnectionCall,
+  what: 'exec' | 'attach',
+  command: readonly string[],
+): NodeTarget {
   const pod = objectOf<Pod>(requireEntry(call.core, call.at));
   const { query } = call;
   if (pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') {
-    throw badRequest(`cannot exec into a container in a completed pod; current phase is ${pod.status.phase}`);
+    throw badRequest(
+      `cannot ${what === 'exec' ? 'exec into' : 'attach'} a container in a completed pod; current phase is ${pod.status.phase}`,
+    );
   }
-  const container = chooseContainer(pod, query.get('container'), 'exec');
-  const command = query.getAll('command');
-  if (command.length === 0) throw badRequest('you must specify at least 1 command for exec');
+  const container = chooseContainer(pod, query.get('container'), what);
   const passed = new URLSearchParams();
   for (const part of command) passed.append('command', part);
-  // The node's own names for the streams, as the kubelet has them.
   for (const [ours, theirs] of [
     ['stdin', 'input'],
     ['stdout', 'output'],
@@ -108,7 +123,7 @@ function locateExec(call: ConnectionCall): NodeTarget {
   }
   return {
     ...nodeOf(call, pod),
-    path: `/exec/${pod.metadata.namespace}/${pod.metadata.name}/${container}?${passed}`,
+    path: `/${what}/${pod.metadata.namespace}/${pod.metadata.name}/${container}?${passed}`,
   };
 }
 
@@ -122,7 +137,7 @@ function chooseContainer(pod: Pod, asked: string | null, what: string): string {
     throw badRequest(`container ${asked} is not valid for pod ${pod.metadata.name}`);
   }
   const preferred = pod.metadata.annotations?.['kubectl.kubernetes.io/default-container'];
-  if (what === 'exec' && preferred !== undefined && containers.includes(preferred)) return preferred;
+  if (what !== 'log' && preferred !== undefined && containers.includes(preferred)) return preferred;
   if (containers.length === 1) return containers[0]!;
   const init = (pod.spec.initContainers ?? []).map((c) => c.name);
   const choices = `choose one of: [${containers.join(' ')}]${init.length > 0 ? ` or one of the init containers: [${init.join(' ')}]` : ''}`;
