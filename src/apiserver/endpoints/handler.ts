@@ -97,7 +97,9 @@ export function createHandler(options: HandlerOptions): ApiHandler {
     if (verb === undefined) throw methodNotAllowed();
     const connection = route.subresource === '' ? undefined : findConnection(kind, route.subresource);
     if (connection === undefined) {
-      const serving = () => serveResource(env, { request, response, kind, route, query, verb, user });
+      const authorizeCreate = () => allow(resourceAttributes(user, 'create', { path, query, route }));
+      const call = { request, response, kind, route, query, verb, user, authorizeCreate };
+      const serving = () => serveResource(env, call);
       if (verb === 'watch') await serving();
       else await inFlight.run(laneOf(verb), user, serving);
       return;

@@ -49,6 +49,8 @@ export interface ResourceRequest {
   readonly query: Query;
   readonly verb: Verb;
   readonly user: UserInfo;
+  /** Throws when the user may not create the object that the route names. */
+  readonly authorizeCreate: () => void;
 }
 
 /** The API verb of a request, as authorisation and the registry know it. undefined = the method means nothing here. */
@@ -114,7 +116,7 @@ const placeOf = ({ kind, route }: ResourceRequest): Place => ({
   name: route.name,
 });
 
-function contextOf({ request, query, user, verb }: ResourceRequest): CallContext {
+function contextOf({ request, query, user, verb, authorizeCreate }: ResourceRequest): CallContext {
   const applies = verb === 'patch' && patchTypeOf(request.headers['content-type']) === 'apply';
   const parameters = writeParameters(query, applies ? 'apply' : verb);
   return {
@@ -123,6 +125,8 @@ function contextOf({ request, query, user, verb }: ResourceRequest): CallContext
     fieldManager: parameters.fieldManager || managerFromUserAgent(request.headers['user-agent']),
     force: parameters.force,
     fieldValidation: parameters.fieldValidation,
+    // Who creates by its name has been asked already.
+    authorizeCreate: verb === 'create' ? undefined : authorizeCreate,
     warnings: [],
   };
 }
@@ -247,12 +251,13 @@ async function serveDeleteCollection(env: ResourceEnvironment, call: ResourceReq
   const wanted = wantedForm(request.headers.accept, kind);
   const context = contextOf(call);
   const { options, dryRun } = await readDeleteOptions(call);
-  const deleted = await removeCollection(env.core, {
+  const deleting = removeCollection(env.core, {
     at: placeOf(call),
     query: listOptions(call),
     options,
     context: dryRun ? { ...context, dryRun } : context,
   });
+  const deleted = await warning(call.response, context, deleting);
   await sendList(call, { kind, list: deleted, wanted }, printing(env, query));
 }
 

@@ -12,6 +12,11 @@ export interface CallContext {
   /** An apply takes fields that others own. Left out = false. */
   readonly force?: boolean | undefined;
   readonly fieldValidation: FieldValidation;
+  /**
+   * Throws when the caller may not create what an update or an apply does not find: that asks for more than the write itself. Left
+   * out = he may.
+   */
+  readonly authorizeCreate?: (() => void) | undefined;
   /** Texts for Warning headers; steps append to it. */
   readonly warnings: string[];
 }

@@ -24,7 +24,7 @@ import {
   throwIfInvalid,
 } from './core.ts';
 import { decodeBody } from './decode.ts';
-import { type Answer, keyFor } from './objects.ts';
+import { type Answer, keyFor, objectOf } from './objects.ts';
 import { noteOwners } from './owners.ts';
 import { wholeObject } from './update-rules.ts';
 
@@ -75,6 +75,7 @@ export async function createDecoded(
       if (kind.validate !== null) kind.validate(object, undefined, causes);
       throwIfInvalid(kind, object, causes);
       if (attempt === 1) collectWarnings(kind, object, undefined, context);
+      context.authorizeCreate?.();
       core.admission.validate(request);
       const key = keyFor(kind, at.namespace, metadata.name);
       if (context.dryRun) {
@@ -84,12 +85,21 @@ export async function createDecoded(
         done = result.ok;
         if (result.ok) return answer(kind, result.entry!, 201);
       }
-      if (!generated || attempt === generateAttempts) throw alreadyExists(refOf(kind), metadata.name);
+      if (!generated || attempt === generateAttempts) throw nameTaken(core, kind, key);
     } finally {
       if (!done) undo?.();
     }
     generateName(core, kind, object);
   }
+}
+
+/** Who meets an object on its way out learns that waiting may help. */
+function nameTaken(core: RegistryCore, kind: KindDef, key: string): StatusError {
+  const entry = core.store.get(key);
+  const error = alreadyExists(refOf(kind), key.slice(key.lastIndexOf('/') + 1));
+  if (entry === undefined || objectOf(entry).metadata.deletionTimestamp === undefined) return error;
+  const { code, reason, message, details } = error.toStatus();
+  return new StatusError(code!, reason!, `object is being deleted: ${message}`, details);
 }
 
 /** Defaults may follow from the name (a namespace's label does), so they run again. */

@@ -3,6 +3,7 @@ import {
   Causes,
   type DeleteOptions,
   formatTime,
+  type KindDef,
   type KubeObject,
   notFound,
   type Status,
@@ -34,6 +35,7 @@ export interface DeleteCall {
 /** Deletes or marks one object. 404 when it is not there. Idempotent on objects already marked. */
 export async function remove(core: RegistryCore, { at, options, context }: DeleteCall): Promise<Answer> {
   const key = keyFor(at.kind, at.namespace, at.name);
+  warnOfUnsaidDependents(at.kind, options, context);
   for (let attempt = 0; attempt < retries; attempt++) {
     const entry = core.store.get(key);
     if (entry === undefined) throw notFound(refOf(at.kind), at.name);
@@ -83,7 +85,7 @@ function planDeletion(
   if (waiting) grace = requested!;
   else if (pendingSince === undefined) grace = kind.gracePeriodSeconds?.(current, requested) ?? 0;
 
-  const finalizers = wantedFinalizers(current, options);
+  const finalizers = wantedFinalizers(kind, current, options);
   const held = finalizers.length > 0 || (kind.deletionHeld?.(current) ?? false);
   if (!held && grace === 0) return undefined;
   const sameFinalizers = finalizers.join() === (current.metadata.finalizers ?? []).join();
@@ -110,17 +112,34 @@ function planDeletion(
 const requestedGrace = ({ gracePeriodSeconds }: DeleteOptions): number | undefined =>
   gracePeriodSeconds !== undefined && gracePeriodSeconds < 0 ? 1 : gracePeriodSeconds;
 
-/** What the propagation policy adds to or takes from the finalizers. */
-function wantedFinalizers(object: KubeObject, options: DeleteOptions): string[] {
+/** The finalizers with those that tell the garbage collector what becomes of the dependents. */
+function wantedFinalizers({ dependents }: KindDef, object: KubeObject, options: DeleteOptions): string[] {
   const own = object.metadata.finalizers ?? [];
-  const orphan = options.propagationPolicy === 'Orphan' || options.orphanDependents === true;
-  const foreground = options.propagationPolicy === 'Foreground';
-  const chosen = options.propagationPolicy !== undefined || options.orphanDependents !== undefined;
-  if (!chosen) return own;
   const rest = own.filter((f) => f !== orphanFinalizer && f !== foregroundFinalizer);
-  if (orphan) rest.push(orphanFinalizer);
-  else if (foreground) rest.push(foregroundFinalizer);
-  return rest;
+  if (dependents === 'none') return rest;
+  let chosen = chosenFinalizer(options);
+  if (chosen === undefined && rest.length < own.length) return own;
+  chosen ??= dependents === 'orphan' ? orphanFinalizer : '';
+  if (chosen === '') return rest;
+  return own.length === rest.length + 1 && own.includes(chosen) ? own : [...rest, chosen];
+}
+
+/** '' = the dependents go in the background; undefined = the options do not say. */
+function chosenFinalizer({ propagationPolicy, orphanDependents }: DeleteOptions): string | undefined {
+  if (orphanDependents !== undefined) return orphanDependents ? orphanFinalizer : '';
+  if (propagationPolicy === undefined) return undefined;
+  if (propagationPolicy === 'Orphan') return orphanFinalizer;
+  return propagationPolicy === 'Foreground' ? foregroundFinalizer : '';
+}
+
+/** Who does not say what becomes of the dependents may have to hear what will. Once a request, however many objects it deletes. */
+function warnOfUnsaidDependents(
+  { unsaidDependentsWarning: warning }: KindDef,
+  options: DeleteOptions,
+  { warnings }: CallContext,
+): void {
+  if (warning !== '' && chosenFinalizer(options) === undefined && !warnings.includes(warning))
+    warnings.push(warning);
 }
 
 /** Takes the entry out of the store. undefined = somebody changed it meanwhile. `last` is its final state. */

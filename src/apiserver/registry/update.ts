@@ -77,6 +77,7 @@ export async function applyUpdate(
     if (entry === undefined) throw notFound(refOf(kind), at.name);
     const old = objectOf(entry);
     const object = change(entry);
+    requireVersion(at, object);
     checkVersion(at, object, old);
     keepServerFields(object, old);
     if (rules.noted !== true) noteOwners(core, { at, context }, rules, { before: old, after: object });
@@ -141,6 +142,19 @@ const otherUid = (at: Place, wanted: string, found: string) =>
     at.name,
     `Precondition failed: UID in precondition: ${wanted}, UID in object meta: ${found}`,
   );
+
+/** Some kinds are only replaced by who says which version he saw. */
+function requireVersion({ kind, name }: Place, { metadata }: KubeObject): void {
+  if (kind.unconditionalUpdate || parseRevision(metadata.resourceVersion ?? '') !== 0) return;
+  const causes = new Causes();
+  // Kubernetes prints the number that it found as Go does, and names the resource where the kind belongs.
+  causes.list.push({
+    reason: 'FieldValueInvalid',
+    message: 'Invalid value: 0x0: must be specified for an update',
+    field: 'metadata.resourceVersion',
+  });
+  throw causes.toError(kind.group, kind.plural, name)!;
+}
 
 /** Who named no version means the newest: from here on, rules see an object that says which one it replaces. */
 function checkVersion(at: Place, { metadata }: KubeObject, old: KubeObject): void {

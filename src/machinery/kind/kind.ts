@@ -27,6 +27,9 @@ export interface ScalePaths {
   readonly selector: string;
 }
 
+/** `none` = it can own nothing: a delete's propagation policy means nothing to it. */
+export type Dependents = 'delete' | 'orphan' | 'none';
+
 /** What a hook may know besides the objects. */
 export interface HookContext {
   readonly nowMs: number;
@@ -94,12 +97,20 @@ export interface KindDef<T extends KubeObject = KubeObject> {
   readonly beginDeletion: Hook<[object: T], void> | null;
   /** A PUT to a name that does not exist creates it. */
   readonly createOnUpdate: boolean;
+  /** An update may leave out the resourceVersion and then replaces whatever is there; otherwise it is refused. */
+  readonly unconditionalUpdate: boolean;
+  /** What becomes of the objects it owns when a delete does not say. */
+  readonly dependents: Dependents;
+  /** Said to who deletes one without saying what becomes of the objects it owns; '' = nothing. */
+  readonly unsaidDependentsWarning: string;
   /** DELETE answers with the object instead of a Status. */
   readonly returnsDeleted: boolean;
   /** How long an object lives after its last write, in seconds; 0 = for ever. */
   readonly ttlSeconds: number;
   /** Set on a served version that is not the stored one: how its objects become stored ones and back. Pure. */
   readonly conversion: Conversion | null;
+  /** What every request for the kind is warned of: `v1 ComponentStatus is deprecated in v1.19+`. Null = nothing. */
+  readonly deprecation: string | null;
 }
 
 /** Both directions work on plain decoded objects and return new ones. */
@@ -139,9 +150,13 @@ export interface KindInput<T extends KubeObject> {
   deletionHeld?: (object: T) => boolean;
   beginDeletion?: (object: T) => void;
   createOnUpdate?: boolean;
+  unconditionalUpdate?: boolean;
+  dependents?: Dependents;
+  unsaidDependentsWarning?: string;
   returnsDeleted?: boolean;
   ttlSeconds?: number;
   conversion?: Conversion;
+  deprecation?: string;
 }
 
 export type ObjectOf<K> = K extends KindDef<infer T> ? T : never;
@@ -193,9 +208,13 @@ export function defineKind<T extends KubeObject>(input: KindInput<T>): KindDef<T
     deletionHeld: input.deletionHeld ?? null,
     beginDeletion: input.beginDeletion ?? null,
     createOnUpdate: input.createOnUpdate ?? false,
+    unconditionalUpdate: input.unconditionalUpdate ?? true,
+    dependents: input.dependents ?? 'delete',
+    unsaidDependentsWarning: input.unsaidDependentsWarning ?? '',
     returnsDeleted: input.returnsDeleted ?? false,
     ttlSeconds: input.ttlSeconds ?? 0,
     conversion: input.conversion ?? null,
+    deprecation: input.deprecation ?? null,
   };
 }
 

@@ -14,6 +14,7 @@ export const MutatingWebhookConfiguration = defineKind<MutatingWebhookConfigurat
   plural: 'mutatingwebhookconfigurations',
   categories: ['api-extensions'],
   scope: 'Cluster',
+  unconditionalUpdate: false,
   schema: shape('admissionregistration.v1.MutatingWebhookConfiguration'),
   generationFields: ['webhooks'],
   columns: [

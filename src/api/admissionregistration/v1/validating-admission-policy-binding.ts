@@ -16,6 +16,7 @@ export const ValidatingAdmissionPolicyBinding = defineKind<ValidatingAdmissionPo
   plural: 'validatingadmissionpolicybindings',
   categories: ['api-extensions'],
   scope: 'Cluster',
+  unconditionalUpdate: false,
   schema: shape('admissionregistration.v1.ValidatingAdmissionPolicyBinding'),
   generationFields: ['spec'],
   columns: [

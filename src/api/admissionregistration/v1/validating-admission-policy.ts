@@ -34,6 +34,7 @@ export const ValidatingAdmissionPolicy = defineKind<ValidatingAdmissionPolicyObj
   plural: 'validatingadmissionpolicies',
   categories: ['api-extensions'],
   scope: 'Cluster',
+  unconditionalUpdate: false,
   schema: shape('admissionregistration.v1.ValidatingAdmissionPolicy'),
   subresources: { status: true },
   generationFields: ['spec'],

@@ -14,6 +14,7 @@ export const ValidatingWebhookConfiguration = defineKind<ValidatingWebhookConfig
   plural: 'validatingwebhookconfigurations',
   categories: ['api-extensions'],
   scope: 'Cluster',
+  unconditionalUpdate: false,
   schema: shape('admissionregistration.v1.ValidatingWebhookConfiguration'),
   generationFields: ['webhooks'],
   columns: [

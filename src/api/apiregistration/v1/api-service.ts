@@ -21,6 +21,7 @@ export const APIService = defineKind<APIServiceObject>({
   plural: 'apiservices',
   categories: ['api-extensions'],
   scope: 'Cluster',
+  unconditionalUpdate: false,
   schema: shape('apiregistration.v1.APIService'),
   subresources: { status: true },
   nameRule: nameIsPathSegment,

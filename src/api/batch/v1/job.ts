@@ -34,6 +34,9 @@ export const Job = defineKind<JobObject>({
   plural: 'jobs',
   categories: ['all'],
   scope: 'Namespaced',
+  dependents: 'orphan',
+  unsaidDependentsWarning:
+    'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning',
   schema: shape('batch.v1.Job'),
   subresources: { status: true },
   generationFields: ['spec'],

@@ -12,6 +12,7 @@ export const Lease = defineKind<LeaseObject>({
   kind: 'Lease',
   plural: 'leases',
   scope: 'Namespaced',
+  unconditionalUpdate: false,
   schema: shape('coordination.v1.Lease'),
   createOnUpdate: true,
   columns: [

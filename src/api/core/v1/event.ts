@@ -81,6 +81,7 @@ export const Event = defineKind<EventObject>({
   plural: 'events',
   shortNames: ['ev'],
   scope: 'Namespaced',
+  dependents: 'none',
   schema: shape('core.v1.Event'),
   storagePrefix: eventPrefix,
   // clients build these names from names of any kind

@@ -19,6 +19,7 @@ export const LimitRange = defineKind<LimitRangeObject>({
   plural: 'limitranges',
   shortNames: ['limits'],
   scope: 'Namespaced',
+  createOnUpdate: true,
   schema: shape('core.v1.LimitRange'),
   columns: [nameColumn, createdColumn],
   defaults({ spec }) {

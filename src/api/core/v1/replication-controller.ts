@@ -22,6 +22,7 @@ export const ReplicationController = defineKind<ReplicationControllerObject>({
   shortNames: ['rc'],
   categories: ['all'],
   scope: 'Namespaced',
+  dependents: 'orphan',
   schema: shape('core.v1.ReplicationController'),
   subresources: {
     status: true,

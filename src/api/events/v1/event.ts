@@ -66,6 +66,7 @@ export const EventsEvent = defineKind<EventObject>({
   plural: 'events',
   shortNames: ['ev'],
   scope: 'Namespaced',
+  dependents: 'none',
   schema: shape('events.v1.Event'),
   storagePrefix: eventPrefix,
   createOnUpdate: true,

@@ -14,6 +14,8 @@ export const RuntimeClass = defineKind<RuntimeClassObject>({
   kind: 'RuntimeClass',
   plural: 'runtimeclasses',
   scope: 'Cluster',
+  createOnUpdate: true,
+  unconditionalUpdate: false,
   schema: shape('node.v1.RuntimeClass'),
   columns: [
     nameColumn,

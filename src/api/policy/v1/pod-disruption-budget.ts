@@ -17,6 +17,7 @@ export const PodDisruptionBudget = defineKind<PodDisruptionBudgetObject>({
   plural: 'poddisruptionbudgets',
   shortNames: ['pdb'],
   scope: 'Namespaced',
+  unconditionalUpdate: false,
   schema: shape('policy.v1.PodDisruptionBudget'),
   subresources: { status: true },
   generationFields: ['spec'],

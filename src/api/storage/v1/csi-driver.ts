@@ -12,6 +12,7 @@ export const CSIDriver = defineKind<CSIDriverObject>({
   kind: 'CSIDriver',
   plural: 'csidrivers',
   scope: 'Cluster',
+  unconditionalUpdate: false,
   schema: shape('storage.v1.CSIDriver'),
   generationFields: ['spec'],
   returnsDeleted: true,

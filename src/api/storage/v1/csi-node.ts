@@ -21,6 +21,7 @@ export const CSINode = defineKind<CSINodeObject>({
   kind: 'CSINode',
   plural: 'csinodes',
   scope: 'Cluster',
+  unconditionalUpdate: false,
   schema: shape('storage.v1.CSINode'),
   returnsDeleted: true,
   columns: [

@@ -18,6 +18,7 @@ export const CSIStorageCapacity = defineKind<CSIStorageCapacityObject>({
   kind: 'CSIStorageCapacity',
   plural: 'csistoragecapacities',
   scope: 'Namespaced',
+  unconditionalUpdate: false,
   schema: shape('storage.v1.CSIStorageCapacity'),
   columns: [
     nameColumn,

@@ -21,6 +21,7 @@ export const VolumeAttachment = defineKind<VolumeAttachmentObject>({
   kind: 'VolumeAttachment',
   plural: 'volumeattachments',
   scope: 'Cluster',
+  unconditionalUpdate: false,
   schema: shape('storage.v1.VolumeAttachment'),
   subresources: { status: true },
   returnsDeleted: true,
