@@ -3,6 +3,15 @@ export { type Clock, sleep, systemClock, type Timer } from './clock.ts';
 export { FakeClock, settle } from './fake-clock.ts';
 export { Heap } from './heap.ts';
 export { createLog, type Log, type LogFields, type LogLevel, silentLog } from './log.ts';
+export {
+  Counter,
+  exponentialBuckets,
+  Gauge,
+  Histogram,
+  MetricFamily,
+  MetricRegistry,
+  metricsContentType,
+} from './metrics.ts';
 export { Pause, sliceMs } from './pause.ts';
 export { nameSuffix, type Random, safeEncode, seededRandom, systemRandom } from './random.ts';
 export { RingQueue } from './ring-queue.ts';

@@ -12,4 +12,5 @@ export {
 export { deepFreeze } from './fake-objects.ts';
 export { type Delivery, type FakeCall, FakeTransport, type FakeTransportOptions } from './fake-transport.ts';
 export { complaints, created, settleBody, updated } from './kind-check.ts';
+export { type ReadFamily, type ReadSample, readMetrics, sampleOf } from './metrics-text.ts';
 export { SimulatedNode, type SimulatedNodeOptions } from './simulated-node.ts';
