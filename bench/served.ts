@@ -7,6 +7,7 @@ import {
   createAuthenticator,
   createAuthorizer,
   mastersAuthorizer,
+  tokenChain,
   tokenTable,
 } from '../src/apiserver/index.ts';
 import { systemClock as clock, silentLog as log, systemRandom } from '../src/base/index.ts';
@@ -47,7 +48,7 @@ export async function serve() {
     log,
     random: systemRandom(),
     authenticate: createAuthenticator({
-      tokens: [tokenTable(new Map([[token, user]]))],
+      token: tokenChain([tokenTable(new Map([[token, user]]))]),
       anonymous: 'refuse',
       clock,
     }),

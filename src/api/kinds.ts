@@ -1,4 +1,5 @@
-// Every built-in kind, in the order in which discovery lists them. Adding a kind = its file and one line here.
+// Every built-in kind, in the order in which discovery lists them; those that are answered, not stored, after the stored ones.
+// Adding a kind = its file and one line here.
 import type { KindDef } from '../machinery/index.ts';
 import { MutatingWebhookConfiguration } from './admissionregistration/v1/mutating-webhook-configuration.ts';
 import { ValidatingAdmissionPolicy } from './admissionregistration/v1/validating-admission-policy.ts';
@@ -10,12 +11,20 @@ import { DaemonSet } from './apps/v1/daemon-set.ts';
 import { Deployment } from './apps/v1/deployment.ts';
 import { ReplicaSet } from './apps/v1/replica-set.ts';
 import { StatefulSet } from './apps/v1/stateful-set.ts';
+import { SelfSubjectReview } from './authentication/v1/self-subject-review.ts';
+import { TokenReview } from './authentication/v1/token-review.ts';
+import { LocalSubjectAccessReview } from './authorization/v1/local-subject-access-review.ts';
+import { SelfSubjectAccessReview } from './authorization/v1/self-subject-access-review.ts';
+import { SelfSubjectRulesReview } from './authorization/v1/self-subject-rules-review.ts';
+import { SubjectAccessReview } from './authorization/v1/subject-access-review.ts';
 import { HorizontalPodAutoscalerV1 } from './autoscaling/v1/horizontal-pod-autoscaler.ts';
 import { HorizontalPodAutoscaler } from './autoscaling/v2/horizontal-pod-autoscaler.ts';
 import { CronJob } from './batch/v1/cron-job.ts';
 import { Job } from './batch/v1/job.ts';
 import { CertificateSigningRequest } from './certificates/v1/certificate-signing-request.ts';
 import { Lease } from './coordination/v1/lease.ts';
+import { Binding } from './core/v1/binding.ts';
+import { ComponentStatus } from './core/v1/component-status.ts';
 import { ConfigMap } from './core/v1/config-map.ts';
 import { Endpoints } from './core/v1/endpoints.ts';
 import { Event } from './core/v1/event.ts';
@@ -118,8 +127,21 @@ export const kinds: readonly KindDef[] = [
   ResourceSlice,
 ];
 
-const byKind = new Map(kinds.map((kind) => [`${kind.apiVersion}/${kind.kind}`, kind]));
-const byPlural = new Map(kinds.map((kind) => [`${kind.apiVersion}/${kind.plural}`, kind]));
+/** Kinds of which nothing is stored: the server answers for them itself. Nobody can watch them or own anything with them. */
+export const answeredKinds: readonly KindDef[] = [
+  Binding,
+  ComponentStatus,
+  SelfSubjectReview,
+  TokenReview,
+  LocalSubjectAccessReview,
+  SelfSubjectAccessReview,
+  SelfSubjectRulesReview,
+  SubjectAccessReview,
+];
+
+const everyKind = [...kinds, ...answeredKinds];
+const byKind = new Map(everyKind.map((kind) => [`${kind.apiVersion}/${kind.kind}`, kind]));
+const byPlural = new Map(everyKind.map((kind) => [`${kind.apiVersion}/${kind.plural}`, kind]));
 
 /** The built-in kind of an object by its apiVersion (`apps/v1`, `v1`) and kind. */
 export const kindFor = (apiVersion: string, kind: string): KindDef | undefined =>

@@ -3,7 +3,6 @@ import type { ObjectSchema } from '../machinery/index.ts';
 import { shape } from './shape.ts';
 
 export type { Scale } from './generated/autoscaling-v1.ts';
-export type { Binding } from './generated/core-v1.ts';
 export type { Eviction } from './generated/policy-v1.ts';
 
 export interface RequestBody {

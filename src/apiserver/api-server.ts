@@ -1,21 +1,23 @@
 // The API server put together: registry over a store, admission, HTTP handler and in-process client. No process, no port, no
 // files here; `app` brings those.
 import type { Duplex } from 'node:stream';
-import { kinds as builtInKinds, Namespace, PriorityClass, Service } from '../api/index.ts';
+import { answeredKinds, kinds as builtInKinds, Namespace, PriorityClass, Service } from '../api/index.ts';
 import type { Clock, Log, Random } from '../base/index.ts';
 import { type Client, createClient, type Transport } from '../client/index.ts';
 import type { HttpRequest, HttpResponse } from '../http/index.ts';
 import type { KindDef } from '../machinery/index.ts';
 import type { Store } from '../storage/index.ts';
 import { admissionChain } from './admission/chain.ts';
-import type { Authenticate } from './auth/authenticate.ts';
+import { answeredBy } from './answered/all.ts';
+import type { ComponentCheck } from './answered/component-statuses.ts';
+import type { Authenticate, TokenAuthenticator } from './auth/authenticate.ts';
 import type { Authorize } from './auth/authorize.ts';
-import { bootstrap } from './bootstrap.ts';
+import { postStartHooks } from './bootstrap.ts';
 import type { NodeCredentials } from './endpoints/connections.ts';
 import { createHandler } from './endpoints/handler.ts';
-import type { HealthCheck } from './endpoints/health.ts';
 import type { InFlightLimits } from './endpoints/in-flight.ts';
 import type { VersionInfo } from './endpoints/path.ts';
+import { healthChecks } from './health-checks.ts';
 import { inProcessTransport } from './in-process.ts';
 import { createOpenApi } from './openapi/openapi.ts';
 import type { RegistryCore } from './registry/core.ts';
@@ -41,6 +43,18 @@ export interface ApiServerOptions {
   readonly advertisePort: () => number;
   /** How many requests may run at once; undefined = as many as kube-apiserver allows. */
   readonly inFlight?: InFlightLimits | undefined;
+  /** Whose a bearer token is, for token reviews; undefined = no token is known. */
+  readonly token?: TokenAuthenticator | undefined;
+  /** For whom this server's tokens are good; undefined = for `https://kubernetes.default.svc`. */
+  readonly audiences?: readonly string[] | undefined;
+  /** The parts of the control plane besides the store. */
+  readonly components?: readonly ComponentCheck[] | undefined;
+  /** How long a request may take, watches and streams excepted; 0 = as long as it takes, undefined = a minute. */
+  readonly requestTimeoutMs?: number | undefined;
+  /** For watches that name no timeout; 0 = they never end, undefined = 30 minutes. */
+  readonly minRequestTimeoutMs?: number | undefined;
+  /** Gets a line for each request. */
+  readonly requestLog?: Log | undefined;
   /** undefined = the built-in kinds */
   readonly kinds?: readonly KindDef[] | undefined;
 }
@@ -56,8 +70,18 @@ export interface ApiServer {
   drain(): void;
 }
 
+/** kubectl knows the store as etcd. */
+const storeCheck = (store: Store): ComponentCheck => ({
+  name: 'etcd-0',
+  check: () =>
+    store.catchUp().then(
+      () => undefined,
+      (error: unknown) => (error instanceof Error ? error.message : String(error)),
+    ),
+});
+
 export function createApiServer(options: ApiServerOptions): ApiServer {
-  const kinds = new KindTable(options.kinds ?? builtInKinds);
+  const kinds = new KindTable(options.kinds ?? [...builtInKinds, ...answeredKinds]);
   const { store, clock, random, log } = options;
   const serviceIps = new ServiceIps({
     kind: Service,
@@ -69,6 +93,14 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const core: RegistryCore = {
     store,
     kinds,
+    answered: answeredBy({
+      authorize: options.authorize,
+      identity: {
+        token: options.token ?? (() => undefined),
+        audiences: options.audiences ?? ['https://kubernetes.default.svc'],
+      },
+      components: [...(options.components ?? []), storeCheck(store)],
+    }),
     admission: admissionChain({
       store,
       namespaces: Namespace,

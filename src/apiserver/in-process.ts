@@ -1,6 +1,7 @@
 // The in-process Transport: the same registry, without HTTP and without encoding. Objects handed out are the cache's own.
 import type { Target, Transport, WatchEvent, WriteOptions } from '../client/index.ts';
 import { expired, type KubeObject, methodNotSupported } from '../machinery/index.ts';
+import { listAnswered, readAnswered } from './answered/read.ts';
 import { noBody, type WriteCall } from './registry/call.ts';
 import { internalContext } from './registry/context.ts';
 import { answer, type Place, type RegistryCore, refOf, requireEntry } from './registry/core.ts';
@@ -44,6 +45,8 @@ export function inProcessTransport(core: RegistryCore): Transport {
     objectFrom(await subresourceOf(target).handle(core, call));
   return {
     async get(target) {
+      const from = core.answered.get(target.kind);
+      if (from !== undefined) return objectFrom(await readAnswered(core, from, placeOf(target)));
       if (target.subresource === '')
         return objectFrom(answer(target.kind, requireEntry(core, placeOf(target))));
       return below(target, {
@@ -56,7 +59,9 @@ export function inProcessTransport(core: RegistryCore): Transport {
     },
 
     async list(target, query) {
-      const result = await list(core, target, query);
+      const from = core.answered.get(target.kind);
+      const result =
+        from === undefined ? await list(core, target, query) : await listAnswered(core, from, query);
       const items = result.entries.map((entry) => objectFrom(answer(target.kind, entry)));
       return { items, resourceVersion: String(result.revision), continue: result.continue };
     },
@@ -95,7 +100,8 @@ export function inProcessTransport(core: RegistryCore): Transport {
     async create(target, object, options) {
       const call = writeCall(target, object, options);
       if (target.subresource !== '') return below(target, { ...call, verb: 'create', patchType: 'merge' });
-      return objectFrom(await create(core, call));
+      const made = core.answered.get(target.kind)?.create ?? create;
+      return objectFrom(await made(core, call));
     },
 
     async update(target, object, options) {

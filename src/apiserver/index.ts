@@ -1,3 +1,4 @@
+export type { ComponentCheck } from './answered/component-statuses.ts';
 export { type ApiServer, type ApiServerOptions, createApiServer } from './api-server.ts';
 export {
   createAuthenticator,
@@ -7,6 +8,7 @@ export {
   mastersAuthorizer,
   parseTokenFile,
   TokenFileError,
+  tokenChain,
   tokenTable,
 } from './auth/index.ts';
 export type { VersionInfo } from './endpoints/path.ts';

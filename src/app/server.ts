@@ -13,6 +13,7 @@ import {
   mastersAuthorizer,
   objectOf,
   parseTokenFile,
+  tokenChain,
   tokenTable,
 } from '../apiserver/index.ts';
 import { type Clock, type Log, type Random, Scope } from '../base/index.ts';
@@ -34,6 +35,7 @@ import {
   openLmdbBackend,
   type Store,
 } from '../storage/index.ts';
+import { componentCheck } from './component-check.ts';
 import { versionInfo } from './version.ts';
 
 /** The parts that can be left out and run elsewhere. */
@@ -135,13 +137,14 @@ export async function startServer(
     scope.onStop(() => store.close());
 
     let port = options.httpsListenPort;
+    const token = tokenChain(tokens === undefined ? [] : [tokenTable(tokens)]);
     const api = createApiServer({
       store,
       clock,
       random,
       log: log.with({ part: 'apiserver' }),
       authenticate: createAuthenticator({
-        tokens: tokens === undefined ? [] : [tokenTable(tokens)],
+        token,
         anonymous: 'health',
         clock,
       }),
@@ -150,6 +153,16 @@ export async function startServer(
         createNodeAuthorizer({ nodeOfPod: (namespace, name) => nodeOfPod(store, namespace, name) }),
         everyoneAuthorizer,
       ]),
+      token,
+      audiences: [`https://kubernetes.default.svc.${options.clusterDomain}`],
+      components: [
+        componentCheck('controller-manager', {
+          store,
+          clock,
+          here: !options.without.includes('controllers'),
+        }),
+        componentCheck('scheduler', { store, clock, here: !options.without.includes('scheduler') }),
+      ],
       nodeCredentials: { cert: pki.kubeletClient.cert, key: pki.kubeletClient.key, ca: pki.ca.cert },
       version: versionInfo,
       serviceCidr: options.serviceCidr,

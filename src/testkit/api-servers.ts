@@ -68,7 +68,7 @@ async function apiServer() {
     clock,
     random: seededRandom(1),
     log: silentLog,
-    authenticate: createAuthenticator({ tokens: [], anonymous: 'refuse', clock }),
+    authenticate: createAuthenticator({ token: () => undefined, anonymous: 'refuse', clock }),
     authorize: createAuthorizer([mastersAuthorizer, everyoneAuthorizer]),
     nodeCredentials: { cert: admin.cert, key: admin.key, ca: ca.cert },
     version: { major: '1', minor: '35', gitVersion: 'v1.35.0' } as Parameters<

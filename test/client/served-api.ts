@@ -51,7 +51,7 @@ export async function serveApi(): Promise<ServedApi> {
     clock,
     log,
     random: systemRandom(),
-    authenticate: createAuthenticator({ tokens: [], anonymous: 'health', clock }),
+    authenticate: createAuthenticator({ token: () => undefined, anonymous: 'health', clock }),
     authorize: createAuthorizer([mastersAuthorizer, everyoneAuthorizer]),
     nodeCredentials: { cert: pki.kubeletClient.cert, key: pki.kubeletClient.key, ca: pki.ca.cert },
     version,

@@ -9,7 +9,7 @@ import {
   startHttpsServer,
 } from '../../http/index.ts';
 import type { UserInfo } from './attributes.ts';
-import { type AuthenticatorOptions, createAuthenticator, tokenTable } from './authenticate.ts';
+import { type AuthenticatorOptions, createAuthenticator, tokenChain, tokenTable } from './authenticate.ts';
 
 const clock = new FakeClock(systemClock.nowMs());
 let ca: KeyPairPem;
@@ -41,8 +41,8 @@ async function whoIs(
   authorization?: string,
   given: Partial<AuthenticatorOptions> = {},
 ) {
-  const tokens = [tokenTable(new Map([['secret', { name: 'zoe', uid: '1', groups: ['dev'] }]]))];
-  const authenticate = createAuthenticator({ tokens, anonymous: 'refuse', clock, ...given });
+  const token = tokenChain([tokenTable(new Map([['secret', { name: 'zoe', uid: '1', groups: ['dev'] }]]))]);
+  const authenticate = createAuthenticator({ token, anonymous: 'refuse', clock, ...given });
   const seen: (UserInfo | undefined)[] = [];
   const server = await startHttpsServer({
     host: '127.0.0.1',

@@ -8,8 +8,8 @@ import { type UserInfo, wellKnown } from './attributes.ts';
 export type TokenAuthenticator = (token: string) => UserInfo | undefined;
 
 export interface AuthenticatorOptions {
-  /** Asked in order; the first that knows a token names the user. */
-  readonly tokens: readonly TokenAuthenticator[];
+  /** Whoever knows all tokens of this server (tokenChain). */
+  readonly token: TokenAuthenticator;
   /**
    * Who shows nothing is system:anonymous: everywhere (allow, kube-apiserver's --anonymous-auth), only at the health endpoints,
    * which load balancers ask (health), or nowhere (refuse). Otherwise the answer is 401.
@@ -31,9 +31,8 @@ function withAuthenticated(user: UserInfo): UserInfo {
 }
 
 export function createAuthenticator(options: AuthenticatorOptions): Authenticate {
-  const { tokens, clock } = options;
+  const { clock } = options;
   const ofConnection = new WeakMap<Connection, UserInfo>();
-  const ofUser = new WeakMap<UserInfo, UserInfo>();
 
   return function authenticate(request) {
     const connection = connectionOf(request);
@@ -48,23 +47,29 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
       return user;
     }
     const token = bearerToken(request.headers.authorization);
-    if (token !== undefined) {
-      for (const known of tokens) {
-        const found = known(token);
-        if (found === undefined) continue;
-        let user = ofUser.get(found);
-        if (user === undefined) {
-          user = withAuthenticated(found);
-          ofUser.set(found, user);
-        }
-        return user;
-      }
-      return undefined;
-    }
+    if (token !== undefined) return options.token(token);
     if (peer !== undefined || connection.peerError !== undefined) return undefined;
     if (options.anonymous === 'refuse') return undefined;
     if (options.anonymous === 'health' && !healthPath.test(request.url ?? '')) return undefined;
     return anonymousUser;
+  };
+}
+
+/** Asks each in order; the first that knows a token names the user, who is authenticated then. */
+export function tokenChain(tokens: readonly TokenAuthenticator[]): TokenAuthenticator {
+  const ofUser = new WeakMap<UserInfo, UserInfo>();
+  return function userOfToken(token) {
+    for (const known of tokens) {
+      const found = known(token);
+      if (found === undefined) continue;
+      let user = ofUser.get(found);
+      if (user === undefined) {
+        user = withAuthenticated(found);
+        ofUser.set(found, user);
+      }
+      return user;
+    }
+    return undefined;
   };
 }
 

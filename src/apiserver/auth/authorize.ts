@@ -1,7 +1,8 @@
 // May this user do this? An ordered chain of authorizers; the first with an opinion decides, and nobody's opinion is a no. HOT:
 // synchronous, and without allocation when the answer is yes.
+import type { authorizationV1 } from '../../api/index.ts';
 import { StatusError } from '../../machinery/index.ts';
-import { type RequestAttributes, wellKnown } from './attributes.ts';
+import { type RequestAttributes, type UserInfo, wellKnown } from './attributes.ts';
 
 /** allow and deny end the chain. `reason` is appended to the message of the 403. */
 export interface Verdict {
@@ -13,27 +14,74 @@ export const allowed: Verdict = { decision: 'allow', reason: '' };
 export const noOpinion: Verdict = { decision: 'noOpinion', reason: '' };
 export const noOpinionBecause = (reason: string): Verdict => ({ decision: 'noOpinion', reason });
 
-export type Authorizer = (attributes: RequestAttributes) => Verdict;
-
-/** undefined = yes; else the 403 to answer. */
-export type Authorize = (attributes: RequestAttributes) => StatusError | undefined;
-
-export function createAuthorizer(chain: readonly Authorizer[]): Authorize {
-  return function authorize(attributes) {
-    let reasons = '';
-    for (const authorizer of chain) {
-      const { decision, reason } = authorizer(attributes);
-      if (decision === 'allow') return undefined;
-      if (reason !== '') reasons = reasons === '' ? reason : `${reasons}\n${reason}`;
-      if (decision === 'deny') break;
-    }
-    return forbiddenError(attributes, reasons);
-  };
+/** What a user may do in a namespace, as a list. An authorizer that cannot say it all is incomplete or has an error. */
+export interface UserRules {
+  readonly resources: readonly authorizationV1.ResourceRule[];
+  readonly paths: readonly authorizationV1.NonResourceRule[];
+  readonly incomplete: boolean;
+  /** '' = none */
+  readonly error: string;
 }
 
+export const noRules: UserRules = { resources: [], paths: [], incomplete: false, error: '' };
+
+export interface Authorizer {
+  (attributes: RequestAttributes): Verdict;
+  /** Left out = it allows nothing that could be listed. */
+  readonly rulesFor?: (user: UserInfo, namespace: string) => UserRules;
+}
+
+export interface Authorize {
+  /** undefined = yes; else the 403 to answer. */
+  (attributes: RequestAttributes): StatusError | undefined;
+  /** The verdict of the whole chain, for those who only ask. */
+  decide(attributes: RequestAttributes): Verdict;
+  /** What all authorizers together allow. */
+  rulesFor(user: UserInfo, namespace: string): UserRules;
+}
+
+export function createAuthorizer(chain: readonly Authorizer[]): Authorize {
+  const decide = (attributes: RequestAttributes): Verdict => {
+    let reasons = '';
+    for (const authorizer of chain) {
+      const verdict = authorizer(attributes);
+      if (verdict.decision === 'allow') return verdict;
+      const { decision, reason } = verdict;
+      if (reason !== '') reasons = reasons === '' ? reason : `${reasons}\n${reason}`;
+      if (decision === 'deny') return { decision, reason: reasons };
+    }
+    return reasons === '' ? noOpinion : noOpinionBecause(reasons);
+  };
+  const authorize = (attributes: RequestAttributes): StatusError | undefined => {
+    const { decision, reason } = decide(attributes);
+    return decision === 'allow' ? undefined : forbiddenError(attributes, reason);
+  };
+  const rulesFor = (user: UserInfo, namespace: string): UserRules => {
+    const all = chain.map((authorizer) => authorizer.rulesFor?.(user, namespace) ?? noRules);
+    const errors = all.map(({ error }) => error).filter((error) => error !== '');
+    return {
+      resources: all.flatMap(({ resources }) => resources),
+      paths: all.flatMap(({ paths }) => paths),
+      incomplete: all.some(({ incomplete }) => incomplete),
+      error: errors.length > 1 ? `[${errors.join(', ')}]` : errors.join(),
+    };
+  };
+  return Object.assign(authorize, { decide, rulesFor });
+}
+
+const isMaster = (user: UserInfo): boolean => user.groups.includes(wellKnown.masters);
+
+const everything: UserRules = {
+  ...noRules,
+  resources: [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }],
+  paths: [{ verbs: ['*'], nonResourceURLs: ['*'] }],
+};
+
 /** system:masters may do everything. First in the chain, so that nothing can lock the administrator out. */
-export const mastersAuthorizer: Authorizer = ({ user }) =>
-  user.groups.includes(wellKnown.masters) ? allowed : noOpinion;
+export const mastersAuthorizer: Authorizer = Object.assign(
+  ({ user }: RequestAttributes) => (isMaster(user) ? allowed : noOpinion),
+  { rulesFor: (user: UserInfo) => (isMaster(user) ? everything : noRules) },
+);
 
 const publicPaths = new Set(['/healthz', '/livez', '/readyz', '/version', '/version/']);
 const discoveryPaths = new Set(['/api', '/apis', '/openapi']);
@@ -44,11 +92,7 @@ const selfReviews = new Set([
   'authentication.k8s.io/selfsubjectreviews',
 ]);
 
-/**
- * What everybody may: health and version, also anonymously; discovery, and asking about oneself, once authenticated. The rights
- * of the roles system:public-info-viewer, system:discovery and system:basic-user of every Kubernetes cluster.
- */
-export const everyoneAuthorizer: Authorizer = (a) => {
+const mayEverybody = (a: RequestAttributes): Verdict => {
   if (a.resource !== '')
     return a.verb === 'create' &&
       a.subresource === '' &&
@@ -69,6 +113,34 @@ export const everyoneAuthorizer: Authorizer = (a) => {
   for (const path of ['/healthz/', '/livez/', '/readyz/']) if (a.path.startsWith(path)) return allowed;
   return noOpinion;
 };
+
+const publicRule = { verbs: ['get'], nonResourceURLs: [...publicPaths] };
+const authenticatedRules: UserRules = {
+  ...noRules,
+  resources: [...selfReviews].map((review) => {
+    const [group = '', resource = ''] = review.split('/');
+    return { verbs: ['create'], apiGroups: [group], resources: [resource] };
+  }),
+  paths: [
+    {
+      verbs: ['get'],
+      nonResourceURLs: [...discoveryPaths, ...discoveryPrefixes.map((prefix) => `${prefix}*`)].sort(),
+    },
+    publicRule,
+  ],
+};
+const anybodysRules: UserRules = { ...noRules, paths: [publicRule] };
+
+/**
+ * What everybody may: health and version, also anonymously; discovery, and asking about oneself, once authenticated. The rights
+ * of the roles system:public-info-viewer, system:discovery and system:basic-user of every Kubernetes cluster.
+ */
+export const everyoneAuthorizer: Authorizer = Object.assign(mayEverybody, {
+  rulesFor: ({ groups }: UserInfo): UserRules => {
+    if (groups.includes(wellKnown.authenticated)) return authenticatedRules;
+    return groups.includes(wellKnown.unauthenticated) ? anybodysRules : noRules;
+  },
+});
 
 const quote = JSON.stringify;
 /** Browsers must not take a message for HTML. */

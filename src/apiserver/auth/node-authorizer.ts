@@ -4,7 +4,7 @@
 // Narrower than there: a node creates neither pods nor service account tokens, since it has no need of either yet. Wider in one
 // point: a secret or config map must be named one by one, but that a pod of this node refers to it is not checked.
 import { type RequestAttributes, wellKnown } from './attributes.ts';
-import { type Authorizer, allowed, noOpinion, noOpinionBecause, type Verdict } from './authorize.ts';
+import { type Authorizer, allowed, noOpinion, noOpinionBecause, noRules, type Verdict } from './authorize.ts';
 
 export interface NodeAuthorizerOptions {
   /** The node a pod is bound to, '' = none yet; undefined = no such pod, which is for the storage to say. From memory. */
@@ -98,11 +98,16 @@ export function nodeOfUser(user: RequestAttributes['user']): string | undefined 
 }
 
 export function createNodeAuthorizer({ nodeOfPod }: NodeAuthorizerOptions): Authorizer {
-  return (a) => {
+  const mayNode = (a: RequestAttributes): Verdict => {
     const node = nodeOfUser(a.user);
     if (node === undefined || a.resource === '') return noOpinion;
     const resource = a.subresource === '' ? a.resource : `${a.resource}/${a.subresource}`;
     const check = checks.get(`${a.verb} ${a.group}/${resource}`);
     return check === undefined ? noOpinion : check(a, node, nodeOfPod);
   };
+  const rulesFor = (user: RequestAttributes['user']) =>
+    nodeOfUser(user) === undefined
+      ? noRules
+      : { ...noRules, error: 'node authorizer does not support user rule resolution' };
+  return Object.assign(mayNode, { rulesFor });
 }

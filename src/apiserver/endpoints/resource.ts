@@ -9,6 +9,7 @@ import {
   StatusError,
   type Verb,
 } from '../../machinery/index.ts';
+import { listAnswered, readAnswered } from '../answered/read.ts';
 import type { UserInfo } from '../auth/attributes.ts';
 import { type Body, noBody } from '../registry/call.ts';
 import type { CallContext } from '../registry/context.ts';
@@ -85,6 +86,7 @@ export async function serveResource(env: ResourceEnvironment, call: ResourceRequ
   if ((route.namespace !== undefined && kind.scope === 'Cluster') || route.rest !== '') throw notFoundPath();
   if (route.subresource !== '') return serveSubresource(env, call);
   if (!kind.verbs.includes(verb)) throw methodNotAllowed();
+  if (kind.deprecation !== null) addWarnings(call.response, [kind.deprecation]);
   switch (verb) {
     case 'get':
       return serveGet(env, call);
@@ -147,8 +149,11 @@ const printing = (env: ResourceEnvironment, query: Query): Printing => ({
 async function serveGet(env: ResourceEnvironment, call: ResourceRequest): Promise<void> {
   const { request, kind, query } = call;
   const wanted = wantedForm(request.headers.accept, kind);
-  await waitForFreshness(env.core, text(query, 'resourceVersion'));
-  const found = answer(kind, requireEntry(env.core, placeOf(call)));
+  const from = env.core.answered.get(kind);
+  if (from === undefined) await waitForFreshness(env.core, text(query, 'resourceVersion'));
+  const at = placeOf(call);
+  const found =
+    from === undefined ? answer(kind, requireEntry(env.core, at)) : await readAnswered(env.core, from, at);
   sendAnswer(call, { kind, answer: found, wanted }, printing(env, query));
 }
 
@@ -178,7 +183,12 @@ async function serveList(env: ResourceEnvironment, call: ResourceRequest): Promi
     throw invalidListOptions((causes) =>
       causes.forbidden('sendInitialEvents', 'sendInitialEvents is forbidden for list'),
     );
-  const result = await list(env.core, placeOf(call), listOptions(call));
+  const from = env.core.answered.get(kind);
+  const options = listOptions(call);
+  const result =
+    from === undefined
+      ? await list(env.core, placeOf(call), options)
+      : await listAnswered(env.core, from, options);
   await sendList(call, { kind, list: result, wanted }, printing(env, query));
 }
 
@@ -281,8 +291,10 @@ async function warning<T>(response: HttpResponse, context: CallContext, work: Pr
 async function write(core: RegistryCore, call: ResourceRequest, context: CallContext): Promise<Answer> {
   const at = placeOf(call);
   switch (call.verb) {
-    case 'create':
-      return create(core, { at, body: await readObject(call, context), context });
+    case 'create': {
+      const made = core.answered.get(at.kind)?.create ?? create;
+      return made(core, { at, body: await readObject(call, context), context });
+    }
     case 'update':
       return update(core, { at, body: await readObject(call, context), context });
     case 'patch':

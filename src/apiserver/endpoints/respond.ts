@@ -151,7 +151,8 @@ export async function sendList(
   { kind, list, wanted }: { kind: KindDef; list: ListAnswer; wanted: Wanted },
   options: Printing,
 ): Promise<void> {
-  const meta: Record<string, unknown> = { resourceVersion: String(list.revision) };
+  // 0 = made for this answer
+  const meta: Record<string, unknown> = list.revision === 0 ? {} : { resourceVersion: String(list.revision) };
   if (list.continue !== undefined) meta['continue'] = list.continue;
   if (list.remaining !== undefined) meta['remainingItemCount'] = list.remaining;
   if (wanted.encoding === 'protobuf') {

@@ -1,5 +1,5 @@
 // The paths of a kind as OpenAPI operations: enough for clients to learn which verbs and parameters a kind takes.
-import type { KindDef } from '../../machinery/index.ts';
+import type { KindDef, Verb } from '../../machinery/index.ts';
 import { findSubresource, subresources } from '../subresources/all.ts';
 
 type Json = Record<string, unknown>;
@@ -62,21 +62,33 @@ export function pathsOf(kind: KindDef, schemaRef: string): Record<string, Json> 
   const base = kind.group === '' ? `/api/${kind.version}` : `/apis/${kind.group}/${kind.version}`;
   const place =
     kind.scope === 'Namespaced' ? `${base}/namespaces/{namespace}/${kind.plural}` : `${base}/${kind.plural}`;
+  /** Of these operations, those of verbs that the kind has. */
+  const has = (operations: Partial<Record<Verb, readonly [method: string, operation: Json]>>): Json =>
+    Object.fromEntries(
+      Object.entries(operations)
+        .filter(([verb]) => kind.verbs.includes(verb as Verb))
+        .map(([, named]) => named),
+    );
+  const lists = operation('list', listParameters, listContent, false);
   const out: Record<string, Json> = {
-    [place]: {
-      get: operation('list', listParameters, listContent, false),
-      post: operation('post', writeParameters, content, true),
-      delete: operation('deletecollection', [...listParameters, ...deleteParameters], {}, false),
-    },
-    [`${place}/{name}`]: {
-      get: operation('get', [], content, false),
-      put: operation('put', writeParameters, content, true),
-      patch: patch(),
-      delete: operation('delete', deleteParameters, content, false),
-    },
+    [place]: has({
+      list: ['get', lists],
+      create: ['post', operation('post', writeParameters, content, true)],
+      deletecollection: [
+        'delete',
+        operation('deletecollection', [...listParameters, ...deleteParameters], {}, false),
+      ],
+    }),
+    [`${place}/{name}`]: has({
+      get: ['get', operation('get', [], content, false)],
+      update: ['put', operation('put', writeParameters, content, true)],
+      patch: ['patch', patch()],
+      delete: ['delete', operation('delete', deleteParameters, content, false)],
+    }),
   };
-  if (kind.scope === 'Namespaced')
-    out[`${base}/${kind.plural}`] = { get: operation('list', listParameters, listContent, false) };
+  if (kind.scope === 'Namespaced') out[`${base}/${kind.plural}`] = has({ list: ['get', lists] });
+  for (const [path, operations] of Object.entries(out))
+    if (Object.keys(operations).length === 0) delete out[path];
   for (const { name } of subresources) {
     const sub = findSubresource(kind, name);
     if (sub === undefined) continue;

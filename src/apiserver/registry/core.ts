@@ -15,6 +15,7 @@ import {
 } from '../../machinery/index.ts';
 import { BackendUnavailable, type CommitResult, type Entry, type Store } from '../../storage/index.ts';
 import type { AdmissionChain } from '../admission/admission.ts';
+import type { AnsweredKinds } from '../answered/all.ts';
 import type { CallContext } from './context.ts';
 import type { KindTable } from './kind-table.ts';
 import { type Answer, encodeForStore, freeze, keyFor, objectOf } from './objects.ts';
@@ -34,6 +35,8 @@ export interface Allocator {
 export interface RegistryCore {
   readonly store: Store;
   readonly kinds: KindTable;
+  /** Of these kinds nothing is stored. */
+  readonly answered: AnsweredKinds;
   readonly admission: AdmissionChain;
   readonly allocators: ReadonlyMap<KindDef, Allocator>;
   readonly clock: Clock;

@@ -7,6 +7,7 @@ import { ephemeralContainers, resize } from './pod-parts.ts';
 import { scale } from './scale.ts';
 import { status } from './status.ts';
 import type { Subresource } from './subresource.ts';
+import { token } from './token.ts';
 
 export const subresources: readonly Subresource[] = [
   status,
@@ -16,6 +17,7 @@ export const subresources: readonly Subresource[] = [
   ephemeralContainers,
   resize,
   finalize,
+  token,
 ];
 
 export const findSubresource = (kind: KindDef, name: string): Subresource | undefined =>
