@@ -86,6 +86,7 @@ it('has numbers for every built-in kind, its list and its bodies', () => {
     ['apps/v1', 'DeleteOptions'],
     ['meta.k8s.io/v1', 'DeleteOptions'],
     ['policy/v1', 'Eviction'],
+    ['policy/v1beta1', 'Eviction'],
     ['autoscaling/v1', 'Scale'],
     ['authentication.k8s.io/v1', 'TokenRequest'],
   ] as const)

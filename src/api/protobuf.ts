@@ -34,10 +34,14 @@ const groups: Readonly<Record<string, string>> = {
 /** Known in every group: the bodies that go with any request. */
 const everywhere = new Set(['DeleteOptions', 'Status']);
 
+/** Bodies that are taken under an older name too, which has the same fields. */
+const older: Readonly<Record<string, string>> = { 'policy.v1beta1.Eviction': 'policy.v1.Eviction' };
+
 function shapeOf(apiVersion: string, kind: string): ObjectSchema | undefined {
   const slash = apiVersion.indexOf('/');
   const group = groups[slash < 0 ? '' : apiVersion.slice(0, slash)];
-  const name = everywhere.has(kind) ? `meta.v1.${kind}` : `${group}.${apiVersion.slice(slash + 1)}.${kind}`;
+  const said = everywhere.has(kind) ? `meta.v1.${kind}` : `${group}.${apiVersion.slice(slash + 1)}.${kind}`;
+  const name = Object.hasOwn(older, said) ? older[said]! : said;
   return Object.hasOwn(shapes, name) ? shape(name) : undefined;
 }
 

@@ -89,9 +89,14 @@ describe('finalizers', () => {
       body: { ...marked, metadata: { ...marked.metadata, finalizers: ['x/a', 'x/b'] } },
     });
     expect(added.json.message).toContain('no new finalizers can be added if the object is being deleted');
-    await f.ask('PUT', `${cms}/held`, {
+    const last = await f.ask('PUT', `${cms}/held`, {
       body: { ...marked, metadata: { ...marked.metadata, finalizers: [] } },
     });
+    expect([last.code, last.json.kind, last.json.metadata.uid]).toEqual([
+      200,
+      'ConfigMap',
+      marked.metadata.uid,
+    ]);
     expect((await f.ask('GET', `${cms}/held`)).code).toBe(404);
   });
 

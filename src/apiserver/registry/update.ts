@@ -115,7 +115,8 @@ export async function applyUpdate(
       if (changesNothing(object, old)) return answer(kind, entry);
       if (releasesDeletion(kind.deletionHeld, object)) {
         const gone = await removeNow(core, at, { entry, last: object });
-        if (gone !== undefined) return gone;
+        // Who wrote the object expects an object, not a Status that tells of its deletion.
+        if (gone !== undefined) return dryAnswer(kind, object);
       } else {
         const result = await commit(core, {
           key,

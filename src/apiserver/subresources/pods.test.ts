@@ -55,6 +55,8 @@ it.each([
 
 it('eviction deletes', async () => {
   const url = `${pods}/p/eviction`;
+  const older = { apiVersion: 'policy/v1beta1', kind: 'Eviction', metadata: { name: 'p' } };
+  expect((await f.ask('POST', `${url}?dryRun=All`, { body: older })).code).toBe(201);
   expect((await f.ask('POST', `${url}?dryRun=All`, { body: {} })).code).toBe(201);
   const stale = { deleteOptions: { preconditions: { uid: 'x' } } };
   expect((await f.ask('POST', url, { body: stale })).code).toBe(409);
