@@ -45,6 +45,7 @@ export * from './meta/object-meta.ts';
 export type { DeleteOptions, Preconditions } from './meta/options.ts';
 export * from './meta/selectors.ts';
 export * from './meta/selectors-of-fields.ts';
+export { goText } from './patch/go-text.ts';
 export { applyJsonPatch } from './patch/json-patch.ts';
 export { applyMergePatch } from './patch/merge-patch.ts';
 export type { PatchProblem, PatchResult } from './patch/result.ts';

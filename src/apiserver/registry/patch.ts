@@ -7,6 +7,7 @@ import {
   Causes,
   DecodeError,
   entityTooLarge,
+  goText,
   invalid,
   type KindDef,
   type KubeObject,
@@ -18,7 +19,6 @@ import type { WriteCall } from './call.ts';
 import type { CallContext } from './context.ts';
 import { checkNames, type Place, type RegistryCore } from './core.ts';
 import { decodePatched, strictTexts } from './decode.ts';
-import { goText } from './go-text.ts';
 import { type Answer, objectOf } from './objects.ts';
 import { applyUpdate } from './update.ts';
 import { type UpdateRules, wholeObject } from './update-rules.ts';
@@ -110,6 +110,8 @@ function patchFailure(problem: PatchProblem, message: string): StatusError {
   switch (problem) {
     case 'malformed':
       return badRequest(message);
+    case 'unexplained':
+      return new StatusError(500, 'Unknown', message);
     case 'tooLarge':
       return entityTooLarge(message);
     case 'unprocessable':

@@ -1,10 +1,11 @@
 // What a patch comes to. A patch that does not apply is an expected outcome, so it is a value; the API server words the Status.
 
 /**
- * Why a patch failed. `malformed`: it is no patch of its type (400). `tooLarge`: too many operations (413).
+ * Why a patch failed. `malformed`: it is no patch of its type (400). `unexplained`: so is this,
+ * but Kubernetes answers as if the fault were its own (500). `tooLarge`: too many operations (413).
  * `unprocessable`: it does not apply to this object (422).
  */
-export type PatchProblem = 'malformed' | 'tooLarge' | 'unprocessable';
+export type PatchProblem = 'malformed' | 'unexplained' | 'tooLarge' | 'unprocessable';
 
 export type PatchResult =
   | { readonly ok: true; readonly value: unknown }

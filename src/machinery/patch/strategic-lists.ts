@@ -1,11 +1,12 @@
 // The lists of a strategic merge patch: merged by key or as sets, and put in order. Order: what the patch names comes in the
 // patch's order, what only the server has keeps the server's order, and each server item goes before the first patch
 // item that follows it on the server.
+import { goText } from './go-text.ts';
 import { isObject, type Json, memberOf, PatchError } from './result.ts';
 
-const refuse = (message: string): PatchError => new PatchError('malformed', message);
+const refuse = (message: string): PatchError => new PatchError('unexplained', message);
 const noMergeKey = (item: unknown, key: string): PatchError =>
-  refuse(`map: ${JSON.stringify(item)} does not contain declared merge key: ${key}`);
+  refuse(`map: ${goText(item)} does not contain declared merge key: ${key}`);
 
 function typeName(value: unknown): string {
   if (Array.isArray(value)) return 'list';
@@ -20,10 +21,9 @@ export function requireUniform(a: readonly unknown[], b: readonly unknown[]): vo
     for (const item of list) {
       const name = typeName(item);
       if (first === undefined) {
-        if (name === 'list') throw refuse('lists of lists are not supported');
+        if (name === 'list') throw new PatchError('unprocessable', 'lists of lists are not supported');
         first = name;
-      } else if (name !== first)
-        throw refuse(`list element types are not identical: ${JSON.stringify([a, b])}`);
+      } else if (name !== first) throw refuse(`list element types are not identical: ${goText([a, b])}`);
     }
   }
   if (first === undefined) throw refuse('no elements in any of the given slices');
@@ -70,7 +70,7 @@ export function mergeObjectLists(
     else if (directive === 'replace') replace = true;
     else if (directive === 'delete') gone.add(keyOf(item, mergeKey));
     else if (directive === 'merge') throw refuse('merging lists cannot yet be specified in the patch');
-    else throw refuse(`unknown patch type: ${String(directive)} in map: ${JSON.stringify(item)}`);
+    else throw refuse(`unknown patch type: ${String(directive)} in map: ${goText(item)}`);
   }
   if (replace) {
     for (const item of changes) keyOf(item, mergeKey);
@@ -149,7 +149,7 @@ export const orderAs = {
     for (const item of order) if (at < named.length && key(named[at]) === key(item)) at++;
     if (at < named.length)
       throw refuse(
-        `the order in patch list:\n${JSON.stringify(patch)}\n doesn't match $setElementOrder list:\n${JSON.stringify(order)}`,
+        `The order in patch list:\n${goText(patch)}\n doesn't match $setElementOrder list:\n${goText(order)}\n`,
       );
   },
 

@@ -2,6 +2,7 @@
 // key; directives inside the patch (`$patch`, `$retainKeys`, `$setElementOrder/…`, `$deleteFromPrimitiveList/…`) say the
 // rest. Behaves as apimachinery's strategicpatch does, but copies what it changes: originals are shared and frozen.
 import type { Field, ObjectSchema, Schema } from '../schema/schema.ts';
+import { goText } from './go-text.ts';
 import {
   attempt,
   copyObject,
@@ -37,6 +38,7 @@ export function applyStrategicMergePatch(
 }
 
 const refuse = (message: string): PatchError => new PatchError('malformed', message);
+const unexplained = (message: string): PatchError => new PatchError('unexplained', message);
 
 /** What merging an object needs to know of a member: its schema, and how lists are merged. */
 export interface MemberRule {
@@ -73,7 +75,7 @@ export function mergeObject(schema: Schema | undefined, original: Json, patch: J
       return replacement;
     }
     if (directive === 'delete') return {};
-    throw refuse(`unknown patch type: ${String(directive)} in map: ${JSON.stringify(patch)}`);
+    throw unexplained(`unknown patch type: ${String(directive)} in map: ${goText(patch)}`);
   }
   const out = retained(original, patch);
   const ordered = applyOrders(schema, out, patch);
@@ -113,7 +115,7 @@ function mergeList(rule: MemberRule, original: readonly unknown[], patch: readon
   if (original.length === 0 && patch.length === 0) return [];
   requireUniform(original, patch);
   if (isScalarList(original, patch)) return mergeScalarLists(original, patch);
-  if (rule.mergeKey === undefined) throw refuse('cannot merge lists without merge key for struct');
+  if (rule.mergeKey === undefined) throw unexplained('cannot merge lists without merge key for struct');
   const items = itemsOf(rule.schema);
   return mergeObjectLists(original as readonly Json[], patch as readonly Json[], {
     mergeKey: rule.mergeKey,
@@ -187,7 +189,8 @@ function applyOrders(schema: Schema | undefined, out: Json, patch: Json): Readon
     if (!directive.startsWith('$setElementOrder')) continue;
     const order = patch[directive];
     if (!directive.startsWith(orderPrefix)) throw refuse('invalid patch format of setElementOrder list');
-    if (!Array.isArray(order)) throw refuse(`expected a []interface {}, but received a ${goTypeOf(order)}`);
+    if (!Array.isArray(order))
+      throw unexplained(`expected a []interface {}, but received a ${goTypeOf(order)}`);
     const name = directive.slice(orderPrefix.length);
     const current = listMember(out, name);
     const change = listMember(patch, name);
@@ -210,7 +213,7 @@ function applyOrders(schema: Schema | undefined, out: Json, patch: Json): Readon
 function listMember(object: Json, key: string): unknown[] | undefined {
   const value = memberOf(object, key);
   if (value === undefined || Array.isArray(value)) return value;
-  throw refuse(`expected a []interface {}, but received a ${goTypeOf(value)}`);
+  throw unexplained(`expected a []interface {}, but received a ${goTypeOf(value)}`);
 }
 
 /** The type Go's decoder gives a JSON value, for messages. */
