@@ -12,12 +12,12 @@ import { answeredBy } from './answered/all.ts';
 import type { ComponentCheck } from './answered/component-statuses.ts';
 import type { Authenticate, TokenAuthenticator } from './auth/authenticate.ts';
 import type { Authorize } from './auth/authorize.ts';
-import { postStartHooks } from './bootstrap.ts';
+import { bootstrap } from './bootstrap.ts';
 import type { NodeCredentials } from './endpoints/connections.ts';
 import { createHandler } from './endpoints/handler.ts';
+import type { HealthCheck } from './endpoints/health.ts';
 import type { InFlightLimits } from './endpoints/in-flight.ts';
 import type { VersionInfo } from './endpoints/path.ts';
-import { healthChecks } from './health-checks.ts';
 import { inProcessTransport } from './in-process.ts';
 import { createOpenApi } from './openapi/openapi.ts';
 import type { RegistryCore } from './registry/core.ts';
@@ -49,12 +49,6 @@ export interface ApiServerOptions {
   readonly audiences?: readonly string[] | undefined;
   /** The parts of the control plane besides the store. */
   readonly components?: readonly ComponentCheck[] | undefined;
-  /** How long a request may take, watches and streams excepted; 0 = as long as it takes, undefined = a minute. */
-  readonly requestTimeoutMs?: number | undefined;
-  /** For watches that name no timeout; 0 = they never end, undefined = 30 minutes. */
-  readonly minRequestTimeoutMs?: number | undefined;
-  /** Gets a line for each request. */
-  readonly requestLog?: Log | undefined;
   /** undefined = the built-in kinds */
   readonly kinds?: readonly KindDef[] | undefined;
 }
