@@ -12,12 +12,12 @@ import { answeredBy } from './answered/all.ts';
 import type { ComponentCheck } from './answered/component-statuses.ts';
 import type { Authenticate, TokenAuthenticator } from './auth/authenticate.ts';
 import type { Authorize } from './auth/authorize.ts';
-import { bootstrap } from './bootstrap.ts';
+import { postStartHooks } from './bootstrap.ts';
 import type { NodeCredentials } from './endpoints/connections.ts';
 import { createHandler } from './endpoints/handler.ts';
-import type { HealthCheck } from './endpoints/health.ts';
 import type { InFlightLimits } from './endpoints/in-flight.ts';
 import type { VersionInfo } from './endpoints/path.ts';
+import { healthChecks } from './health-checks.ts';
 import { inProcessTransport } from './in-process.ts';
 import { createOpenApi } from './openapi/openapi.ts';
 import type { RegistryCore } from './registry/core.ts';
@@ -49,6 +49,12 @@ export interface ApiServerOptions {
   readonly audiences?: readonly string[] | undefined;
   /** The parts of the control plane besides the store. */
   readonly components?: readonly ComponentCheck[] | undefined;
+  /** How long a request may take, watches and streams excepted; 0 = as long as it takes, undefined = a minute. */
+  readonly requestTimeoutMs?: number | undefined;
+  /** For watches that name no timeout; 0 = they never end, undefined = 30 minutes. */
+  readonly minRequestTimeoutMs?: number | undefined;
+  /** Gets a line for each request. */
+  readonly requestLog?: Log | undefined;
   /** undefined = the built-in kinds */
   readonly kinds?: readonly KindDef[] | undefined;
 }
@@ -60,7 +66,7 @@ export interface ApiServer {
   onUpgrade(request: HttpRequest, socket: Duplex, head: Buffer): void;
   /** Makes what every cluster starts with; /readyz fails until it is done. */
   bootstrap(): Promise<void>;
-  /** /readyz fails from now on, so that nobody sends new work. */
+  /** /readyz fails from now on, so that nobody sends new work; watches end, other requests are finished. */
   drain(): void;
 }
 
@@ -110,14 +116,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const transport = inProcessTransport(core);
   const client = createClient(transport);
 
-  let bootstrapped = false;
   let draining = false;
-  const livez: HealthCheck[] = [{ name: 'ping', check: () => undefined }];
-  const readyz: HealthCheck[] = [
-    ...livez,
-    { name: 'poststarthook/bootstrap', check: () => (bootstrapped ? undefined : 'not finished') },
-    { name: 'shutdown', check: () => (draining ? 'process is shutting down' : undefined) },
-  ];
+  const pending = new Set(postStartHooks.map(({ name }) => name));
   const handler = createHandler({
     core,
     clock,
@@ -130,8 +130,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     inFlight: options.inFlight ?? { reads: 400, writes: 200 },
     version: options.version,
     publicAddress: () => `${options.advertiseAddress}:${options.advertisePort()}`,
-    livez,
-    readyz,
+    health: healthChecks({ store, clock, pending, draining: () => draining }),
+    requestTimeoutMs: options.requestTimeoutMs ?? 60_000,
+    minRequestTimeoutMs: options.minRequestTimeoutMs ?? 1_800_000,
+    requestLog: options.requestLog,
   });
   return {
     client,
@@ -139,15 +141,19 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     onRequest: handler.onRequest,
     onUpgrade: handler.onUpgrade,
     async bootstrap() {
-      await bootstrap(client, {
+      const known = {
         kubernetesServiceIp: firstServiceIp(options.serviceCidr),
         address: options.advertiseAddress,
         port: options.advertisePort(),
-      });
-      bootstrapped = true;
+      };
+      for (const { name, run } of postStartHooks) {
+        await run(client, known);
+        pending.delete(name);
+      }
     },
     drain() {
       draining = true;
+      handler.drain();
     },
   };
 }

@@ -33,11 +33,30 @@ const priorityClasses = [
   ],
 ] as const;
 
-export async function bootstrap(client: Client, options: BootstrapOptions): Promise<void> {
+/** One step of a server's start. Until it is done the health check `poststarthook/NAME` fails. */
+export interface PostStartHook {
+  /** As kube-apiserver names what does the same. */
+  readonly name: string;
+  run(client: Client, options: BootstrapOptions): Promise<void>;
+}
+
+/** In this order: the later ones need the namespaces. */
+export const postStartHooks: readonly PostStartHook[] = [
+  { name: 'start-system-namespaces-controller', run: ensureNamespaces },
+  { name: 'scheduling/bootstrap-system-priority-classes', run: ensurePriorityClasses },
+  { name: 'bootstrap-controller', run: ensureKubernetesService },
+];
+
+async function ensureNamespaces(client: Client): Promise<void> {
   for (const name of namespaces) await ensure(client, Namespace, { metadata: { name } } as Draft<Namespace>);
-  for (const [name, value, description] of priorityClasses) {
+}
+
+async function ensurePriorityClasses(client: Client): Promise<void> {
+  for (const [name, value, description] of priorityClasses)
     await ensure(client, PriorityClass, { metadata: { name }, value, description, globalDefault: false });
-  }
+}
+
+async function ensureKubernetesService(client: Client, options: BootstrapOptions): Promise<void> {
   await ensure(client, Service, {
     metadata: {
       name: 'kubernetes',

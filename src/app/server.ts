@@ -68,6 +68,12 @@ export interface ServerOptions {
   readonly nodeOutOfServiceAfterMs: number;
   readonly defaultNotReadyTolerationSeconds: number;
   readonly defaultUnreachableTolerationSeconds: number;
+  /** Watches and streams excepted. */
+  readonly requestTimeoutMs: number;
+  /** For watches that name no timeout: they end after this time or up to twice of it. 0 = never */
+  readonly minRequestTimeoutSeconds: number;
+  /** A line in the log for each API request. */
+  readonly logRequests: boolean;
 }
 
 export const serverDefaults: ServerOptions = {
@@ -91,6 +97,9 @@ export const serverDefaults: ServerOptions = {
   nodeOutOfServiceAfterMs: 300,
   defaultNotReadyTolerationSeconds: 300,
   defaultUnreachableTolerationSeconds: 300,
+  requestTimeoutMs: 60_000,
+  minRequestTimeoutSeconds: 1800,
+  logRequests: false,
 };
 
 export interface Surroundings {
@@ -109,8 +118,8 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-/** How long requests may still run after a stop was asked for. */
-const drainMs = 2000;
+/** How long requests may still run after a stop was asked for: less than the 10 s after which supervisors commonly kill. */
+const drainMs = 8000;
 
 /** Starts everything; resolves when /readyz says ok. What was started before a failure is stopped again. */
 export async function startServer(
@@ -171,6 +180,9 @@ export async function startServer(
       defaultUnreachableTolerationSeconds: options.defaultUnreachableTolerationSeconds,
       advertiseAddress,
       advertisePort: () => port,
+      requestTimeoutMs: options.requestTimeoutMs,
+      minRequestTimeoutMs: options.minRequestTimeoutSeconds * 1000,
+      requestLog: options.logRequests ? log : undefined,
     });
     const https = await startHttpsServer({
       host: options.bindAddress,

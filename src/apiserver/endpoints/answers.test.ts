@@ -93,9 +93,7 @@ describe('refusals', () => {
   const noSuch = 'the server could not find the requested resource';
   const notAllowed = 'the server does not allow this method on the requested resource';
   it.each([
-    ['GET', '/nowhere', 404, noSuch],
     ['GET', '/api/v2', 404, noSuch],
-    ['GET', '/apis/none', 404, noSuch],
     ['GET', '/apis/apps/v1/unicorns', 404, noSuch],
     ['GET', `${cms}/a/status`, 404, noSuch],
     ['GET', `${cms}/a/status/more`, 404, noSuch],
@@ -212,17 +210,29 @@ describe('discovery', () => {
   });
 });
 
+/** The lines of the checks after ping. */
+const others = `[+]log ok
+[+]etcd ok
+[+]poststarthook/start-system-namespaces-controller ok
+[+]poststarthook/scheduling/bootstrap-system-priority-classes ok
+[+]poststarthook/bootstrap-controller ok
+`;
+
 describe('health', () => {
   it.each([
     ['/livez', 200, 'ok'],
-    ['/livez?verbose', 200, '[+]ping ok\nlivez check passed\n'],
+    ['/livez?verbose', 200, `[+]ping ok\n${others}livez check passed\n`],
+    ['/readyz?verbose', 200, `[+]ping ok\n${others}[+]shutdown ok\nreadyz check passed\n`],
+    ['/healthz?verbose=', 200, `[+]ping ok\n${others}healthz check passed\n`],
     ['/livez/ping', 200, 'ok'],
-    ['/readyz/poststarthook/bootstrap', 200, 'ok'],
+    ['/livez/etcd', 200, 'ok'],
+    ['/readyz/poststarthook/bootstrap-controller', 200, 'ok'],
     ['/healthz', 200, 'ok'],
+    ['/livez/shutdown', 404, '404 page not found\n'],
     [
-      '/livez?verbose&exclude=ping&exclude=x',
+      '/livez?verbose&exclude=ping&exclude=x&exclude=b',
       200,
-      '[+]ping excluded: ok\nwarn: some health checks cannot be excluded: no matches for "x"\nlivez check passed\n',
+      `[+]ping excluded: ok\n${others}warn: some health checks cannot be excluded: no matches for "b","x"\nlivez check passed\n`,
     ],
   ])('%s', async (url, code, text) => {
     const told = await f.ask('GET', url);
@@ -236,6 +246,120 @@ describe('health', () => {
     expect(told.code).toBe(500);
     expect(told.text).toContain('[-]shutdown failed: reason withheld\nreadyz check failed\n');
     expect((await g.ask('GET', '/livez')).code).toBe(200);
+    expect((await g.ask('GET', '/readyz?exclude=shutdown')).code).toBe(200);
+    const why = await g.ask('GET', '/readyz/shutdown');
+    expect([why.code, why.text]).toEqual([500, 'internal server error: process is shutting down\n']);
+    await g.close();
+  });
+
+  it('a storage that fails or does not answer is told', async () => {
+    const g = await ApiFixture.create();
+    g.store.catchUp = () => Promise.reject(new Error('no leader'));
+    expect((await g.ask('GET', '/readyz')).text).toContain('[+]log ok\n[-]etcd failed: reason withheld\n');
+    expect((await g.ask('GET', '/livez/etcd')).text).toBe('internal server error: no leader\n');
+    g.store.catchUp = () => new Promise(() => {});
+    const told = g.ask('GET', '/livez/etcd');
+    await g.pass(2000);
+    expect((await told).text).toBe('internal server error: the storage did not answer in time\n');
+    await g.close();
+  });
+});
+
+describe('what is not there', () => {
+  const missing = 'the server could not find the requested resource';
+  it.each([
+    ['/nowhere', undefined],
+    ['/metricss', undefined],
+    ['/openapi/v9', undefined],
+    ['/apis/none', undefined],
+    ['/apis/none/v1', undefined],
+    ['/apis/none/v1/namespaces/default/things', undefined],
+    ['/api/v2', missing],
+    ['/api/v1/things', missing],
+    ['/apis/apps/v9', missing],
+    ['/apis/apps/v9/deployments', missing],
+    ['/apis/apps/v1/namespaces/default/things/x', missing],
+    ['/version/x', missing],
+  ])('%s', async (url, message) => {
+    const told = await f.ask('GET', url);
+    expect(told.code).toBe(404);
+    if (message === undefined) {
+      expect(told.text).toBe('404 page not found\n');
+      expect(told.headers['content-type']).toBe('text/plain; charset=utf-8');
+    } else {
+      expect(told.json).toEqual({
+        kind: 'Status',
+        apiVersion: 'v1',
+        metadata: {},
+        status: 'Failure',
+        message,
+        reason: 'NotFound',
+        details: {},
+        code: 404,
+      });
+    }
+  });
+});
+
+describe('requests that take too long', () => {
+  const stuck = async () => {
+    const g = await ApiFixture.create();
+    g.store.catchUp = () => new Promise(() => {});
+    return g;
+  };
+  const timeout = 'Timeout: request did not complete within the allotted timeout';
+
+  it('get 504 after a minute, or when they wanted to', async () => {
+    const g = await stuck();
+    const [usual, hasty] = [g.ask('GET', cms), g.ask('GET', `${cms}?timeout=1s`)];
+    await g.pass(1000);
+    const told = await hasty;
+    expect([told.code, told.json.reason, told.json.message]).toEqual([504, 'Timeout', timeout]);
+    await g.pass(59_000);
+    expect((await usual).code).toBe(504);
+    await g.close();
+  });
+
+  it('an answer that is ready too late is dropped', async () => {
+    const g = await ApiFixture.create();
+    let answer: () => void = () => {};
+    g.store.catchUp = () => new Promise((resolve) => (answer = resolve));
+    const told = g.ask('GET', `${cms}?timeout=1s`);
+    await g.pass(1000);
+    answer();
+    expect((await told).json.code).toBe(504);
+    await g.pass(0);
+    await g.close();
+  });
+
+  it('a timeout must be a duration', async () => {
+    const told = await f.ask('GET', `${cms}?timeout=5`);
+    expect([told.code, told.json.message]).toEqual([
+      400,
+      'invalid timeout specified in the request URL - time: missing unit in duration "5"',
+    ]);
+  });
+});
+
+describe('watches without a timeout of their own', () => {
+  it('end by themselves, later than the shortest time and before twice of it', async () => {
+    const g = await ApiFixture.create({ server: { minRequestTimeoutMs: 10_000, requestTimeoutMs: 1000 } });
+    const watch = await g.watch(`${cms}?watch=1&resourceVersion=1`);
+    await g.pass(9999);
+    expect(watch.writableEnded).toBe(false);
+    await g.pass(10_001);
+    expect(watch.writableEnded).toBe(true);
+    await g.close();
+  });
+
+  it('end at once when the server stops, as does one that comes then', async () => {
+    const g = await ApiFixture.create();
+    const before = await g.watch(`${cms}?watch=1&resourceVersion=1`);
+    g.api.drain();
+    await before.ended;
+    const after = await g.watch(`${cms}?watch=1&resourceVersion=1`);
+    await after.ended;
+    expect([before.statusCode, after.statusCode]).toEqual([200, 200]);
     await g.close();
   });
 });

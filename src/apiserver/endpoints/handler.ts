@@ -1,8 +1,8 @@
 // The life of a request: identify → impersonate → find what is asked → authorise → wait for room → serve. Every failure ends in a
 // Status answer. HOT: bench/api.ts.
-import type { Duplex } from 'node:stream';
+import type { Duplex, Writable } from 'node:stream';
 import type { Clock, Log } from '../../base/index.ts';
-import type { HttpRequest, HttpResponse } from '../../http/index.ts';
+import { connectionOf, type HttpRequest, type HttpResponse } from '../../http/index.ts';
 import { badRequest, type KindDef, StatusError, unauthorized, type Verb } from '../../machinery/index.ts';
 import type { RequestAttributes, UserInfo } from '../auth/attributes.ts';
 import type { Authenticate } from '../auth/authenticate.ts';
@@ -17,11 +17,13 @@ import {
   serveStream,
   serveUpgrade,
 } from './connections.ts';
+import { Deadlines } from './deadlines.ts';
 import { InFlight, type InFlightLimits, laneOf } from './in-flight.ts';
-import { type PathOptions, servePath } from './path.ts';
+import { Lasting } from './lasting.ts';
+import { isKnownPath, type PathOptions, servePath } from './path.ts';
 import { type Query, splitTarget } from './query.ts';
 import { methodNotAllowed, notFoundPath, serveResource, verbOf } from './resource.ts';
-import { sendError } from './respond.ts';
+import { sendError, sendPageNotFound } from './respond.ts';
 import { parseRoute, type ResourceRoute } from './route.ts';
 
 export interface HandlerOptions extends Omit<PathOptions, 'kinds'> {
@@ -33,12 +35,23 @@ export interface HandlerOptions extends Omit<PathOptions, 'kinds'> {
   readonly authorize: Authorize;
   readonly credentials: NodeCredentials;
   readonly inFlight: InFlightLimits;
+  /** Watches and streams excepted; 0 = none. */
+  readonly requestTimeoutMs: number;
+  /** For watches that name no timeout; 0 = they never end. */
+  readonly minRequestTimeoutMs: number;
+  /** Gets a line for each request; undefined = nobody does. */
+  readonly requestLog: Log | undefined;
 }
 
 export interface ApiHandler {
   onRequest(request: HttpRequest, response: HttpResponse): void;
   onUpgrade(request: HttpRequest, socket: Duplex, head: Buffer): void;
+  /** Ends watches now and streams soon; other requests are finished. */
+  drain(): void;
 }
+
+/** How long logs and terminals may still run after a stop was asked for. */
+const streamGraceMs = 2000;
 
 /** What a request asks for, once its URL is understood. */
 interface Asked {
@@ -51,9 +64,18 @@ interface Asked {
 
 export function createHandler(options: HandlerOptions): ApiHandler {
   const { core, log } = options;
-  const env = { core, clock: options.clock, jitter: options.jitter };
+  const { clock } = options;
+  const lasting = new Lasting(clock);
+  const env = {
+    core,
+    clock,
+    jitter: options.jitter,
+    minRequestTimeoutMs: options.minRequestTimeoutMs,
+    lasting,
+  };
   const paths: PathOptions = { ...options, kinds: core.kinds };
   const inFlight = new InFlight(options.inFlight);
+  const deadlines = new Deadlines(clock, options.requestTimeoutMs);
 
   /** As whom the request is made. */
   const identify = (request: HttpRequest): UserInfo => {
@@ -87,13 +109,17 @@ export function createHandler(options: HandlerOptions): ApiHandler {
     const method = request.method ?? 'GET';
     if (route === undefined) {
       allow(pathAttributes(user, method, path));
-      servePath(paths, { request, response, path, query });
+      await servePath(paths, { request, response, path, query });
       return;
     }
     const verb = verbOf(method, route, query);
     // Who may not know is not told that there is nothing to know.
     if (verb !== undefined) allow(resourceAttributes(user, verb, { path, query, route }));
-    if (kind === undefined) throw notFoundPath();
+    if (kind === undefined) {
+      if (isKnownPath(core.kinds, path)) throw notFoundPath();
+      sendPageNotFound(response);
+      return;
+    }
     if (verb === undefined) throw methodNotAllowed();
     const connection = route.subresource === '' ? undefined : findConnection(kind, route.subresource);
     if (connection === undefined) {
@@ -101,11 +127,12 @@ export function createHandler(options: HandlerOptions): ApiHandler {
       const call = { request, response, kind, route, query, verb, user, authorizeCreate };
       const serving = () => serveResource(env, call);
       if (verb === 'watch') await serving();
-      else await inFlight.run(laneOf(verb), user, serving);
+      else await deadlines.run(query, () => inFlight.run(laneOf(verb), user, serving));
       return;
     }
     if (!connection.verbs.includes(verb)) throw methodNotAllowed();
     if (connection.upgrades) throw badRequest('Upgrade request required');
+    lasting.addStream(response);
     await serveStream(connection, callOf(kind, route, query), request, response);
   }
 
@@ -126,6 +153,7 @@ export function createHandler(options: HandlerOptions): ApiHandler {
     if (kind === undefined) throw notFoundPath();
     const connection = findConnection(kind, route.subresource);
     if (connection?.upgrades !== true) throw badRequest('this resource does not take an upgraded connection');
+    lasting.addStream(socket);
     await serveUpgrade(connection, callOf(kind, route, query), request, socket, head);
   }
 
@@ -139,8 +167,27 @@ export function createHandler(options: HandlerOptions): ApiHandler {
     });
   };
 
+  const note = ({ method, url, headers }: HttpRequest, ending: Writable, from: string): void => {
+    const began = clock.monotonicMs();
+    ending.once('close', () => {
+      options.requestLog?.info('request', {
+        verb: method,
+        uri: url,
+        ms: Math.round(clock.monotonicMs() - began),
+        code: 'statusCode' in ending ? ending.statusCode : 101,
+        userAgent: headers['user-agent'],
+        from,
+      });
+    });
+  };
+
   return {
+    drain() {
+      deadlines.drain();
+      lasting.drain(streamGraceMs);
+    },
     onRequest(request, response) {
+      if (options.requestLog !== undefined) note(request, response, connectionOf(request).remoteAddress);
       serve(request, response).catch((error: unknown) => {
         report(request, error);
         if (response.headersSent) response.destroy();
@@ -148,6 +195,7 @@ export function createHandler(options: HandlerOptions): ApiHandler {
       });
     },
     onUpgrade(request, socket, head) {
+      if (options.requestLog !== undefined) note(request, socket, connectionOf(request).remoteAddress);
       upgrade(request, socket, head).catch((error: unknown) => {
         report(request, error);
         refuseUpgrade(socket, error);

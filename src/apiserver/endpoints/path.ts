@@ -1,13 +1,14 @@
 // Requests for a path that is no resource: discovery, OpenAPI, health and the version.
 import { createHash } from 'node:crypto';
+import type { Log } from '../../base/index.ts';
 import type { HttpRequest, HttpResponse } from '../../http/index.ts';
 import type { OpenApi } from '../openapi/openapi.ts';
 import type { KindTable } from '../registry/kind-table.ts';
 import { aggregated, coreVersions, groupDocument, groupList, resourceList } from './discovery.ts';
-import { type HealthCheck, serveHealth } from './health.ts';
+import { type HealthChecks, serveHealth } from './health.ts';
 import type { Query } from './query.ts';
 import { methodNotAllowed, notFoundPath } from './resource.ts';
-import { sendJson } from './respond.ts';
+import { sendJson, sendPageNotFound } from './respond.ts';
 
 export interface VersionInfo {
   readonly major: string;
@@ -27,8 +28,8 @@ export interface PathOptions {
   readonly version: VersionInfo;
   /** host:port by which clients reach this server, for discovery. */
   readonly publicAddress: () => string;
-  readonly livez: readonly HealthCheck[];
-  readonly readyz: readonly HealthCheck[];
+  readonly health: HealthChecks;
+  readonly log: Log;
 }
 
 export interface PathRequest {
@@ -38,8 +39,10 @@ export interface PathRequest {
   readonly query: Query;
 }
 
-/** Throws 404 for a path that nothing is behind, 405 for what is no read. */
-export function servePath(options: PathOptions, call: PathRequest): void {
+/**
+ * Throws 405 for what is no read. A path that nothing is behind gets what Go's server says, below a group of the API a Status.
+ */
+export async function servePath(options: PathOptions, call: PathRequest): Promise<void> {
   const { request, response, query } = call;
   const [first = '', ...rest] = call.path.slice(1).replace(/\/$/, '').split('/');
   const below = rest.join('/');
@@ -55,21 +58,35 @@ export function servePath(options: PathOptions, call: PathRequest): void {
       sendJson(response, 200, `${JSON.stringify(options.version, null, 2)}\n`);
       return;
     case 'livez':
-      if (serveHealth(response, { endpoint: first, below, query }, options.livez)) return;
-      break;
     case 'readyz':
     case 'healthz':
-      if (serveHealth(response, { endpoint: first, below, query }, options.readyz)) return;
+      if (
+        await serveHealth(
+          response,
+          { endpoint: first, below, query },
+          { checks: options.health, log: options.log },
+        )
+      )
+        return;
       break;
     case 'openapi':
       if (options.openApi.serve(request, response, below, query)) return;
       break;
     case '':
+    case 'index.html':
       if (below !== '') break;
       sendJson(response, 200, `${JSON.stringify({ paths: rootPaths(options.kinds) }, null, 2)}\n`);
       return;
   }
-  throw notFoundPath();
+  if (isKnownPath(options.kinds, call.path)) throw notFoundPath();
+  sendPageNotFound(response);
+}
+
+/** Whether a path lies below one that the API serves, where what is missing is told as a Status. */
+export function isKnownPath(kinds: KindTable, path: string): boolean {
+  const [, first, group = ''] = path.split('/');
+  if (first === 'api' || first === 'version') return true;
+  return first === 'apis' && kinds.all.some((kind) => kind.group === group);
 }
 
 function serveDiscovery(

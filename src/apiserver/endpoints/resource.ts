@@ -24,6 +24,7 @@ import { update } from '../registry/update.ts';
 import { watch } from '../registry/watch.ts';
 import { findSubresource } from '../subresources/all.ts';
 import type { SubresourceCall } from '../subresources/subresource.ts';
+import type { Lasting } from './lasting.ts';
 import { wantedForm } from './media.ts';
 import { flag, integer, managerFromUserAgent, type Query, text, writeParameters } from './query.ts';
 import { patchTypeOf, readDeleteOptions, readObject, readPatch } from './request-body.ts';
@@ -32,14 +33,17 @@ import type { ResourceRoute } from './route.ts';
 import type { IncludeObject } from './table.ts';
 import { WatchStream } from './watch-stream.ts';
 
-/** Watches without a timeout of their own end after 30 to 60 minutes, so that clients spread over servers again. */
-const defaultWatchTimeoutMs = 30 * 60_000;
-
 export interface ResourceEnvironment {
   readonly core: RegistryCore;
   readonly clock: Clock;
   /** A value in [0, 1) that spreads the ends of watches. */
   readonly jitter: () => number;
+  /**
+   * Watches without a timeout of their own end after this time or up to twice of it, so that clients spread over servers
+   * again. 0 = never.
+   */
+  readonly minRequestTimeoutMs: number;
+  readonly lasting: Lasting;
 }
 
 export interface ResourceRequest {
@@ -211,7 +215,7 @@ async function serveWatch(env: ResourceEnvironment, call: ResourceRequest): Prom
     bookmarks: flag(query, 'allowWatchBookmarks') ?? false,
     timeoutMs:
       timeoutSeconds === undefined || timeoutSeconds === 0
-        ? defaultWatchTimeoutMs * (1 + env.jitter())
+        ? env.minRequestTimeoutMs * (1 + env.jitter())
         : timeoutSeconds * 1000,
     clock: env.clock,
     revision: () => env.core.store.revision,
@@ -223,6 +227,7 @@ async function serveWatch(env: ResourceEnvironment, call: ResourceRequest): Prom
   };
   try {
     stream.begin(await watch(env.core, placeOf(call), options, stream));
+    env.lasting.addWatch(stream, response);
   } catch (error) {
     // A watch that was understood fails as a watch does: in an event. Reflectors then list again.
     if (!isExpired(error)) throw error;

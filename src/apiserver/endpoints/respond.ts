@@ -54,6 +54,10 @@ export function sendText(response: HttpResponse, code: number, body: string): vo
   response.end(body);
 }
 
+/** What Go's server says of a path that it does not know. */
+export const sendPageNotFound = (response: HttpResponse): void =>
+  sendText(response, 404, '404 page not found\n');
+
 /** Warning headers as RFC 7234 has them: `299 - "text"`. Header values are bytes: text beyond ASCII goes out in UTF-8. */
 export function addWarnings(response: HttpResponse, warnings: readonly string[]): void {
   if (warnings.length === 0) return;
@@ -199,6 +203,7 @@ function sendEncoded(
   }
   loadYaml().then(
     ({ printYaml }) => {
+      if (response.headersSent) return;
       const bytes = Buffer.from(printYaml(JSON.parse(json)));
       response.writeHead(code, { 'content-type': 'application/yaml', 'content-length': bytes.length });
       response.end(bytes);
@@ -246,6 +251,8 @@ function sendChunks(
 /** Off the event loop, at the speed that kube-apiserver chose too (level 1). */
 function sendCompressed(request: HttpRequest, response: HttpResponse, code: number, body: Bytes): void {
   gzip(body.bytes, { level: 1 }, (error, packed) => {
+    // It took too long, and the client was told so.
+    if (response.headersSent) return;
     if (error !== null) {
       sendError(request, response, error);
       return;

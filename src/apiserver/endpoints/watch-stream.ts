@@ -22,6 +22,7 @@ export interface WatchStreamOptions {
   readonly wanted: Wanted;
   readonly include: IncludeObject;
   readonly bookmarks: boolean;
+  /** 0 = none */
   readonly timeoutMs: number;
   readonly clock: Clock;
   /** The newest revision that has been delivered to every watcher: what a bookmark may promise. */
@@ -37,6 +38,7 @@ export class WatchStream implements WatchReceiver {
   readonly #response: HttpResponse;
   readonly #options: WatchStreamOptions;
   #timers: Timer[] = [];
+  #bookmarkTimer: Timer | null = null;
   #ended = false;
   #columnsSent = false;
   #unsubscribe: (() => void) | null = null;
@@ -55,7 +57,8 @@ export class WatchStream implements WatchReceiver {
       return;
     }
     this.#openOnce();
-    this.#timers.push(this.#options.clock.after(this.#options.timeoutMs, () => this.end()));
+    const { clock, timeoutMs } = this.#options;
+    if (timeoutMs > 0) this.#timers.push(clock.after(timeoutMs, () => this.end()));
     if (this.#options.bookmarks) this.#scheduleBookmark();
   }
 
@@ -88,6 +91,7 @@ export class WatchStream implements WatchReceiver {
     this.#ended = true;
     this.#unsubscribe?.();
     for (const timer of this.#timers) timer.cancel();
+    this.#bookmarkTimer?.cancel();
     this.#timers = [];
     this.#response.end();
   }
@@ -109,6 +113,7 @@ export class WatchStream implements WatchReceiver {
       this.#ended = true;
       this.#unsubscribe?.();
       for (const timer of this.#timers) timer.cancel();
+      this.#bookmarkTimer?.cancel();
       this.#response.destroy();
     }
   }
@@ -168,7 +173,7 @@ export class WatchStream implements WatchReceiver {
   }
 
   #scheduleBookmark(): void {
-    this.#timers[1] = this.#options.clock.after(bookmarkEveryMs, () => {
+    this.#bookmarkTimer = this.#options.clock.after(bookmarkEveryMs, () => {
       if (this.#ended) return;
       this.#write(this.#bookmark(this.#options.revision()));
       this.#scheduleBookmark();
