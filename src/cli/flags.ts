@@ -1,19 +1,36 @@
 // What the words behind a flag must look like. Each parser takes the text and returns the value, or throws with what is expected;
-// commander puts the flag's name before it.
+// commander puts the flag's name before it. A parser also says what its key in a config file takes.
 import { InvalidArgumentError } from 'commander';
+
+/** What a key of a config file holds in YAML. Lists are of texts. */
+export type Takes = 'text' | 'number' | 'duration' | 'list';
+
+const taking = <P extends object>(takes: Takes, parser: P): P => Object.assign(parser, { takes });
+
+/** No parser takes any text. */
+export const takesOf = (parser: object | undefined): Takes =>
+  (parser as { takes?: Takes } | undefined)?.takes ?? 'text';
 
 const expected = (what: string): never => {
   throw new InvalidArgumentError(what);
 };
 
 export function whole(min: number, max: number): (text: string) => number {
-  return (text) => {
+  return taking('number', (text: string) => {
     const value = Number(text);
     return /^\d+$/.test(text) && value >= min && value <= max
       ? value
       : expected(`Must be a whole number from ${min} to ${max}.`);
-  };
+  });
 }
+
+const klogLevel = whole(0, 10);
+
+/** How much is logged, as Kubernetes' programs take it: `-v 4`, `-v4` and, unlike other short flags, `-v=4`. */
+export function verbosity(text: string): number {
+  return klogLevel(text.replace(/^=/, ''));
+}
+taking('number', verbosity);
 
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
@@ -27,6 +44,7 @@ export function durationMs(text: string): number {
     total += Number(number) * unitMs[unit!]!;
   return Math.round(total);
 }
+taking('duration', durationMs);
 
 /** A list after commas; the flag may also be given several times. */
 export function list(text: string, before: readonly string[] = []): readonly string[] {
@@ -34,16 +52,17 @@ export function list(text: string, before: readonly string[] = []): readonly str
   if (items.includes('')) return expected('Must be a list with commas between its items.');
   return [...before, ...items];
 }
+taking('list', list);
 
 /** A list of which every item is one of `allowed`. */
 export function listOf<T extends string>(
   allowed: readonly T[],
 ): (text: string, before?: readonly T[]) => readonly T[] {
-  return (text, before = []) => {
+  return taking('list', (text: string, before: readonly T[] = []) => {
     for (const item of list(text))
       if (!allowed.includes(item as T)) return expected(`Must be any of ${allowed.join(', ')}.`);
     return [...before, ...(list(text) as T[])];
-  };
+  });
 }
 
 /** An IPv4 range: `10.244.0.0/16`. The address must be the first of the range. */

@@ -4,7 +4,13 @@
 
 export type LogLevelFlag = 'debug' | 'info' | 'warn' | 'error';
 
-export interface ServerFlags {
+export interface LogFlags {
+  readonly logLevel?: LogLevelFlag;
+  /** A line for each API request. */
+  readonly logRequests?: boolean;
+}
+
+export interface ServerFlags extends LogFlags {
   readonly dataDir?: string;
   readonly datastore?: 'lmdb' | 'memory';
   readonly bindAddress?: string;
@@ -23,10 +29,11 @@ export interface ServerFlags {
   readonly nodeOutOfServiceAfterMs?: number;
   readonly defaultNotReadyTolerationSeconds?: number;
   readonly defaultUnreachableTolerationSeconds?: number;
-  readonly logLevel?: LogLevelFlag;
+  readonly requestTimeoutMs?: number;
+  readonly minRequestTimeoutSeconds?: number;
 }
 
-export interface AgentFlags {
+export interface AgentFlags extends LogFlags {
   /** The API server: `https://HOST:PORT`. */
   readonly server?: string;
   /** Instead of `server` and the three certificate files. */
@@ -53,7 +60,6 @@ export interface AgentFlags {
   readonly nodeLabels?: readonly string[];
   readonly port?: number;
   readonly maxPods?: number;
-  readonly logLevel?: LogLevelFlag;
 }
 
 /** Which cluster of this machine; the name is always there. */

@@ -71,6 +71,7 @@ describe('commands', () => {
         nodeMonitorGracePeriodMs: 62_500,
         nodeOutOfServiceAfterMs: 0,
         logLevel: 'debug',
+        logRequests: true,
       },
     ],
     [
@@ -78,6 +79,9 @@ describe('commands', () => {
       'agent',
       { server: 'https://h:1', nodeName: 'n', nodeLabels: ['a=b', 'c=d'], maxPods: 50 },
     ],
+    ['server -v 2', 'server', { logLevel: 'info', logRequests: false }],
+    ['server --v 3', 'server', { logLevel: 'info', logRequests: true }],
+    ['server -v=6', 'server', { logLevel: 'debug', logRequests: true }],
     ['version', 'version', undefined],
   ];
   test.each(cases)('%s', async (line, handler, flags) => {
@@ -105,6 +109,8 @@ describe('mistakes are named, nothing runs, and the exit code is 2', () => {
     ['server --cluster-cidr 10.0.0.0', /Must be an IPv4 range/],
     ['server --node-monitor-grace-period 5', /Must be a duration/],
     ['server --https-listen-port 70000', /from 0 to 65535/],
+    ['server -v loud', /'-v, --v <level>' argument 'loud' is invalid. Must be a whole number/],
+    ['server -v 2 --log-level info', /option '-v, --v <level>' cannot be used with option '--log-level/],
     ['agent', /^jotasu: agent needs --server or --kubeconfig\n$/],
     ['agent --server https://h --kubeconfig f', /not both/],
     ['', /Usage: jotasu/],

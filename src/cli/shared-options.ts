@@ -1,6 +1,7 @@
 // Options that several commands have, so that they read the same everywhere.
-import { Option } from 'commander';
-import { clusterName } from './flags.ts';
+import { type Command, Option } from 'commander';
+import { clusterName, verbosity } from './flags.ts';
+import type { LogFlags, LogLevelFlag } from './handlers.ts';
 
 export const clusterOption = (): Option =>
   new Option('--name <name>', 'which cluster').default('jotasu').argParser(clusterName);
@@ -8,10 +9,33 @@ export const clusterOption = (): Option =>
 export const outputOption = (): Option =>
   new Option('-o, --output <format>', 'for programs').choices(['json']);
 
-export const logLevel = (): Option =>
-  new Option('--log-level <level>', 'how much is logged (default: info)').choices([
-    'debug',
-    'info',
-    'warn',
-    'error',
-  ]);
+/** How much is logged: `--log-level`, or `-v` with the levels that Kubernetes' programs know. */
+export const withLogOptions = (command: Command): Command =>
+  command
+    .addOption(
+      new Option('--log-level <level>', 'how much is logged (default: info)').choices([
+        'debug',
+        'info',
+        'warn',
+        'error',
+      ]),
+    )
+    .addOption(
+      new Option(
+        '-v, --v <level>',
+        'the same as in Kubernetes: 0 to 2 for info, 3 adds a line for each API request, 4 and more for debug',
+      )
+        .argParser(verbosity)
+        .conflicts('logLevel'),
+    );
+
+export interface ParsedLogOptions {
+  readonly logLevel?: LogLevelFlag;
+  readonly v?: number;
+}
+
+/** kube-apiserver writes its line for each request at level 3 too. */
+export function logFlags({ logLevel, v }: ParsedLogOptions): LogFlags {
+  if (v !== undefined) return { logLevel: v >= 4 ? 'debug' : 'info', logRequests: v >= 3 };
+  return logLevel === undefined ? {} : { logLevel, logRequests: logLevel === 'debug' };
+}

@@ -1,12 +1,17 @@
 // `jotasu agent`: one node in the foreground. Flags that the kubelet has too carry its names.
 import type { Command } from 'commander';
+import { withConfigFile } from '../config-file.ts';
 import { CommandFailure } from '../failure.ts';
 import { ipv4Cidr, list, nodeName, whole } from '../flags.ts';
-import type { AgentFlags, Handlers } from '../handlers.ts';
-import { logLevel } from '../shared-options.ts';
+import type { AgentFlags, Handlers, LogFlags } from '../handlers.ts';
+import { logFlags, type ParsedLogOptions, withLogOptions } from '../shared-options.ts';
+
+interface Parsed extends Omit<AgentFlags, keyof LogFlags>, ParsedLogOptions {
+  config?: string;
+}
 
 export function agentCommand(program: Command, handlers: Handlers): void {
-  program
+  const command = program
     .command('agent')
     .description('run one node in the foreground: its pods, their network, its own containerd')
     .helpGroup('Parts, one process each:')
@@ -31,13 +36,13 @@ export function agentCommand(program: Command, handlers: Handlers): void {
     .option('--cluster-dns <addresses>', 'DNS servers that pods get', list)
     .option('--node-labels <labels>', 'labels the node registers with: key=value,…', list)
     .option('--port <port>', 'port of the server for logs and exec (default: 10250)', whole(1, 65535))
-    .option('--max-pods <count>', 'how many pods may run here (default: 110)', whole(1, 100_000))
-    .addOption(logLevel())
-    .action((flags: AgentFlags) => {
-      if (flags.server === undefined && flags.kubeconfig === undefined)
-        throw new CommandFailure('agent needs --server or --kubeconfig', { exitCode: 2 });
-      if (flags.server !== undefined && flags.kubeconfig !== undefined)
-        throw new CommandFailure('agent takes --server or --kubeconfig, not both', { exitCode: 2 });
-      return handlers.agent(flags);
-    });
+    .option('--max-pods <count>', 'how many pods may run here (default: 110)', whole(1, 100_000));
+  withConfigFile(withLogOptions(command)).action((parsed: Parsed) => {
+    const { config, logLevel, v, ...flags } = parsed;
+    if (flags.server === undefined && flags.kubeconfig === undefined)
+      throw new CommandFailure('agent needs --server or --kubeconfig', { exitCode: 2 });
+    if (flags.server !== undefined && flags.kubeconfig !== undefined)
+      throw new CommandFailure('agent takes --server or --kubeconfig, not both', { exitCode: 2 });
+    return handlers.agent({ ...flags, ...logFlags(parsed) });
+  });
 }

@@ -1,14 +1,25 @@
 // `jotasu server`: the control plane in the foreground. Flags that kube-apiserver has too carry its names.
 import { type Command, Option } from 'commander';
+import { withConfigFile } from '../config-file.ts';
 import { durationMs, ipv4Cidr, list, listOf, whole } from '../flags.ts';
-import type { Handlers, ServerFlags } from '../handlers.ts';
-import { logLevel } from '../shared-options.ts';
+import type { Handlers, LogFlags, ServerFlags } from '../handlers.ts';
+import { logFlags, type ParsedLogOptions, withLogOptions } from '../shared-options.ts';
 
 interface Parsed
   extends Omit<
-    ServerFlags,
-    'tlsSans' | 'nodeMonitorGracePeriodMs' | 'nodeStartupGracePeriodMs' | 'nodeOutOfServiceAfterMs'
-  > {
+      ServerFlags,
+      | 'tlsSans'
+      | 'nodeMonitorGracePeriodMs'
+      | 'nodeStartupGracePeriodMs'
+      | 'nodeOutOfServiceAfterMs'
+      | 'requestTimeoutMs'
+      | 'minRequestTimeoutSeconds'
+      | keyof LogFlags
+    >,
+    ParsedLogOptions {
+  config?: string;
+  requestTimeout?: number;
+  minRequestTimeout?: number;
   tlsSan?: readonly string[];
   nodeMonitorGracePeriod?: number;
   nodeStartupGracePeriod?: number;
@@ -16,7 +27,7 @@ interface Parsed
 }
 
 export function serverCommand(program: Command, handlers: Handlers): void {
-  program
+  const command = program
     .command('server')
     .description('run the control plane in the foreground: storage, API server, controllers, scheduler')
     .helpGroup('Parts, one process each:')
@@ -68,16 +79,38 @@ export function serverCommand(program: Command, handlers: Handlers): void {
       'how long pods stay on a node that cannot be reached (default: 300)',
       whole(0, 2 ** 31 - 1),
     )
-    .addOption(logLevel())
-    .action((parsed: Parsed) => {
-      const { tlsSan, nodeMonitorGracePeriod, nodeStartupGracePeriod, nodeOutOfServiceAfter, ...rest } =
-        parsed;
-      return handlers.server({
-        ...rest,
-        ...(tlsSan !== undefined && { tlsSans: tlsSan }),
-        ...(nodeMonitorGracePeriod !== undefined && { nodeMonitorGracePeriodMs: nodeMonitorGracePeriod }),
-        ...(nodeStartupGracePeriod !== undefined && { nodeStartupGracePeriodMs: nodeStartupGracePeriod }),
-        ...(nodeOutOfServiceAfter !== undefined && { nodeOutOfServiceAfterMs: nodeOutOfServiceAfter }),
-      });
+    .option(
+      '--request-timeout <time>',
+      'how long a request may take, watches and streams excepted (default: 1m)',
+      durationMs,
+    )
+    .option(
+      '--min-request-timeout <seconds>',
+      'watches that name no timeout end after this time or up to twice of it (default: 1800)',
+      whole(0, 2 ** 20),
+    );
+  withConfigFile(withLogOptions(command)).action((parsed: Parsed) => {
+    const {
+      tlsSan,
+      nodeMonitorGracePeriod,
+      nodeStartupGracePeriod,
+      nodeOutOfServiceAfter,
+      requestTimeout,
+      minRequestTimeout,
+      config,
+      logLevel,
+      v,
+      ...rest
+    } = parsed;
+    return handlers.server({
+      ...rest,
+      ...logFlags(parsed),
+      ...(requestTimeout !== undefined && { requestTimeoutMs: requestTimeout }),
+      ...(minRequestTimeout !== undefined && { minRequestTimeoutSeconds: minRequestTimeout }),
+      ...(tlsSan !== undefined && { tlsSans: tlsSan }),
+      ...(nodeMonitorGracePeriod !== undefined && { nodeMonitorGracePeriodMs: nodeMonitorGracePeriod }),
+      ...(nodeStartupGracePeriod !== undefined && { nodeStartupGracePeriodMs: nodeStartupGracePeriod }),
+      ...(nodeOutOfServiceAfter !== undefined && { nodeOutOfServiceAfterMs: nodeOutOfServiceAfter }),
     });
+  });
 }
