@@ -1,5 +1,6 @@
 // The one seam for storage. A backend keeps records and the order of their changes, nothing else: history, paging,
 // selectors and fan-out live above it, once (store.ts). contract.ts is the suite that every backend passes.
+import type { Clock, Log } from '../base/index.ts';
 
 /** A stored record. `revision` is that of its last change; revisions start at 1 and are never used twice. */
 export interface StoredRecord {
@@ -23,7 +24,10 @@ export interface Write {
   readonly value: Buffer | undefined;
   /** The revision the key must still have; 0 = it must not exist (so a delete needs one above 0). */
   readonly expect: number;
-  /** The record disappears, as a change of its own, this long after the write. 0 = never. */
+  /**
+   * The record disappears, as a change of its own, this long after the write. 0 = never. A remote backend may be late by a
+   * twentieth of that, a minute at most.
+   */
   readonly ttlSeconds: number;
 }
 
@@ -42,14 +46,43 @@ export class Compacted extends Error {
   }
 }
 
-/** The backend cannot take writes now (disk full, quorum lost). `retryable` = the same call may succeed later. */
+/**
+ * The backend does not answer, or cannot take writes now (disk full, quorum lost). `retryable` = the same call may succeed later.
+ * `full` = it has no room left: somebody has to make some.
+ */
 export class BackendUnavailable extends Error {
   readonly retryable: boolean;
-  constructor(message: string, options: { retryable: boolean; cause?: unknown }) {
+  readonly full: boolean;
+  constructor(message: string, options: { retryable: boolean; full?: boolean; cause?: unknown }) {
     super(message, { cause: options.cause });
     this.name = 'BackendUnavailable';
     this.retryable = options.retryable;
+    this.full = options.full ?? false;
   }
+}
+
+/** The value is larger than this backend takes. Nothing was written. */
+export class RecordTooLarge extends Error {
+  constructor(message: string, options: { cause?: unknown } = {}) {
+    super(message, options);
+    this.name = 'RecordTooLarge';
+  }
+}
+
+const maxKeyBytes = 1024;
+
+/** Throws RangeError for mistakes of the caller: what every backend refuses in the same way. */
+export function checkWrite({ key, value, expect }: Write): void {
+  // Three bytes of UTF-8 a unit at most: the exact count is needed for long keys only.
+  if (key.length === 0 || (key.length * 3 > maxKeyBytes && Buffer.byteLength(key) > maxKeyBytes))
+    throw new RangeError(`a key has 1 to ${maxKeyBytes} bytes`);
+  if (value === undefined && expect === 0) throw new RangeError('a delete expects a revision above 0');
+}
+
+/** What every backend is opened with. */
+export interface BackendOptions {
+  readonly clock: Clock;
+  readonly log: Log;
 }
 
 export interface Backend {
@@ -74,7 +107,8 @@ export interface Backend {
   /**
    * Compare and set. Resolves when durable (fsync, or quorum). A lost compare is a value, not an error. A rejection
    * (BackendUnavailable) means the outcome is unknown: the caller must read again. Concurrent writes may share a commit.
-   * A key that is too long, or a delete with `expect` 0, rejects with RangeError: a mistake of the caller.
+   * A key that is too long, or a delete with `expect` 0, rejects with RangeError: a mistake of the caller. A value that this
+   * backend cannot hold (3 MiB always fit into an embedded one) rejects with RecordTooLarge.
    */
   write(write: Write): Promise<WriteResult>;
   /** The newest committed revision; a read of state at or after it is linearizable. */

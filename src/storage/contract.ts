@@ -1,15 +1,27 @@
 // What every backend must do, as one suite: call it in the backend's test file. The factory opens a backend on an empty place and
-// says how to open the same place again (null when nothing survives closing).
+// says how to open the same place again, and in what the backend differs: revisions count from wherever the place begins, but one a
+// commit, and a remote backend keeps its own time, may answer before the change is handed over, and keeps history when reopened.
 import fc from 'fast-check';
-import { afterEach, describe, expect, test } from 'vitest';
-import { FakeClock, settle, silentLog } from '../base/index.ts';
-import { type Backend, type Change, Compacted, type StoredRecord, type WriteResult } from './backend.ts';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { FakeClock, settle, silentLog, systemClock } from '../base/index.ts';
+import {
+  type Backend,
+  type BackendOptions,
+  type Change,
+  Compacted,
+  RecordTooLarge,
+  type StoredRecord,
+  type WriteResult,
+} from './backend.ts';
 import { compareKeys } from './key-order.ts';
-import type { LedgerOptions } from './ledger.ts';
 
 export interface BackendFactory {
   /** A new empty place. */
-  make(): { open(options: LedgerOptions): Promise<Backend>; readonly survives: boolean };
+  make(): { open(options: BackendOptions): Promise<Backend>; readonly survives: boolean };
+  /** Another process decides: real time, answers before changes, no order among writes at once. */
+  readonly remote?: true;
+  /** The largest value that is taken; undefined = 3 MiB and more. */
+  readonly maxValueBytes?: number;
 }
 
 const text = (value: Buffer | undefined) => value?.toString();
@@ -43,39 +55,49 @@ export async function until(condition: () => boolean | Promise<boolean>): Promis
 export function backendContract(name: string, factory: BackendFactory): void {
   describe(`${name}: backend contract`, () => {
     const open: Backend[] = [];
+    const { remote = false } = factory;
     const clock = new FakeClock();
-    const options = { clock, log: silentLog };
+    const options = { clock: remote ? systemClock : clock, log: silentLog };
     const start = async () => {
       const place = factory.make();
       const backend = await place.open(options);
       open.push(backend);
-      return { place, backend };
+      const base = remote ? (await loaded(backend)).revision : 0;
+      return { place, backend, base };
+    };
+    /** Lets time pass until the condition holds. */
+    const pass = async (ms: number, condition: () => boolean | Promise<boolean>) => {
+      if (!remote) {
+        await clock.advance(ms);
+        await until(condition);
+      } else await vi.waitFor(async () => expect(await condition()).toBe(true), { timeout: 30_000 });
     };
     afterEach(async () => {
       for (const backend of open.splice(0)) await backend.close();
       expect(clock.waiting).toBe(0);
     });
 
-    test('starts empty at revision 0', async () => {
-      const { backend } = await start();
-      expect(await loaded(backend)).toEqual({ revision: 0, records: [] });
-      expect(await backend.currentRevision()).toBe(0);
+    test('starts empty, and says at which revision', async () => {
+      const { backend, base } = await start();
+      expect(await loaded(backend)).toEqual({ revision: base, records: [] });
+      expect(await backend.currentRevision()).toBe(base);
     });
 
     test('compares and sets', async () => {
-      const { backend } = await start();
-      expect(await put(backend, '/a/b/c', 'one')).toEqual({ ok: true, revision: 1 });
+      const { backend, base } = await start();
+      expect(await put(backend, '/a/b/c', 'one')).toEqual({ ok: true, revision: base + 1 });
       const lost = await put(backend, '/a/b/c', 'two');
       expect(lost.ok).toBe(false);
       if (!lost.ok) {
-        expect(lost.current?.revision).toBe(1);
+        expect(lost.current?.revision).toBe(base + 1);
+        expect(lost.current?.key).toBe('/a/b/c');
         expect(text(lost.current?.value)).toBe('one');
       }
-      expect(await put(backend, '/a/b/c', 'two', 1)).toEqual({ ok: true, revision: 2 });
-      expect(await put(backend, '/a/b/c', undefined, 1)).toMatchObject({ ok: false });
-      expect(await put(backend, '/a/b/c', undefined, 2)).toEqual({ ok: true, revision: 3 });
-      expect(await put(backend, '/a/b/c', 'x', 2)).toEqual({ ok: false, current: undefined });
-      expect(await loaded(backend)).toEqual({ revision: 3, records: [] });
+      expect(await put(backend, '/a/b/c', 'two', base + 1)).toEqual({ ok: true, revision: base + 2 });
+      expect(await put(backend, '/a/b/c', undefined, base + 1)).toMatchObject({ ok: false });
+      expect(await put(backend, '/a/b/c', undefined, base + 2)).toEqual({ ok: true, revision: base + 3 });
+      expect(await put(backend, '/a/b/c', 'x', base + 2)).toEqual({ ok: false, current: undefined });
+      expect(await loaded(backend)).toEqual({ revision: base + 3, records: [] });
     });
 
     test('of writes at once to one key exactly one wins, and the others learn what won', async () => {
@@ -89,17 +111,18 @@ export function backendContract(name: string, factory: BackendFactory): void {
     });
 
     test('refuses mistakes of the caller and goes on', async () => {
-      const { backend } = await start();
+      const { backend, base } = await start();
       await expect(put(backend, '', 'v')).rejects.toThrow(RangeError);
       await expect(put(backend, `/a/b/${'ü'.repeat(600)}`, 'v')).rejects.toThrow(RangeError);
       await expect(put(backend, '/a/b/c', undefined)).rejects.toThrow(RangeError);
-      expect(await put(backend, `/a/b/${'k'.repeat(1000)}`, 'v')).toEqual({ ok: true, revision: 1 });
+      const longest = `/a/b/${'k'.repeat(1019)}`;
+      expect(await put(backend, longest, 'v')).toEqual({ ok: true, revision: base + 1 });
     });
 
-    test('loads in the order of UTF-8 bytes, values up to 3 MiB', async () => {
+    test('loads in the order of UTF-8 bytes, values of the greatest size', async () => {
       const { backend } = await start();
       const keys = ['/a/b/z', '/a/b/\u{1f600}', '/a/b/\uff5e', '/a/b', '/a/b/é', '/a/b-c/d', '/a/b/a/b'];
-      const big = Buffer.alloc(3 * 1024 * 1024, 'x');
+      const big = Buffer.alloc(factory.maxValueBytes ?? 3 * 1024 * 1024, 'x');
       await Promise.all(keys.map((key) => backend.write({ key, value: big, expect: 0, ttlSeconds: 0 })));
       const { records } = await loaded(backend);
       expect(records.map((r) => r.key)).toEqual(
@@ -109,7 +132,35 @@ export function backendContract(name: string, factory: BackendFactory): void {
       for (const record of records) expect(record.value.equals(big)).toBe(true);
     });
 
-    test('follow hands over every change once, in order, before the write resolves', async () => {
+    const { maxValueBytes } = factory;
+    if (maxValueBytes !== undefined)
+      test('a value that is too large is refused as such', async () => {
+        const { backend, base } = await start();
+        for (const times of [2, 3, 10]) {
+          const value = Buffer.alloc(times * maxValueBytes, 'x');
+          const write = { key: '/a/b/large', value, expect: 0, ttlSeconds: 0 };
+          await expect(backend.write(write)).rejects.toThrow(RecordTooLarge);
+        }
+        expect(await loaded(backend)).toEqual({ revision: base, records: [] });
+      });
+
+    test('loads more than a page, at one revision, while others write', async () => {
+      const { backend, base } = await start();
+      const count = 1100;
+      const name = (i: number) => `/a/b/${String(i).padStart(5, '0')}`;
+      await Promise.all(Array.from({ length: count }, (_, i) => put(backend, name(i), String(i))));
+      const writing = put(backend, '/a/b/99999', 'late');
+      const { revision, records } = await loaded(backend);
+      await writing;
+      const late = records.length - count;
+      expect(revision - base).toBe(count + late);
+      expect(records.slice(0, count).map((r) => [r.key, text(r.value)])).toEqual(
+        Array.from({ length: count }, (_, i) => [name(i), String(i)]),
+      );
+      expect(new Set(records.map((r) => r.revision)).size).toBe(count + late);
+    });
+
+    test('follow hands over every change once, in order; an embedded one before the write resolves', async () => {
       const { backend } = await start();
       await put(backend, '/a/b/0', 'early');
       const { revision } = await loaded(backend);
@@ -119,11 +170,12 @@ export function backendContract(name: string, factory: BackendFactory): void {
       const results = await Promise.all(
         Array.from({ length: 50 }, async (_, i) => {
           const at = revisionOf(await put(backend, `/a/b/k${i}`, `v${i}`));
-          expect(seen.some((change) => change.revision === at)).toBe(true);
+          if (!remote) expect(seen.some((change) => change.revision === at)).toBe(true);
           return at;
         }),
       );
       await put(backend, '/a/b/0', undefined, revision);
+      if (remote) await until(() => seen.length === 51);
       expect(seen.map((c) => c.revision)).toEqual(Array.from({ length: 51 }, (_, i) => revision + 1 + i));
       expect(new Set(results).size).toBe(50);
       expect(seen.at(-1)).toMatchObject({ key: '/a/b/0', value: undefined });
@@ -135,21 +187,21 @@ export function backendContract(name: string, factory: BackendFactory): void {
     });
 
     test('follow from before now, and from before a compaction', async () => {
-      const { backend } = await start();
-      await loaded(backend);
+      const { backend, base } = await start();
       for (const key of ['/a/b/1', '/a/b/2', '/a/b/3']) await put(backend, key, 'v');
       const stop = new AbortController();
       const seen: number[] = [];
       const following = backend.follow(
-        1,
+        base + 1,
         (changes) => void seen.push(...changes.map((c) => c.revision)),
         stop.signal,
       );
       await until(() => seen.length === 2);
-      expect(seen).toEqual([2, 3]);
-      await backend.compact(2);
-      await expect(backend.follow(1, () => {}, stop.signal)).rejects.toThrow(Compacted);
-      const again = backend.follow(2, () => {}, stop.signal);
+      expect(seen).toEqual([base + 2, base + 3]);
+      await backend.compact(base + 2);
+      await backend.compact(base + 2);
+      await expect(backend.follow(base + 1, () => {}, stop.signal)).rejects.toThrow(Compacted);
+      const again = backend.follow(base + 2, () => {}, stop.signal);
       expect((await loaded(backend)).records).toHaveLength(3);
       stop.abort();
       await Promise.all([following, again]);
@@ -161,19 +213,24 @@ export function backendContract(name: string, factory: BackendFactory): void {
       const seen: Change[] = [];
       const stop = new AbortController();
       const following = backend.follow(revision, (changes) => void seen.push(...changes), stop.signal);
-      await put(backend, '/a/b/short', 'v', 0, 10);
-      const kept = revisionOf(await put(backend, '/a/b/kept', 'v', 0, 10));
+      const brief = remote ? 1 : 10;
+      await put(backend, '/a/b/short', 'v', 0, brief);
+      const kept = revisionOf(await put(backend, '/a/b/kept', 'v', 0, brief));
       await put(backend, '/a/b/long', 'v', 0, 3600);
       await put(backend, '/a/b/kept', 'again', kept, 0);
-      await clock.advance(9_999);
-      expect(seen).toHaveLength(4);
-      await clock.advance(1);
-      await until(() => seen.length === 5);
-      expect(seen.at(-1)).toMatchObject({ key: '/a/b/short', value: undefined, revision: 5 });
-      await clock.advance(3_600_000);
-      await until(() => seen.length === 6);
-      expect(seen.at(-1)).toMatchObject({ key: '/a/b/long', value: undefined, revision: 6 });
-      expect((await loaded(backend)).records.map((r) => r.key)).toEqual(['/a/b/kept']);
+      if (!remote) {
+        await clock.advance(brief * 1000 - 1);
+        expect(seen).toHaveLength(4);
+      }
+      await pass(1, () => seen.length === 5);
+      expect(seen.at(-1)).toMatchObject({ key: '/a/b/short', value: undefined, revision: revision + 5 });
+      if (remote)
+        expect((await loaded(backend)).records.map((r) => r.key)).toEqual(['/a/b/kept', '/a/b/long']);
+      else {
+        await pass(3_600_000, () => seen.length === 6);
+        expect(seen.at(-1)).toMatchObject({ key: '/a/b/long', value: undefined, revision: revision + 6 });
+        expect((await loaded(backend)).records.map((r) => r.key)).toEqual(['/a/b/kept']);
+      }
       stop.abort();
       await following;
     });
@@ -188,26 +245,26 @@ export function backendContract(name: string, factory: BackendFactory): void {
     });
 
     test('reopened: the records, their revisions and their remaining time are there', async () => {
-      const { place, backend } = await start();
+      const { place, backend, base } = await start();
       if (!place.survives) return;
       await put(backend, '/a/b/gone', 'v');
       await put(backend, '/a/b/stays', 'v');
-      await put(backend, '/a/b/brief', 'v', 0, 60);
-      await put(backend, '/a/b/gone', undefined, 1);
+      await put(backend, '/a/b/brief', 'v', 0, remote ? 2 : 60);
+      await put(backend, '/a/b/gone', undefined, base + 1);
       await backend.close();
-      await clock.advance(30_000);
+      if (!remote) await clock.advance(30_000);
       const again = await place.open(options);
       open.push(again);
       const { revision, records } = await loaded(again);
-      expect(revision).toBe(4);
+      expect(revision).toBe(base + 4);
       expect(records.map((r) => [r.key, r.revision, text(r.value)])).toEqual([
-        ['/a/b/brief', 3, 'v'],
-        ['/a/b/stays', 2, 'v'],
+        ['/a/b/brief', base + 3, 'v'],
+        ['/a/b/stays', base + 2, 'v'],
       ]);
-      await expect(again.follow(3, () => {}, new AbortController().signal)).rejects.toThrow(Compacted);
-      await clock.advance(30_000);
-      await until(async () => (await again.currentRevision()) === 5);
-      expect(await put(again, '/a/b/new', 'v')).toEqual({ ok: true, revision: 6 });
+      if (!remote)
+        await expect(again.follow(3, () => {}, new AbortController().signal)).rejects.toThrow(Compacted);
+      await pass(30_000, async () => (await again.currentRevision()) === base + 5);
+      expect(await put(again, '/a/b/new', 'v')).toEqual({ ok: true, revision: base + 6 });
     });
 
     test('does what a map and a list of changes do', async () => {
@@ -228,7 +285,7 @@ export function backendContract(name: string, factory: BackendFactory): void {
           const following = backend.follow(from, (changes) => void seen.push(...changes), stop.signal);
           const model = new Map<string, { value: string; revision: number }>();
           const changes: [string, string | undefined, number][] = [];
-          let revision = 0;
+          let revision = from;
           let running: Promise<void>[] = [];
           for (const { key: k, value, off, together } of operations) {
             const current = model.get(k);
@@ -255,10 +312,11 @@ export function backendContract(name: string, factory: BackendFactory): void {
                   ]);
               }),
             );
-            if (!together) await Promise.all(running.splice(0));
+            if (!together || remote) await Promise.all(running.splice(0));
           }
           await Promise.all(running);
           running = [];
+          if (remote) await until(() => seen.length === changes.length);
           expect(seen.map((c) => [c.key, text(c.value), c.revision])).toEqual(changes);
           const end = await loaded(backend);
           expect(end.revision).toBe(revision);
@@ -269,7 +327,7 @@ export function backendContract(name: string, factory: BackendFactory): void {
           await following;
           await open.pop()!.close();
         }),
-        { numRuns: 30 },
+        { numRuns: remote ? 10 : 30 },
       );
     });
   });

@@ -1,7 +1,7 @@
 export * from './backend.ts';
 export { DirectoryInUse } from './directory-lock.ts';
+export { type EtcdBackendOptions, openEtcdBackend } from './etcd/index.ts';
 export { compareKeys } from './key-order.ts';
-export type { LedgerOptions } from './ledger.ts';
 export { openLmdbBackend } from './lmdb.ts';
 export { createMemoryBackend } from './memory.ts';
 export { createStore, type StoreOptions } from './revision-store.ts';

@@ -8,8 +8,16 @@
 // 4. After a failed commit nothing is accepted until the medium has been reopened, has said whether that commit happened after
 //    all, and has taken an empty commit.
 import type { Clock, Log, Timer } from '../base/index.ts';
-import type { WriteResult } from './backend.ts';
-import { type Backend, BackendUnavailable, type Change, type StoredRecord, type Write } from './backend.ts';
+import {
+  type Backend,
+  type BackendOptions,
+  BackendUnavailable,
+  type Change,
+  checkWrite,
+  type StoredRecord,
+  type Write,
+  type WriteResult,
+} from './backend.ts';
 import { ChangeLog } from './change-log.ts';
 import { ExpiryQueue } from './expiry-queue.ts';
 
@@ -32,13 +40,10 @@ export interface Medium {
   /** All or nothing, durable when it resolves. `changes` may be empty. A rejection leaves the outcome open until `open`. */
   commit(changes: readonly LedgerChange[], revision: number): Promise<void>;
   close(): Promise<void>;
+  /** Whether a commit failed for want of room. */
+  isFull(error: unknown): boolean;
   /** Runs `start` soon: how long to gather writes before a commit when none is under way. */
   gather(start: () => void): void;
-}
-
-export interface LedgerOptions {
-  readonly clock: Clock;
-  readonly log: Log;
 }
 
 interface Pending {
@@ -47,7 +52,6 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
-const maxKeyBytes = 1024;
 const maxGroupWrites = 2048;
 const maxGroupBytes = 16 * 1024 * 1024;
 const recoveryDelayMs = 500;
@@ -77,7 +81,7 @@ export class Ledger implements Backend {
   #expiryTimerAtMs = Number.POSITIVE_INFINITY;
   #closing: Promise<void> | null = null;
 
-  private constructor(medium: Medium, revision: number, options: LedgerOptions) {
+  private constructor(medium: Medium, revision: number, options: BackendOptions) {
     this.#medium = medium;
     this.#clock = options.clock;
     this.#log = options.log;
@@ -86,7 +90,7 @@ export class Ledger implements Backend {
     this.#changeLog = new ChangeLog(revision);
   }
 
-  static async open(medium: Medium, options: LedgerOptions): Promise<Ledger> {
+  static async open(medium: Medium, options: BackendOptions): Promise<Ledger> {
     return new Ledger(medium, await medium.open(), options);
   }
 
@@ -111,12 +115,11 @@ export class Ledger implements Backend {
   write(write: Write): Promise<WriteResult> {
     if (this.#closing !== null) return Promise.reject(closedError());
     if (this.#failure !== null) return Promise.reject(this.#failure);
-    // Three bytes of UTF-8 a unit at most: the exact count is needed for long keys only.
-    const { key } = write;
-    if (key.length === 0 || (key.length * 3 > maxKeyBytes && Buffer.byteLength(key) > maxKeyBytes))
-      return Promise.reject(new RangeError(`a key has 1 to ${maxKeyBytes} bytes`));
-    if (write.value === undefined && write.expect === 0)
-      return Promise.reject(new RangeError('a delete expects a revision above 0'));
+    try {
+      checkWrite(write);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     return new Promise((resolve, reject) => {
       this.#queue.push({ write, resolve, reject });
       this.#start();
@@ -261,7 +264,11 @@ export class Ledger implements Backend {
 
   #fail(group: Group, cause: unknown): void {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    const failure = new BackendUnavailable(`the store cannot commit: ${reason}`, { retryable: true, cause });
+    const failure = new BackendUnavailable(`the store cannot commit: ${reason}`, {
+      retryable: true,
+      full: this.#medium.isFull(cause),
+      cause,
+    });
     this.#log.error('commit failed; no writes until the store has been reopened', { error: cause });
     this.#failure = failure;
     group.fail(failure);

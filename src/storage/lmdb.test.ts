@@ -5,10 +5,10 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, describe, expect, test } from 'vitest';
 import { FakeClock, seededRandom, silentLog } from '../base/index.ts';
-import type { Backend, StoredRecord } from './backend.ts';
+import type { Backend, BackendOptions, StoredRecord } from './backend.ts';
 import { backendContract } from './contract.ts';
 import { DirectoryInUse } from './directory-lock.ts';
-import type { LedgerOptions } from './ledger.ts';
+
 import { openLmdbBackend } from './lmdb.ts';
 import { storeContract } from './store-contract.ts';
 
@@ -24,7 +24,7 @@ afterAll(() => {
 backendContract('lmdb', {
   make() {
     const directory = newDirectory();
-    return { open: (options: LedgerOptions) => openLmdbBackend(directory, options), survives: true };
+    return { open: (options: BackendOptions) => openLmdbBackend(directory, options), survives: true };
   },
 });
 storeContract('lmdb', (options) => openLmdbBackend(newDirectory(), options));

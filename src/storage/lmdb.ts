@@ -6,9 +6,9 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
-import type { Backend } from './backend.ts';
+import type { Backend, BackendOptions } from './backend.ts';
 import { type DirectoryLock, lockDirectory, type OwnerRecord } from './directory-lock.ts';
-import { Ledger, type LedgerChange, type LedgerOptions, type LedgerRecord, type Medium } from './ledger.ts';
+import { Ledger, type LedgerChange, type LedgerRecord, type Medium } from './ledger.ts';
 
 const format = 1;
 const headerBytes = 16;
@@ -16,6 +16,10 @@ const formatKey = Buffer.from('format');
 const revisionKey = Buffer.from('revision');
 const ownerKey = Buffer.from('owner');
 const binary = { encoding: 'binary', keyEncoding: 'binary', cache: false } as const;
+
+/** What LMDB's errors carry as a code when there is no room: errno's EFBIG, ENOSPC and EDQUOT, and its own MDB_MAP_FULL. */
+const noRoom: ReadonlySet<unknown> = new Set([27, 28, 122, -30792]);
+const fullBelowBytes = 4 * 1024 * 1024;
 
 type Table = Database<Buffer, Buffer>;
 
@@ -29,7 +33,7 @@ interface Opened {
  * Opens the store in `directory`, which is made (mode 0700) when missing. Rejects with DirectoryInUse while another process has
  * it open. The backend owns the directory until `close`.
  */
-export async function openLmdbBackend(directory: string, options: LedgerOptions): Promise<Backend> {
+export async function openLmdbBackend(directory: string, options: BackendOptions): Promise<Backend> {
   const medium = new LmdbMedium(directory);
   try {
     return await Ledger.open(medium, options);
@@ -108,6 +112,17 @@ class LmdbMedium implements Medium {
       });
     } catch (error) {
       throw await reasonOf(error);
+    }
+  }
+
+  isFull(error: unknown): boolean {
+    if (noRoom.has((error as { code?: unknown }).code)) return true;
+    // A write cut short is an I/O error to LMDB; the file system knows better.
+    try {
+      const { bavail, bsize } = fs.statfsSync(this.#directory);
+      return bavail * bsize < fullBelowBytes;
+    } catch {
+      return false;
     }
   }
 

@@ -1,8 +1,8 @@
 // The backend for tests and throw-away clusters: a ledger whose medium is a map. Everything is lost with the process.
 
-import type { Backend } from './backend.ts';
+import type { Backend, BackendOptions } from './backend.ts';
 import { compareKeys } from './key-order.ts';
-import { Ledger, type LedgerChange, type LedgerOptions, type LedgerRecord, type Medium } from './ledger.ts';
+import { Ledger, type LedgerChange, type LedgerRecord, type Medium } from './ledger.ts';
 
 export class MemoryMedium implements Medium {
   readonly #records = new Map<string, LedgerRecord>();
@@ -34,12 +34,16 @@ export class MemoryMedium implements Medium {
     return Promise.resolve();
   }
 
+  isFull(): boolean {
+    return false;
+  }
+
   /** Nothing to wait for: tests on a fake clock want the answer in the same turn. */
   gather(start: () => void): void {
     queueMicrotask(start);
   }
 }
 
-export function createMemoryBackend(options: LedgerOptions): Promise<Backend> {
+export function createMemoryBackend(options: BackendOptions): Promise<Backend> {
   return Ledger.open(new MemoryMedium(), options);
 }

@@ -2,7 +2,7 @@
 // recent history. It changes in one place only, `#apply`, which is fed by the backend's order of changes; its own writes come back
 // that way too, so readers, watchers and writers all see the same order.
 import { type Clock, type Log, Scope, sleep } from '../base/index.ts';
-import { type Backend, type Change, Compacted, type StoredRecord } from './backend.ts';
+import { type Backend, BackendUnavailable, type Change, Compacted, type StoredRecord } from './backend.ts';
 import { History } from './history.ts';
 import { compareKeys, kindPrefixOf } from './key-order.ts';
 import { KindShelf } from './kind-shelf.ts';
@@ -34,6 +34,8 @@ interface Waiter {
 }
 
 const retryDelayMs = 500;
+/** How long what is committed may take to become visible here: far longer than it ever does while the backend answers. */
+const visibleTimeoutMs = 10_000;
 const noEntries: readonly Entry[] = Object.freeze([]);
 
 /** Loads everything from `backend` and follows it. The store owns the backend from here on. */
@@ -150,7 +152,7 @@ class RevisionStore implements Store {
 
   async catchUp(): Promise<void> {
     const revision = await this.#backend.currentRevision();
-    if (this.#revision < revision) await this.waitFor(revision);
+    if (this.#revision < revision) await this.#seen(revision);
   }
 
   async commit(write: {
@@ -174,7 +176,7 @@ class RevisionStore implements Store {
     try {
       const result = await this.#backend.write({ key, value, expect, ttlSeconds: write.ttlSeconds ?? 0 });
       if (!result.ok) return { ok: false, current: await this.#currentOf(result.current) };
-      if (this.#revision < result.revision) await this.waitFor(result.revision);
+      if (this.#revision < result.revision) await this.#seen(result.revision);
       return { ok: true, entry: this.#entryAt(key, result.revision, pending) };
     } finally {
       const queued = this.#pending.get(key)!;
@@ -244,9 +246,26 @@ class RevisionStore implements Store {
     return shelves.flatMap(listOf).sort((a, b) => compareKeys(a.key, b.key));
   }
 
+  /** Waits for what the backend has said it has. Only a stream of changes that is broken keeps it away, so not for ever. */
+  async #seen(revision: number): Promise<void> {
+    const late = new AbortController();
+    const timer = this.#clock.after(visibleTimeoutMs, () =>
+      late.abort(
+        new BackendUnavailable(`the changes up to revision ${revision} have not arrived here`, {
+          retryable: true,
+        }),
+      ),
+    );
+    try {
+      await this.waitFor(revision, late.signal);
+    } finally {
+      timer.cancel();
+    }
+  }
+
   async #currentOf(record: StoredRecord | undefined): Promise<Entry | undefined> {
     if (record === undefined) return undefined;
-    if (this.#revision < record.revision) await this.waitFor(record.revision);
+    if (this.#revision < record.revision) await this.#seen(record.revision);
     const known = this.#byKey.get(record.key);
     return known?.revision === record.revision ? known : entryOf(record);
   }
@@ -266,17 +285,24 @@ class RevisionStore implements Store {
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
+    let broken = false;
     while (!signal.aborted) {
       try {
         await this.#backend.follow(
           this.#revision,
-          (changes, revision) => this.#advance(changes, revision),
+          (changes, revision) => {
+            if (broken) this.#log.info('the stream of changes goes on');
+            broken = false;
+            this.#advance(changes, revision);
+          },
           signal,
         );
       } catch (error) {
         if (signal.aborted) return;
         if (!(error instanceof Compacted)) {
-          this.#log.warn('the stream of changes broke', { error });
+          // A backend that is away is told once, not twice a second.
+          if (!broken) this.#log.warn('the stream of changes broke', { error });
+          broken = true;
           await sleep(this.#clock, retryDelayMs, signal).catch(() => {});
           continue;
         }

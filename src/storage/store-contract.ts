@@ -1,9 +1,10 @@
-// What the store must do over every backend: the second suite a backend's test file calls.
+// What the store must do over every backend: the second suite a backend's test file calls. Revisions count from wherever the place
+// begins, one a commit.
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
-import { FakeClock, silentLog } from '../base/index.ts';
-import { type Backend, Compacted } from './backend.ts';
-import type { LedgerOptions } from './ledger.ts';
+import { FakeClock, silentLog, systemClock } from '../base/index.ts';
+import { type Backend, type BackendOptions, Compacted } from './backend.ts';
+
 import { createStore, type StoreOptions } from './revision-store.ts';
 import type { CommitResult, Entry, Store, StoreEvent, StoreWatcher } from './store.ts';
 
@@ -30,12 +31,17 @@ function won(result: CommitResult): Entry {
   return result.entry;
 }
 
-export function storeContract(name: string, openBackend: (options: LedgerOptions) => Promise<Backend>): void {
+/** `remote`: another process decides, and keeps its own time. */
+export function storeContract(
+  name: string,
+  openBackend: (options: BackendOptions) => Promise<Backend>,
+  { remote = false } = {},
+): void {
   describe(`${name}: store`, () => {
     const clock = new FakeClock();
     const stores: Store[] = [];
     const start = async (limits: Partial<StoreOptions> = {}) => {
-      const backend = await openBackend({ clock, log: silentLog });
+      const backend = await openBackend({ clock: remote ? systemClock : clock, log: silentLog });
       const store = await createStore(backend, { clock, log: silentLog, ...limits });
       stores.push(store);
       return store;
@@ -49,10 +55,11 @@ export function storeContract(name: string, openBackend: (options: LedgerOptions
 
     test('a commit is visible with its revision in its bytes', async () => {
       const store = await start();
+      const base = store.revision;
       const entry = won(await put(store, '/core/pods/ns/a'));
-      expect(entry.wire.toString()).toBe(wireOf('a', 1));
+      expect(entry.wire.toString()).toBe(wireOf('a', base + 1));
       expect(store.get('/core/pods/ns/a')).toBe(entry);
-      expect(store.revision).toBe(1);
+      expect(store.revision).toBe(base + 1);
       expect(store.list('/core/pods/')).toEqual([entry]);
       const lost = await put(store, '/core/pods/ns/a');
       expect(lost).toEqual({ ok: false, current: entry });
@@ -60,11 +67,12 @@ export function storeContract(name: string, openBackend: (options: LedgerOptions
 
     test('a deletion is the last state at the revision of the deletion', async () => {
       const store = await start();
+      const base = store.revision;
       const watcher = new Recorder();
       const entry = won(await put(store, '/core/pods/ns/a'));
-      store.watch('/core/pods/', 1, watcher);
-      const gone = won(await store.commit({ key: entry.key, value: undefined, expect: 1 }));
-      expect(gone.wire.toString()).toBe(wireOf('a', 2));
+      store.watch('/core/pods/', base + 1, watcher);
+      const gone = won(await store.commit({ key: entry.key, value: undefined, expect: base + 1 }));
+      expect(gone.wire.toString()).toBe(wireOf('a', base + 2));
       expect(store.get(entry.key)).toBeUndefined();
       expect(store.count('/core/pods/')).toBe(0);
       expect(watcher.events).toEqual([{ type: 'delete', entry: gone, previous: entry }]);
@@ -72,8 +80,9 @@ export function storeContract(name: string, openBackend: (options: LedgerOptions
 
     test('the object is there before anybody sees the entry', async () => {
       const store = await start();
+      const base = store.revision;
       let seen: unknown;
-      store.watch('/core/pods/', 0, {
+      store.watch('/core/pods/', base, {
         onEvents: ([event]) => {
           seen = event!.entry.object;
         },
@@ -83,15 +92,16 @@ export function storeContract(name: string, openBackend: (options: LedgerOptions
       const entry = won(
         await store.commit({ key: '/core/pods/ns/a', value: podNamed('a'), expect: 0, object }),
       );
-      expect(seen).toEqual({ revision: 1 });
+      expect(seen).toEqual({ revision: base + 1 });
       expect(entry.object).toBe(seen);
     });
 
     test('a value without metadata is refused before it is stored', async () => {
       const store = await start();
+      const base = store.revision;
       const bad = { key: '/core/pods/ns/a', value: Buffer.from('{"kind":"Pod"}'), expect: 0 };
       await expect(store.commit(bad)).rejects.toThrow(TypeError);
-      expect(store.revision).toBe(0);
+      expect(store.revision).toBe(base);
     });
 
     test('lists by kind, by namespace, across kinds and for any prefix', async () => {
@@ -120,83 +130,88 @@ export function storeContract(name: string, openBackend: (options: LedgerOptions
 
     test('watches replay, then follow, only what is theirs, until ended', async () => {
       const store = await start();
+      const base = store.revision;
       await put(store, '/core/pods/a/1');
       await put(store, '/core/nodes/n');
       await put(store, '/core/pods/b/1');
       const [all, kind, namespace, one] = [new Recorder(), new Recorder(), new Recorder(), new Recorder()];
-      const stop = store.watch('/core/pods/', 1, kind);
-      store.watch('/', 0, all);
-      store.watch('/core/pods/b/', 0, namespace);
-      store.watch('/core/pods/b/2', 0, one);
-      expect(kind.events.map(shown)).toEqual(['put /core/pods/b/1 3']);
+      const stop = store.watch('/core/pods/', base + 1, kind);
+      store.watch('/', base, all);
+      store.watch('/core/pods/b/', base, namespace);
+      store.watch('/core/pods/b/2', base, one);
+      expect(kind.events.map(shown)).toEqual([`put /core/pods/b/1 ${base + 3}`]);
       expect(all.events).toHaveLength(3);
       await put(store, '/core/pods/b/2');
-      await put(store, '/core/pods/a/1', 1);
+      await put(store, '/core/pods/a/1', base + 1);
       stop();
       stop();
       await put(store, '/core/pods/b/3');
       expect(kind.events.map(shown)).toEqual([
-        'put /core/pods/b/1 3',
-        'put /core/pods/b/2 4',
-        'put /core/pods/a/1 5',
+        `put /core/pods/b/1 ${base + 3}`,
+        `put /core/pods/b/2 ${base + 4}`,
+        `put /core/pods/a/1 ${base + 5}`,
       ]);
-      expect(namespace.events.map((e) => e.entry.revision)).toEqual([3, 4, 6]);
-      expect(one.events.map((e) => e.entry.revision)).toEqual([4]);
-      expect(all.events.map((e) => e.entry.revision)).toEqual([1, 2, 3, 4, 5, 6]);
-      expect(all.events[4]!.previous?.revision).toBe(1);
+      const since = (watcher: Recorder) => watcher.events.map((e) => e.entry.revision - base);
+      expect(since(namespace)).toEqual([3, 4, 6]);
+      expect(since(one)).toEqual([4]);
+      expect(since(all)).toEqual([1, 2, 3, 4, 5, 6]);
+      expect(all.events[4]!.previous?.revision).toBe(base + 1);
     });
 
     test('a watcher that throws is lost alone; one added or ended while events are handed out is neither early nor late', async () => {
       const store = await start();
+      const base = store.revision;
       const good = new Recorder();
       const late = new Recorder();
       let lost = 0;
-      store.watch('/core/pods/', 0, {
+      store.watch('/core/pods/', base, {
         onEvents: () => {
-          if (late.events.length === 0) store.watch('/core/pods/', 0, late);
+          if (late.events.length === 0) store.watch('/core/pods/', base, late);
           throw new Error('broken watcher');
         },
         onLost: () => lost++,
       });
-      store.watch('/core/pods/', 0, good);
+      store.watch('/core/pods/', base, good);
       await put(store, '/core/pods/a/1');
       await put(store, '/core/pods/a/2');
       expect(lost).toBe(1);
-      expect(good.events.map((e) => e.entry.revision)).toEqual([1, 2]);
-      expect(late.events.map((e) => e.entry.revision)).toEqual([1, 2]);
+      expect(good.events.map((e) => e.entry.revision)).toEqual([base + 1, base + 2]);
+      expect(late.events.map((e) => e.entry.revision)).toEqual([base + 1, base + 2]);
     });
 
     test('history is bounded, by number and by bytes, and too old is Compacted', async () => {
-      for (const limits of [{ historyRevisions: 5 }, { historyBytes: 5 * wireOf('a', 10).length }]) {
+      for (const limits of [{ historyRevisions: 5 }, { historyBytes: 5 * wireOf('a', 1_000_000).length }]) {
         const store = await start(limits);
-        for (let i = 0; i < 20; i++) await put(store, '/core/pods/ns/a', i);
-        expect(store.oldestRevision).toBe(15);
-        expect(() => store.watch('/core/pods/', 14, new Recorder())).toThrow(Compacted);
-        expect(() => store.listAt('/core/pods/', 14)).toThrow(Compacted);
-        expect(store.listAt('/core/pods/', 15)[0]?.revision).toBe(15);
+        const base = store.revision;
+        for (let i = 0; i < 20; i++) await put(store, '/core/pods/ns/a', i === 0 ? 0 : base + i);
+        expect(store.oldestRevision).toBe(base + 15);
+        expect(() => store.watch('/core/pods/', base + 14, new Recorder())).toThrow(Compacted);
+        expect(() => store.listAt('/core/pods/', base + 14)).toThrow(Compacted);
+        expect(store.listAt('/core/pods/', base + 15)[0]?.revision).toBe(base + 15);
         const watcher = new Recorder();
-        store.watch('/core/pods/', 15, watcher);
+        store.watch('/core/pods/', base + 15, watcher);
         expect(watcher.events).toHaveLength(5);
-        await store.compact(18);
-        expect(store.oldestRevision).toBe(18);
-        expect(() => store.watch('/core/pods/', 17, new Recorder())).toThrow(Compacted);
-        await put(store, '/core/pods/ns/a', 20);
+        await store.compact(base + 18);
+        expect(store.oldestRevision).toBe(base + 18);
+        expect(() => store.watch('/core/pods/', base + 17, new Recorder())).toThrow(Compacted);
+        await put(store, '/core/pods/ns/a', base + 20);
         expect(watcher.events).toHaveLength(6);
       }
     });
 
     test('waitFor and catchUp', async () => {
       const store = await start();
-      const waiting = store.waitFor(2);
+      const base = store.revision;
+      const waiting = store.waitFor(base + 2);
       const stop = new AbortController();
-      const never = store.waitFor(99, stop.signal);
+      const never = store.waitFor(base + 99, stop.signal);
       await put(store, '/core/pods/ns/a');
       await put(store, '/core/pods/ns/b');
       await waiting;
       await store.catchUp();
       stop.abort(new Error('enough'));
       await expect(never).rejects.toThrow('enough');
-      const cut = store.waitFor(100);
+      const cut = store.waitFor(base + 100);
       const close = store.close();
       await expect(cut).rejects.toThrow('closed');
       await close;
@@ -217,12 +232,13 @@ export function storeContract(name: string, openBackend: (options: LedgerOptions
       await fc.assert(
         fc.asyncProperty(fc.array(operation, { maxLength: 30 }), async (operations) => {
           const store = await start();
+          const base = store.revision;
           const states: Map<string, number>[] = [new Map()];
           const watchers = ['/core/pods/', '/core/pods/b/', '/'].map((prefix) => ({
             prefix,
             live: new Recorder(),
           }));
-          for (const { prefix, live } of watchers) store.watch(prefix, 0, live);
+          for (const { prefix, live } of watchers) store.watch(prefix, base, live);
           for (const { key, remove } of operations) {
             const state = new Map(states.at(-1));
             const at = state.get(key) ?? 0;
@@ -234,10 +250,10 @@ export function storeContract(name: string, openBackend: (options: LedgerOptions
             else state.set(key, won(result).revision);
             states.push(state);
           }
-          expect(store.revision).toBe(states.length - 1);
-          for (let revision = 0; revision < states.length; revision++) {
+          expect(store.revision).toBe(base + states.length - 1);
+          for (let revision = base; revision < base + states.length; revision++) {
             for (const { prefix, live } of watchers) {
-              const want = [...states[revision]!].filter(([key]) => key.startsWith(prefix)).sort();
+              const want = [...states[revision - base]!].filter(([key]) => key.startsWith(prefix)).sort();
               const list = store.listAt(prefix, revision);
               expect(list.map((e) => [e.key, e.revision])).toEqual(want);
               // A list and the changes after it lead to the present.

@@ -5,6 +5,7 @@ import {
   type Causes,
   conflict,
   type DraftMeta,
+  entityTooLarge,
   formatTime,
   type KindDef,
   type KubeObject,
@@ -13,7 +14,13 @@ import {
   type ResourceRef,
   StatusError,
 } from '../../machinery/index.ts';
-import { BackendUnavailable, type CommitResult, type Entry, type Store } from '../../storage/index.ts';
+import {
+  BackendUnavailable,
+  type CommitResult,
+  type Entry,
+  RecordTooLarge,
+  type Store,
+} from '../../storage/index.ts';
 import type { AdmissionChain } from '../admission/admission.ts';
 import type { AnsweredKinds } from '../answered/all.ts';
 import type { CallContext } from './context.ts';
@@ -147,18 +154,26 @@ export async function commit(
   }
 }
 
-/** Disk full is 507, a store that is away 503; both say what happened. */
+/** A store without room is 507, one that is away 503, a record it cannot hold 413; each says what happened. */
 export function storageFailure(error: unknown): unknown {
+  if (error instanceof RecordTooLarge) return entityTooLarge(error.message);
   if (!(error instanceof BackendUnavailable)) return error;
-  return error.retryable
+  const { message, full } = error;
+  return full
     ? new StatusError(
-        503,
-        'ServiceUnavailable',
-        `etcdserver: the store cannot take the write now: ${error.message}`,
-        { retryAfterSeconds: 1 },
+        507,
+        'InternalError',
+        `Internal error occurred: the store has no room left: ${message}`,
+        { retryAfterSeconds: 10 },
         error,
       )
-    : new StatusError(507, 'InternalError', `Internal error occurred: ${error.message}`, undefined, error);
+    : new StatusError(
+        503,
+        'ServiceUnavailable',
+        `the store is not available now: ${message}`,
+        { retryAfterSeconds: 1 },
+        error,
+      );
 }
 
 /** Validates with the object's own rules; throws 422 with every cause. */

@@ -1,0 +1,34 @@
+import { afterAll, beforeAll, describe } from 'vitest';
+import type { BackendOptions } from '../backend.ts';
+import { backendContract } from '../contract.ts';
+import { storeContract } from '../store-contract.ts';
+import { EtcdProcess, whyNoEtcd } from '../testdata/etcd-process.ts';
+import { openEtcdBackend } from './index.ts';
+
+describe.skipIf(whyNoEtcd() !== undefined)('etcd', () => {
+  let etcd: EtcdProcess;
+  let places = 0;
+  beforeAll(async () => {
+    etcd = await EtcdProcess.start();
+  });
+  afterAll(() => etcd.remove());
+
+  const place = () => {
+    const prefix = `/place-${places++}`;
+    return (options: BackendOptions) =>
+      openEtcdBackend({
+        ...options,
+        endpoints: [etcd.url],
+        prefix,
+        tls: {},
+        compactionIntervalMs: 0,
+        startTimeoutMs: 20_000,
+      });
+  };
+  backendContract('etcd', {
+    make: () => ({ open: place(), survives: true }),
+    remote: true,
+    maxValueBytes: 1024 * 1024,
+  });
+  storeContract('etcd', (options) => place()(options), { remote: true });
+});
