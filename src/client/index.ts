@@ -25,6 +25,13 @@ export {
   readKubeconfig,
   removeFromKubeconfig,
 } from './kubeconfig.ts';
+export {
+  type ElectionOptions,
+  type ElectionTiming,
+  leaseSpec,
+  planLease,
+  standForElection,
+} from './leader-election.ts';
 export { type IndexFunction, type Lister, ObjectCache } from './object-cache.ts';
 export * from './transport.ts';
 export { WorkQueue, type WorkQueueOptions } from './work-queue.ts';
