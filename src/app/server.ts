@@ -35,6 +35,7 @@ import {
   openLmdbBackend,
   type Store,
 } from '../storage/index.ts';
+import { keepCertificates } from './certificate-renewal.ts';
 import { componentCheck } from './component-check.ts';
 import { versionInfo } from './version.ts';
 
@@ -135,13 +136,15 @@ export async function startServer(
     const backend = await openBackend(options, { clock, log });
     const advertiseAddress =
       options.advertiseAddress === '' ? ownAddress(options.bindAddress) : options.advertiseAddress;
-    const pki = await loadOrCreatePki(join(options.dataDir, 'pki'), {
-      clusterDomain: options.clusterDomain,
-      firstServiceIp: firstServiceIp(options.serviceCidr),
-      hosts: [...new Set([advertiseAddress, ...options.tlsSans])],
-      nowMs: clock.nowMs(),
-      log,
-    });
+    const loadPki = () =>
+      loadOrCreatePki(join(options.dataDir, 'pki'), {
+        clusterDomain: options.clusterDomain,
+        firstServiceIp: firstServiceIp(options.serviceCidr),
+        hosts: [...new Set([advertiseAddress, ...options.tlsSans])],
+        nowMs: clock.nowMs(),
+        log,
+      });
+    let pki = await loadPki();
     const store = await createStore(backend, { clock, log });
     scope.onStop(() => store.close());
 
@@ -172,7 +175,15 @@ export async function startServer(
         }),
         componentCheck('scheduler', { store, clock, here: !options.without.includes('scheduler') }),
       ],
-      nodeCredentials: { cert: pki.kubeletClient.cert, key: pki.kubeletClient.key, ca: pki.ca.cert },
+      nodeCredentials: {
+        get cert() {
+          return pki.kubeletClient.cert;
+        },
+        get key() {
+          return pki.kubeletClient.key;
+        },
+        ca: pki.ca.cert,
+      },
       version: versionInfo,
       serviceCidr: options.serviceCidr,
       nodePorts: [30000, 32767],
@@ -228,13 +239,33 @@ export async function startServer(
     const host =
       options.bindAddress === '0.0.0.0' || options.bindAddress === '::' ? '127.0.0.1' : options.bindAddress;
     const url = `https://${host.includes(':') ? `[${host}]` : host}:${port}`;
-    if (options.writeKubeconfig !== undefined) {
-      await mergeKubeconfig(
-        options.writeKubeconfig,
-        { name: 'jotasu', server: url, ca: pki.ca.cert, cert: pki.admin.cert, key: pki.admin.key },
-        clock,
-      );
-    }
+    const writeKubeconfig = async () => {
+      const entry = {
+        name: 'jotasu',
+        server: url,
+        ca: pki.ca.cert,
+        cert: pki.admin.cert,
+        key: pki.admin.key,
+      };
+      if (options.writeKubeconfig !== undefined) await mergeKubeconfig(options.writeKubeconfig, entry, clock);
+    };
+    await writeKubeconfig();
+    scope.run('certificates', (signal) =>
+      keepCertificates(
+        {
+          pki,
+          load: loadPki,
+          https,
+          onRenewed: (renewed) => {
+            pki = renewed;
+            return writeKubeconfig();
+          },
+          clock,
+          log: log.with({ part: 'certificates' }),
+        },
+        signal,
+      ),
+    );
     return { url, port, client: api.client, pki, stop: () => scope.stop() };
   } catch (error) {
     await scope.stop();
