@@ -22,7 +22,12 @@ export { CronJob } from './batch/v1/cron-job.ts';
 export * from './batch/v1/cron-schedule.ts';
 export { hasJobCondition, isJobFinished, Job, jobNameLabel, jobUidLabel } from './batch/v1/job.ts';
 export * from './batch/v1/job-indexes.ts';
-export { CertificateSigningRequest } from './certificates/v1/certificate-signing-request.ts';
+export * from './certificates/v1/certificate-request.ts';
+export {
+  CertificateSigningRequest,
+  prepareApproval,
+  validateApproval,
+} from './certificates/v1/certificate-signing-request.ts';
 export { Lease } from './coordination/v1/lease.ts';
 export { Binding } from './core/v1/binding.ts';
 export { ComponentStatus } from './core/v1/component-status.ts';

@@ -102,6 +102,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       components: [...(options.components ?? []), storeCheck(store)],
     }),
     admission: admissionChain({
+      authorize: options.authorize,
       store,
       namespaces: Namespace,
       priorityClasses: PriorityClass,

@@ -1,14 +1,17 @@
 // The order of admission. Adding a plugin = its file and one line here; its needs are constructor arguments.
 import type { KindDef } from '../../machinery/index.ts';
 import type { Store } from '../../storage/index.ts';
+import type { Authorize } from '../auth/authorize.ts';
 import { type AdmissionChain, createChain } from './admission.ts';
 import { certificateRequester } from './certificate-requester.ts';
+import { certificateSigners } from './certificate-signers.ts';
 import { defaultTolerations } from './default-tolerations.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { priority } from './priority.ts';
 import { serviceAccount } from './service-account.ts';
 
 export interface AdmissionOptions {
+  readonly authorize: Authorize;
   readonly store: Store;
   readonly namespaces: KindDef;
   readonly priorityClasses: KindDef;
@@ -21,6 +24,7 @@ export const admissionChain = (options: AdmissionOptions): AdmissionChain =>
     namespaceLifecycle(options.store, options.namespaces),
     serviceAccount,
     certificateRequester,
+    certificateSigners(options.authorize),
     priority(options.store, options.priorityClasses),
     defaultTolerations({
       notReady: options.defaultNotReadyTolerationSeconds,

@@ -133,7 +133,7 @@ function contextOf({ request, query, user, verb, authorizeCreate }: ResourceRequ
     fieldValidation: parameters.fieldValidation,
     // Who creates by its name has been asked already.
     authorizeCreate: verb === 'create' ? undefined : authorizeCreate,
-    warnings: [],
+    warnings: kind.deprecation === null ? [] : [kind.deprecation],
   };
 }
 

@@ -1,5 +1,6 @@
 // Every subresource that reads or writes objects. Adding one = its file and one line here.
 import type { KindDef } from '../../machinery/index.ts';
+import { approval } from './approval.ts';
 import { binding } from './binding.ts';
 import { eviction } from './eviction.ts';
 import { finalize } from './finalize.ts';
@@ -12,6 +13,7 @@ import { token } from './token.ts';
 export const subresources: readonly Subresource[] = [
   status,
   scale,
+  approval,
   binding,
   eviction,
   ephemeralContainers,

@@ -1,12 +1,14 @@
 // CertificateSigningRequest: a wish for a certificate. Who asks is written by the server; the wish itself never changes. Approving and
-// denying go through a subresource of their own. Of the request only the frame is checked here: its signature is the signer's to check.
+// denying go through a subresource of their own; the signature of the request is checked when it is made.
+import { X509Certificate } from 'node:crypto';
 import {
+  type Causes,
   checkDns1123Label,
   checkDns1123Subdomain,
   defineKind,
   FieldAt,
+  formatTime,
   humanDuration,
-  semanticEqual,
 } from '../../../machinery/index.ts';
 import { ageColumn, nameColumn, textColumn } from '../../columns.ts';
 import type {
@@ -14,6 +16,7 @@ import type {
   CertificateSigningRequest as CertificateSigningRequestObject,
 } from '../../generated/certificates-v1.ts';
 import { shape } from '../../shape.ts';
+import { CertificateRequestError, readCertificateRequest } from './certificate-request.ts';
 
 export type CertificateSigningRequest = CertificateSigningRequestObject;
 
@@ -43,8 +46,12 @@ const usages = [
   'timestamping',
 ];
 const minSeconds = 600;
+/** A domain, a slash, a namespace, a dot and a name. */
+const maxNameLength = 253 + 1 + 63 + 1 + 253;
 /** Only the approval subresource may touch these. */
 const decisions = ['Approved', 'Denied'];
+/** True for ever once they are there. */
+const lasting = [...decisions, 'Failed'];
 
 export const isDecided = ({ status }: CertificateSigningRequestObject, type: string): boolean =>
   status?.conditions?.some((condition) => condition.type === type) ?? false;
@@ -86,9 +93,8 @@ export const CertificateSigningRequest = defineKind<CertificateSigningRequestObj
 
   validate({ spec }, _old, causes) {
     const field = new FieldAt('spec', causes);
-    const pem = Buffer.from(spec.request ?? '', 'base64').toString('latin1');
-    if (!/-----BEGIN CERTIFICATE REQUEST-----\s[^-]*-----END CERTIFICATE REQUEST-----/.test(pem))
-      field.child('request').invalid(spec.request, 'PEM block type must be CERTIFICATE REQUEST');
+    const fault = requestFault(spec.request ?? '');
+    if (fault !== undefined) field.child('request').invalid(spec.request, fault);
     const given = spec.usages ?? [];
     const here = field.child('usages');
     if (given.length === 0) here.required('usages must be provided');
@@ -102,38 +108,144 @@ export const CertificateSigningRequest = defineKind<CertificateSigningRequestObj
         .invalid(seconds, `may not specify a duration less than ${minSeconds} seconds (10 minutes)`);
   },
 
+  /** A report cannot touch a decision; what it leaves undated is dated. */
+  prepareStatus(csr, old, { nowMs }) {
+    for (const type of decisions) keepConditions(csr, old, type);
+    dateConditions(csr, old, nowMs);
+  },
+
   validateStatus(csr, old, causes) {
-    const field = new FieldAt('status', causes);
-    const conditions = csr.status?.conditions ?? [];
-    validateConditionSet(conditions, field.child('conditions'));
+    validateReport(csr, old, causes);
+    const conditions = new FieldAt('status', causes).child('conditions');
     for (const type of decisions)
-      if (!semanticEqual(ofType(conditions, type), ofType(old.status?.conditions ?? [], type)))
-        field
-          .child('conditions')
-          .forbidden(`updates may not add, remove or modify a condition of type "${type}"`);
+      if (count(csr, type) > count(old, type))
+        conditions.forbidden(`updates may not add a condition of type "${type}"`);
+    const certificate = new FieldAt('status', causes).child('certificate');
     if (old.status?.certificate && old.status.certificate !== csr.status?.certificate)
-      field.child('certificate').forbidden('updates may not modify certificate content');
+      certificate.forbidden('updates may not modify existing certificate content');
   },
 });
 
-const ofType = (
-  conditions: readonly CertificateSigningRequestCondition[],
-  type: string,
-): readonly CertificateSigningRequestCondition[] => conditions.filter((condition) => condition.type === type);
+/** For the approval subresource: of the status only the conditions change, and they are dated. Mutates `csr`. */
+export function prepareApproval(
+  csr: CertificateSigningRequestObject,
+  old: CertificateSigningRequestObject,
+  { nowMs }: { nowMs: number },
+): void {
+  dateConditions(csr, old, nowMs);
+  const conditions = csr.status?.conditions;
+  csr.spec = old.spec;
+  csr.status = { ...old.status, ...(conditions !== undefined && { conditions }) };
+  if (conditions === undefined) delete csr.status.conditions;
+}
 
+/** For the approval subresource. A decision stays once it is made. */
+export const validateApproval = (
+  csr: CertificateSigningRequestObject,
+  old: CertificateSigningRequestObject,
+  causes: Causes,
+): void => validateReport(csr, old, causes);
+
+/** What holds for every report: the form of the conditions and of the certificate, and that what was said stays said. */
+function validateReport(
+  csr: CertificateSigningRequestObject,
+  old: CertificateSigningRequestObject,
+  causes: Causes,
+): void {
+  const field = new FieldAt('status', causes);
+  const conditions = csr.status?.conditions ?? [];
+  const before = old.status?.conditions ?? [];
+  validateConditionSet(conditions, {
+    field: field.child('conditions'),
+    bothAllowed: decisions.every((type) => before.some((condition) => condition.type === type)),
+    repeatsAllowed: before.some(({ type }, i) => before.findIndex((other) => other.type === type) < i),
+  });
+  const fault = certificateFault(csr.status?.certificate ?? '');
+  if (fault !== undefined && csr.status?.certificate !== old.status?.certificate)
+    field.child('certificate').invalid('<certificate data>', fault);
+  for (const type of lasting)
+    if (count(csr, type) < count(old, type))
+      field.child('conditions').forbidden(`updates may not remove a condition of type "${type}"`);
+}
+
+const count = ({ status }: CertificateSigningRequestObject, type: string): number =>
+  status?.conditions?.filter((condition) => condition.type === type).length ?? 0;
+
+function requestFault(base64: string): string | undefined {
+  try {
+    readCertificateRequest(Buffer.from(base64, 'base64').toString('latin1'));
+    return undefined;
+  } catch (error) {
+    if (error instanceof CertificateRequestError) return error.message;
+    throw error;
+  }
+}
+
+/** What is wrong with an issued certificate: PEM blocks of certificates, without headers. '' is none yet. */
+function certificateFault(base64: string): string | undefined {
+  if (base64 === '') return undefined;
+  const pem = Buffer.from(base64, 'base64').toString('latin1');
+  const blocks = [...pem.matchAll(/-----BEGIN ([^\n]*?)-----\r?\n([\s\S]*?)-----END \1-----/g)];
+  for (const [whole, type, body = ''] of blocks) {
+    if (type !== 'CERTIFICATE')
+      return `only CERTIFICATE PEM blocks are allowed, found ${JSON.stringify(type)}`;
+    if (body.includes(':')) return 'no PEM block headers are permitted';
+    try {
+      new X509Certificate(whole);
+    } catch {
+      return 'x509: malformed certificate';
+    }
+  }
+  return blocks.length === 0 ? 'must contain at least one CERTIFICATE PEM block' : undefined;
+}
+
+/** Conditions of a type that are as many as before stay what they were. */
+function keepConditions(
+  csr: CertificateSigningRequestObject,
+  old: CertificateSigningRequestObject,
+  type: string,
+): void {
+  if (count(csr, type) !== count(old, type)) return;
+  const before = old.status?.conditions?.filter((condition) => condition.type === type) ?? [];
+  const conditions = csr.status?.conditions ?? [];
+  let next = 0;
+  for (const [i, condition] of conditions.entries())
+    if (condition.type === type) conditions[i] = structuredClone(before[next++]!);
+}
+
+/** Dates what says no time. A condition whose status did not change keeps the time of its last change. */
+function dateConditions(
+  csr: CertificateSigningRequestObject,
+  old: CertificateSigningRequestObject,
+  nowMs: number,
+): void {
+  const now = formatTime(nowMs);
+  for (const condition of csr.status?.conditions ?? []) {
+    condition.lastUpdateTime ||= now;
+    if (condition.lastTransitionTime) continue;
+    const same = old.status?.conditions?.find(
+      ({ type, status, lastTransitionTime }) =>
+        type === condition.type && status === condition.status && !!lastTransitionTime,
+    );
+    condition.lastTransitionTime = same?.lastTransitionTime ?? now;
+  }
+}
+
+/** Faults that were there before are not held against an update. */
 function validateConditionSet(
   conditions: readonly CertificateSigningRequestCondition[],
-  field: FieldAt,
+  { field, bothAllowed, repeatsAllowed }: { field: FieldAt; bothAllowed: boolean; repeatsAllowed: boolean },
 ): void {
   const seen = new Set<string>();
   for (const [i, { type, status }] of conditions.entries()) {
     const here = field.index(i);
     if (type === '') here.child('type').required();
-    const certain = type === 'Approved' || type === 'Denied' || type === 'Failed';
+    const certain = lasting.includes(type);
     here.child('status').requiredOneOf(status, certain ? ['True'] : ['False', 'True', 'Unknown']);
-    if ((type === 'Approved' && seen.has('Denied')) || (type === 'Denied' && seen.has('Approved')))
+    const other = type === 'Approved' ? 'Denied' : type === 'Denied' ? 'Approved' : undefined;
+    if (!bothAllowed && other !== undefined && seen.has(other))
       here.child('type').invalid(type, 'Approved and Denied conditions are mutually exclusive');
-    if (seen.has(type)) here.child('type').duplicate(type);
+    if (!repeatsAllowed && seen.has(type)) here.child('type').duplicate(type);
     seen.add(type);
   }
 }
@@ -154,6 +266,7 @@ function validateSignerName(name: string, field: FieldAt): void {
     return;
   }
   if (domain.length > 253) field.tooLong(253);
+  if (name.length > maxNameLength) field.tooLong(maxNameLength);
   const labels = domain.split('.');
   refuseFirst(labels, checkDns1123Label, (detail) => field.invalid(domain, detail));
   if (labels.length < 2)
