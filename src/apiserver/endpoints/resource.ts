@@ -122,7 +122,7 @@ const placeOf = ({ kind, route }: ResourceRequest): Place => ({
   name: route.name,
 });
 
-function contextOf({ request, query, user, verb, authorizeCreate }: ResourceRequest): CallContext {
+function contextOf({ request, query, user, verb, kind, authorizeCreate }: ResourceRequest): CallContext {
   const applies = verb === 'patch' && patchTypeOf(request.headers['content-type']) === 'apply';
   const parameters = writeParameters(query, applies ? 'apply' : verb);
   return {
