@@ -55,6 +55,11 @@ export * from './core/v1/service-allocation.ts';
 export * from './core/v1/service-needs.ts';
 export { tolerates } from './core/v1/taints.ts';
 export {
+  describeShape,
+  type FieldDescription,
+  type ShapeDescription,
+} from './descriptions/descriptions.ts';
+export {
   EndpointSlice,
   managedByLabel,
   maxEndpoints,
@@ -81,6 +86,7 @@ export type * as metaV1 from './generated/meta-v1.ts';
 export type * as networkingV1 from './generated/networking-v1.ts';
 export type * as nodeV1 from './generated/node-v1.ts';
 export type * as policyV1 from './generated/policy-v1.ts';
+export { type PublishedShape, publishedShapes } from './generated/published.ts';
 export type * as rbacV1 from './generated/rbac-v1.ts';
 export type * as resourceV1 from './generated/resource-v1.ts';
 export type * as schedulingV1 from './generated/scheduling-v1.ts';

@@ -80,11 +80,22 @@ function operation(value: Json): Buffer[] {
 
 function schema(value: Json): Buffer[] {
   const out: Buffer[] = [];
-  const { $ref, format, description, required, type, items, properties, additionalProperties } = value as {
+  const {
+    $ref,
+    format,
+    description,
+    required,
+    enum: values,
+    type,
+    items,
+    properties,
+    additionalProperties,
+  } = value as {
     $ref?: string;
     format?: string;
     description?: string;
     required?: string[];
+    enum?: readonly string[];
     type?: string;
     items?: Json;
     properties?: Json;
@@ -94,6 +105,7 @@ function schema(value: Json): Buffer[] {
   if (format !== undefined) out.push(text(2, format));
   if (description !== undefined) out.push(text(4, description));
   for (const name of required ?? []) out.push(text(19, name));
+  for (const one of values ?? []) out.push(part(20, text(2, JSON.stringify(one))));
   if (additionalProperties !== undefined) out.push(part(21, part(1, ...schema(additionalProperties))));
   if (type !== undefined) out.push(part(22, text(1, type)));
   if (items !== undefined) out.push(part(23, part(1, ...schema(items))));
