@@ -3,7 +3,8 @@
 import { TokenFileError } from '../apiserver/index.ts';
 import { CommandFailure, type ServerFlags } from '../cli/index.ts';
 import { ListenError, PkiError } from '../http/index.ts';
-import { DirectoryInUse } from '../storage/index.ts';
+import { BackendUnavailable, DirectoryInUse } from '../storage/index.ts';
+import { DatastoreError } from './datastore.ts';
 import { type RunningServer, type ServerOptions, serverDefaults, startServer } from './server.ts';
 import { endSignal, realSurroundings } from './surroundings.ts';
 
@@ -28,9 +29,14 @@ async function start(
   try {
     return await startServer(options, surroundings);
   } catch (error) {
-    const expected = [ListenError, PkiError, TokenFileError, DirectoryInUse].some(
-      (kind) => error instanceof kind,
-    );
+    const expected = [
+      ListenError,
+      PkiError,
+      TokenFileError,
+      DirectoryInUse,
+      DatastoreError,
+      BackendUnavailable,
+    ].some((kind) => error instanceof kind);
     const system = error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === 'string';
     if (expected || system) throw new CommandFailure((error as Error).message, { cause: error });
     throw error;

@@ -28,23 +28,16 @@ import { allControllers, startControllers, startGarbageCollector } from '../cont
 import { loadOrCreatePki, type Pki, startHttpsServer } from '../http/index.ts';
 import { storageKey } from '../machinery/index.ts';
 import { startScheduler } from '../scheduler/index.ts';
-import {
-  type Backend,
-  createMemoryBackend,
-  createStore,
-  openLmdbBackend,
-  type Store,
-} from '../storage/index.ts';
+import { createStore, type Store } from '../storage/index.ts';
 import { keepCertificates } from './certificate-renewal.ts';
 import { componentCheck } from './component-check.ts';
+import { type DatastoreOptions, datastoreDefaults, openDatastore } from './datastore.ts';
 import { versionInfo } from './version.ts';
 
 /** The parts that can be left out and run elsewhere. */
 export type ServerPart = 'controllers' | 'scheduler';
 
-export interface ServerOptions {
-  readonly dataDir: string;
-  readonly datastore: 'lmdb' | 'memory';
+export interface ServerOptions extends DatastoreOptions {
   readonly bindAddress: string;
   /** 0 = any free port */
   readonly httpsListenPort: number;
@@ -79,7 +72,7 @@ export interface ServerOptions {
 
 export const serverDefaults: ServerOptions = {
   dataDir: '/var/lib/jotasu/server',
-  datastore: 'lmdb',
+  ...datastoreDefaults,
   bindAddress: '0.0.0.0',
   httpsListenPort: 6443,
   advertiseAddress: '',
@@ -133,7 +126,7 @@ export async function startServer(
       options.tokenAuthFile === undefined
         ? undefined
         : parseTokenFile(options.tokenAuthFile, readFileSync(options.tokenAuthFile, 'utf8'));
-    const backend = await openBackend(options, { clock, log });
+    const backend = await openDatastore(options, { clock, log });
     const advertiseAddress =
       options.advertiseAddress === '' ? ownAddress(options.bindAddress) : options.advertiseAddress;
     const loadPki = () =>
@@ -271,14 +264,6 @@ export async function startServer(
     await scope.stop();
     throw error;
   }
-}
-
-async function openBackend(
-  options: ServerOptions,
-  surroundings: { clock: Clock; log: Log },
-): Promise<Backend> {
-  if (options.datastore === 'memory') return createMemoryBackend(surroundings);
-  return openLmdbBackend(join(options.dataDir, 'db'), surroundings);
 }
 
 /** The address of this machine that others most likely reach: what it is bound to, else the first outside one. */

@@ -12,7 +12,13 @@ export interface LogFlags {
 
 export interface ServerFlags extends LogFlags {
   readonly dataDir?: string;
-  readonly datastore?: 'lmdb' | 'memory';
+  /** `lmdb`, `memory` or `etcd=URL,URL…` */
+  readonly datastoreEndpoint?: string;
+  readonly etcdPrefix?: string;
+  readonly etcdCafile?: string;
+  readonly etcdCertfile?: string;
+  readonly etcdKeyfile?: string;
+  readonly etcdCompactionIntervalMs?: number;
   readonly bindAddress?: string;
   readonly httpsListenPort?: number;
   readonly advertiseAddress?: string;

@@ -25,7 +25,7 @@ beforeAll(async () => {
     {
       ...serverDefaults,
       dataDir: directory,
-      datastore: 'memory',
+      datastoreEndpoint: 'memory',
       bindAddress: '127.0.0.1',
       httpsListenPort: 0,
       writeKubeconfig: kubeconfig,

@@ -1,5 +1,5 @@
 // `jotasu server`: the control plane in the foreground. Flags that kube-apiserver has too carry its names.
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { withConfigFile } from '../config-file.ts';
 import { durationMs, ipv4Cidr, list, listOf, whole } from '../flags.ts';
 import type { Handlers, LogFlags, ServerFlags } from '../handlers.ts';
@@ -14,10 +14,12 @@ interface Parsed
       | 'nodeOutOfServiceAfterMs'
       | 'requestTimeoutMs'
       | 'minRequestTimeoutSeconds'
+      | 'etcdCompactionIntervalMs'
       | keyof LogFlags
     >,
     ParsedLogOptions {
   config?: string;
+  etcdCompactionInterval?: number;
   requestTimeout?: number;
   minRequestTimeout?: number;
   tlsSan?: readonly string[];
@@ -32,8 +34,18 @@ export function serverCommand(program: Command, handlers: Handlers): void {
     .description('run the control plane in the foreground: storage, API server, controllers, scheduler')
     .helpGroup('Parts, one process each:')
     .option('--data-dir <dir>', 'database, certificates and keys (default: /var/lib/jotasu/server)')
-    .addOption(
-      new Option('--datastore <kind>', 'where objects are kept (default: lmdb)').choices(['lmdb', 'memory']),
+    .option(
+      '--datastore-endpoint <store>',
+      'where objects are kept: lmdb in the data directory, memory, or etcd=URL,URL (default: lmdb)',
+    )
+    .option('--etcd-prefix <path>', 'under which everything is kept in etcd (default: /jotasu)')
+    .option('--etcd-cafile <file>', 'certificate authority of https etcd endpoints')
+    .option('--etcd-certfile <file>', 'client certificate for etcd')
+    .option('--etcd-keyfile <file>', 'its key')
+    .option(
+      '--etcd-compaction-interval <time>',
+      'how often history is forgotten in etcd, 0 for never (default: 5m)',
+      durationMs,
     )
     .option('--bind-address <ip>', 'address to listen on (default: 0.0.0.0)')
     .option(
@@ -97,6 +109,7 @@ export function serverCommand(program: Command, handlers: Handlers): void {
       nodeOutOfServiceAfter,
       requestTimeout,
       minRequestTimeout,
+      etcdCompactionInterval,
       config,
       logLevel,
       v,
@@ -107,6 +120,7 @@ export function serverCommand(program: Command, handlers: Handlers): void {
       ...logFlags(parsed),
       ...(requestTimeout !== undefined && { requestTimeoutMs: requestTimeout }),
       ...(minRequestTimeout !== undefined && { minRequestTimeoutSeconds: minRequestTimeout }),
+      ...(etcdCompactionInterval !== undefined && { etcdCompactionIntervalMs: etcdCompactionInterval }),
       ...(tlsSan !== undefined && { tlsSans: tlsSan }),
       ...(nodeMonitorGracePeriod !== undefined && { nodeMonitorGracePeriodMs: nodeMonitorGracePeriod }),
       ...(nodeStartupGracePeriod !== undefined && { nodeStartupGracePeriodMs: nodeStartupGracePeriod }),
