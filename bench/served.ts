@@ -10,7 +10,7 @@ import {
   tokenChain,
   tokenTable,
 } from '../src/apiserver/index.ts';
-import { systemClock as clock, silentLog as log, systemRandom } from '../src/base/index.ts';
+import { systemClock as clock, silentLog as log, MetricRegistry, systemRandom } from '../src/base/index.ts';
 import { loadOrCreatePki, startHttpsServer } from '../src/http/index.ts';
 import { createStore, openLmdbBackend } from '../src/storage/index.ts';
 
@@ -37,9 +37,11 @@ export async function serve() {
     nowMs: clock.nowMs(),
     log,
   });
+  const metrics = new MetricRegistry();
   const store = await createStore(await openLmdbBackend(path.join(dir, 'db'), { clock, log }), {
     clock,
     log,
+    metrics,
   });
   const user = { name: 'bench', uid: '', groups: ['system:masters'] };
   const api = createApiServer({
@@ -47,6 +49,7 @@ export async function serve() {
     clock,
     log,
     random: systemRandom(),
+    metrics,
     authenticate: createAuthenticator({
       token: tokenChain([tokenTable(new Map([[token, user]]))]),
       anonymous: 'refuse',

@@ -2,7 +2,7 @@
 // files here; `app` brings those.
 import type { Duplex } from 'node:stream';
 import { answeredKinds, kinds as builtInKinds, Namespace, PriorityClass, Service } from '../api/index.ts';
-import type { Clock, Log, Random } from '../base/index.ts';
+import type { Clock, Log, MetricRegistry, Random } from '../base/index.ts';
 import { type Client, createClient, type Transport } from '../client/index.ts';
 import type { HttpRequest, HttpResponse } from '../http/index.ts';
 import type { KindDef } from '../machinery/index.ts';
@@ -16,6 +16,7 @@ import { postStartHooks } from './bootstrap.ts';
 import type { NodeCredentials } from './endpoints/connections.ts';
 import { createHandler } from './endpoints/handler.ts';
 import type { InFlightLimits } from './endpoints/in-flight.ts';
+import { showStore, showVersion } from './endpoints/metrics-server.ts';
 import type { VersionInfo } from './endpoints/path.ts';
 import { healthChecks } from './health-checks.ts';
 import { inProcessTransport } from './in-process.ts';
@@ -29,6 +30,8 @@ export interface ApiServerOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Counted into, and shown at /metrics with whatever else its maker counts. */
+  readonly metrics: MetricRegistry;
   readonly authenticate: Authenticate;
   readonly authorize: Authorize;
   readonly nodeCredentials: NodeCredentials;
@@ -82,7 +85,9 @@ const storeCheck = (store: Store): ComponentCheck => ({
 
 export function createApiServer(options: ApiServerOptions): ApiServer {
   const kinds = new KindTable(options.kinds ?? [...builtInKinds, ...answeredKinds]);
-  const { store, clock, random, log } = options;
+  const { store, clock, random, log, metrics } = options;
+  showVersion(metrics, options.version);
+  showStore(metrics, store, kinds);
   const serviceIps = new ServiceIps({
     kind: Service,
     store,
@@ -104,6 +109,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     admission: admissionChain({
       authorize: options.authorize,
       store,
+      clock,
+      metrics,
       namespaces: Namespace,
       priorityClasses: PriorityClass,
       defaultNotReadyTolerationSeconds: options.defaultNotReadyTolerationSeconds,
@@ -129,6 +136,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     openApi: createOpenApi(kinds, options.version.gitVersion),
     credentials: options.nodeCredentials,
     inFlight: options.inFlight ?? { reads: 400, writes: 200 },
+    metrics,
     version: options.version,
     publicAddress: () => `${options.advertiseAddress}:${options.advertisePort()}`,
     health: healthChecks({ store, clock, pending, draining: () => draining }),

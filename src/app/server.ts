@@ -16,7 +16,7 @@ import {
   tokenChain,
   tokenTable,
 } from '../apiserver/index.ts';
-import { type Clock, type Log, type Random, Scope } from '../base/index.ts';
+import { type Clock, type Log, MetricRegistry, type Random, Scope } from '../base/index.ts';
 import {
   type Client,
   createClient,
@@ -138,7 +138,8 @@ export async function startServer(
         log,
       });
     let pki = await loadPki();
-    const store = await createStore(backend, { clock, log });
+    const metrics = new MetricRegistry();
+    const store = await createStore(backend, { clock, log, metrics });
     scope.onStop(() => store.close());
 
     let port = options.httpsListenPort;
@@ -148,6 +149,7 @@ export async function startServer(
       clock,
       random,
       log: log.with({ part: 'apiserver' }),
+      metrics,
       authenticate: createAuthenticator({
         token,
         anonymous: 'health',

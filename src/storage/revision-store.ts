@@ -1,18 +1,21 @@
 // HOT (bench/storage.ts). The one Store, over any Backend: every live record in memory as its wire bytes, indexed by kind, with the
 // recent history. It changes in one place only, `#apply`, which is fed by the backend's order of changes; its own writes come back
 // that way too, so readers, watchers and writers all see the same order.
-import { type Clock, type Log, Scope, sleep } from '../base/index.ts';
+import { type Clock, type Log, type MetricRegistry, Scope, sleep } from '../base/index.ts';
 import { type Backend, BackendUnavailable, type Change, Compacted, type StoredRecord } from './backend.ts';
 import { History } from './history.ts';
 import { compareKeys, kindPrefixOf } from './key-order.ts';
 import { KindShelf } from './kind-shelf.ts';
 import { type CommitResult, Entry, type Store, type StoreEvent, type StoreWatcher } from './store.ts';
+import { StoreMetrics, type WriteOperation } from './store-metrics.ts';
 import { WatchTable } from './watch-table.ts';
 import { hasMetadata, respliceRevision, spliceRevision } from './wire.ts';
 
 export interface StoreOptions {
   readonly clock: Clock;
   readonly log: Log;
+  /** undefined = nothing is counted. */
+  readonly metrics?: MetricRegistry | undefined;
   /** How many changes history keeps at most. Default 100,000. */
   readonly historyRevisions?: number;
   /** How many bytes of superseded versions history keeps at most. Default 64 MiB. */
@@ -64,6 +67,7 @@ class RevisionStore implements Store {
   readonly #watches: WatchTable;
   readonly #pending = new Map<string, PendingCommit[]>();
   readonly #waiters = new Set<Waiter>();
+  readonly #metrics: StoreMetrics | null;
   #revision: number;
   #closing: Promise<void> | null = null;
 
@@ -76,6 +80,7 @@ class RevisionStore implements Store {
     this.#clock = options.clock;
     this.#log = options.log;
     this.#scope = new Scope(options.log);
+    this.#metrics = options.metrics === undefined ? null : new StoreMetrics(options.metrics, options.clock);
     this.#revision = loaded.revision;
     this.#watches = new WatchTable(options.log);
     this.#history = new History(
@@ -174,7 +179,13 @@ class RevisionStore implements Store {
     if (queue === undefined) this.#pending.set(key, [pending]);
     else queue.push(pending);
     try {
-      const result = await this.#backend.write({ key, value, expect, ttlSeconds: write.ttlSeconds ?? 0 });
+      const record = { key, value, expect, ttlSeconds: write.ttlSeconds ?? 0 };
+      const result =
+        this.#metrics === null
+          ? await this.#backend.write(record)
+          : await this.#metrics.write(kindPrefixOf(key), operationOf(record), () =>
+              this.#backend.write(record),
+            );
       if (!result.ok) return { ok: false, current: await this.#currentOf(result.current) };
       if (this.#revision < result.revision) await this.#seen(result.revision);
       return { ok: true, entry: this.#entryAt(key, result.revision, pending) };
@@ -362,6 +373,7 @@ class RevisionStore implements Store {
       shelf.set(entry);
     }
     const event: StoreEvent = { type: change.value === undefined ? 'delete' : 'put', entry, previous };
+    this.#metrics?.received(shelf.prefix);
     this.#history.add(event, shelf);
     this.#watches.collect(event, shelf.prefix);
   }
@@ -381,6 +393,9 @@ class RevisionStore implements Store {
     if (pending.object !== undefined) entry.object = pending.object(entry.revision);
   }
 }
+
+const operationOf = ({ value, expect }: Pick<PendingCommit, 'value' | 'expect'>): WriteOperation =>
+  value === undefined ? 'delete' : expect === 0 ? 'create' : 'update';
 
 /** `/a/b/`: what a shelf of a kind is called. */
 function isKindPrefix(prefix: string): boolean {

@@ -10,7 +10,15 @@ import {
   mastersAuthorizer,
   setFreezeShared,
 } from '../apiserver/index.ts';
-import { type Clock, FakeClock, type Random, seededRandom, settle, silentLog } from '../base/index.ts';
+import {
+  type Clock,
+  FakeClock,
+  MetricRegistry,
+  type Random,
+  seededRandom,
+  settle,
+  silentLog,
+} from '../base/index.ts';
 import type { HttpRequest, HttpResponse } from '../http/index.ts';
 import { createMemoryBackend, createStore, type Store } from '../storage/index.ts';
 
@@ -19,6 +27,7 @@ export interface ApiFixtureOptions {
   readonly random?: Random;
   /** An existing store is a restart. */
   readonly store?: Store;
+  readonly metrics?: MetricRegistry;
   /** What else should differ from a usual server. */
   readonly server?: Partial<ApiServerOptions>;
 }
@@ -72,13 +81,16 @@ export class ApiFixture {
     setFreezeShared(true);
     const clock = options.clock ?? new FakeClock(Date.parse('2026-01-02T03:04:05Z'));
     const log = silentLog;
+    const metrics = options.metrics ?? new MetricRegistry();
     const store =
-      options.store ?? (await createStore(await createMemoryBackend({ clock, log }), { clock, log }));
+      options.store ??
+      (await createStore(await createMemoryBackend({ clock, log }), { clock, log, metrics }));
     const api = createApiServer({
       store,
       clock,
       log,
       random: options.random ?? seededRandom(1),
+      metrics,
       authenticate: userOfHeader,
       authorize: createAuthorizer([mastersAuthorizer, everyoneAuthorizer]),
       nodeCredentials: { cert: '', key: '', ca: '' },

@@ -8,7 +8,7 @@ import {
   everyoneAuthorizer,
   mastersAuthorizer,
 } from '../apiserver/index.ts';
-import { systemClock as clock, seededRandom, silentLog } from '../base/index.ts';
+import { systemClock as clock, MetricRegistry, seededRandom, silentLog } from '../base/index.ts';
 import { createHttpsTransport, type Transport } from '../client/index.ts';
 import {
   createCa,
@@ -68,6 +68,7 @@ async function apiServer() {
     clock,
     random: seededRandom(1),
     log: silentLog,
+    metrics: new MetricRegistry(),
     authenticate: createAuthenticator({ token: () => undefined, anonymous: 'refuse', clock }),
     authorize: createAuthorizer([mastersAuthorizer, everyoneAuthorizer]),
     nodeCredentials: { cert: admin.cert, key: admin.key, ca: ca.cert },

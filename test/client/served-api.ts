@@ -9,7 +9,12 @@ import {
   everyoneAuthorizer,
   mastersAuthorizer,
 } from '../../src/apiserver/index.ts';
-import { systemClock as clock, silentLog as log, systemRandom } from '../../src/base/index.ts';
+import {
+  systemClock as clock,
+  silentLog as log,
+  MetricRegistry,
+  systemRandom,
+} from '../../src/base/index.ts';
 import { mergeKubeconfig } from '../../src/client/index.ts';
 import { loadOrCreatePki, startHttpsServer } from '../../src/http/index.ts';
 import { createMemoryBackend, createStore, type Store } from '../../src/storage/index.ts';
@@ -51,6 +56,7 @@ export async function serveApi(): Promise<ServedApi> {
     clock,
     log,
     random: systemRandom(),
+    metrics: new MetricRegistry(),
     authenticate: createAuthenticator({ token: () => undefined, anonymous: 'health', clock }),
     authorize: createAuthorizer([mastersAuthorizer, everyoneAuthorizer]),
     nodeCredentials: { cert: pki.kubeletClient.cert, key: pki.kubeletClient.key, ca: pki.ca.cert },

@@ -1,6 +1,7 @@
 // The contract of admission plugins: steps that may change or refuse a write, whatever its kind. chain.ts is their order.
 import type { KindDef, KubeObject } from '../../machinery/index.ts';
 import type { CallContext } from '../registry/context.ts';
+import type { AdmissionHook, AdmissionMetrics } from './admission-metrics.ts';
 
 export interface AdmissionRequest {
   readonly operation: 'create' | 'update' | 'delete';
@@ -30,15 +31,11 @@ export interface AdmissionChain {
   validate(request: AdmissionRequest): void;
 }
 
-export function createChain(plugins: readonly AdmissionPlugin[]): AdmissionChain {
-  const mutating = plugins.filter((p) => p.mutate !== undefined);
-  const validating = plugins.filter((p) => p.validate !== undefined);
+export function createChain(metrics: AdmissionMetrics, plugins: readonly AdmissionPlugin[]): AdmissionChain {
+  const hooks = (hook: 'mutate' | 'validate'): AdmissionHook<AdmissionRequest>[] =>
+    plugins.flatMap(({ name, [hook]: act }) => (act === undefined ? [] : [{ name, act }]));
   return {
-    mutate(request) {
-      for (const plugin of mutating) plugin.mutate!(request);
-    },
-    validate(request) {
-      for (const plugin of validating) plugin.validate!(request);
-    },
+    mutate: metrics.measured('admit', hooks('mutate')),
+    validate: metrics.measured('validate', hooks('validate')),
   };
 }

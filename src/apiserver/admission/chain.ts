@@ -1,8 +1,10 @@
 // The order of admission. Adding a plugin = its file and one line here; its needs are constructor arguments.
+import type { Clock, MetricRegistry } from '../../base/index.ts';
 import type { KindDef } from '../../machinery/index.ts';
 import type { Store } from '../../storage/index.ts';
 import type { Authorize } from '../auth/authorize.ts';
 import { type AdmissionChain, createChain } from './admission.ts';
+import { AdmissionMetrics } from './admission-metrics.ts';
 import { certificateRequester } from './certificate-requester.ts';
 import { certificateSigners } from './certificate-signers.ts';
 import { defaultTolerations } from './default-tolerations.ts';
@@ -13,6 +15,8 @@ import { serviceAccount } from './service-account.ts';
 export interface AdmissionOptions {
   readonly authorize: Authorize;
   readonly store: Store;
+  readonly clock: Clock;
+  readonly metrics: MetricRegistry;
   readonly namespaces: KindDef;
   readonly priorityClasses: KindDef;
   readonly defaultNotReadyTolerationSeconds: number;
@@ -20,7 +24,7 @@ export interface AdmissionOptions {
 }
 
 export const admissionChain = (options: AdmissionOptions): AdmissionChain =>
-  createChain([
+  createChain(new AdmissionMetrics(options.metrics, options.clock), [
     namespaceLifecycle(options.store, options.namespaces),
     serviceAccount,
     certificateRequester,

@@ -25,7 +25,7 @@ export class Deadlines {
   }
 
   /** As `work` ends, or rejects with 504 when it takes too long; how it ends then is not told. */
-  run(query: Query, work: () => Promise<void>): Promise<void> {
+  run<T>(query: Query, work: () => Promise<T>): Promise<T> {
     const asked = query.size === 0 ? 0 : askedTimeoutMs(query);
     const own = asked > 0 && (this.#limitMs === 0 || asked < this.#limitMs);
     if (!own && this.#limitMs === 0) return work();
@@ -40,9 +40,9 @@ export class Deadlines {
       this.#running.add(running);
       if (this.#timer === undefined) this.#arm(this.#limitMs);
       work().then(
-        () => {
+        (value) => {
           this.#done(running);
-          resolve();
+          resolve(value);
         },
         (error: unknown) => {
           this.#done(running);

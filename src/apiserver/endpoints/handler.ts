@@ -20,13 +20,15 @@ import {
 import { Deadlines } from './deadlines.ts';
 import { InFlight, type InFlightLimits, laneOf } from './in-flight.ts';
 import { Lasting } from './lasting.ts';
+import { ApiMetrics, HealthMetrics } from './metrics.ts';
+import type { RequestSeries } from './metrics-requests.ts';
 import { isKnownPath, type PathOptions, servePath } from './path.ts';
 import { type Query, splitTarget } from './query.ts';
 import { methodNotAllowed, notFoundPath, serveResource, verbOf } from './resource.ts';
 import { sendError, sendPageNotFound } from './respond.ts';
 import { parseRoute, type ResourceRoute } from './route.ts';
 
-export interface HandlerOptions extends Omit<PathOptions, 'kinds'> {
+export interface HandlerOptions extends Omit<PathOptions, 'kinds' | 'healthMetrics'> {
   readonly core: RegistryCore;
   readonly clock: Clock;
   readonly jitter: () => number;
@@ -62,24 +64,38 @@ interface Asked {
   readonly kind: KindDef | undefined;
 }
 
+/** What is measured of one request; `series` null = it is not counted, or no longer here. */
+class Measured {
+  readonly startedMs: number;
+  series: RequestSeries | null = null;
+
+  constructor(startedMs: number) {
+    this.startedMs = startedMs;
+  }
+}
+
 export function createHandler(options: HandlerOptions): ApiHandler {
-  const { core, log } = options;
-  const { clock } = options;
+  const { core, log, clock } = options;
   const lasting = new Lasting(clock);
+  const metrics = new ApiMetrics(options.metrics);
   const env = {
     core,
     clock,
     jitter: options.jitter,
     minRequestTimeoutMs: options.minRequestTimeoutMs,
     lasting,
+    metrics,
   };
-  const paths: PathOptions = { ...options, kinds: core.kinds };
-  const inFlight = new InFlight(options.inFlight);
+  const healthMetrics = new HealthMetrics(options.health);
+  const paths: PathOptions = { ...options, kinds: core.kinds, healthMetrics };
+  const inFlight = new InFlight(options.inFlight, clock);
+  metrics.showInFlight((lane) => inFlight.peak(lane));
   const deadlines = new Deadlines(clock, options.requestTimeoutMs);
 
   /** As whom the request is made. */
   const identify = (request: HttpRequest): UserInfo => {
     const user = options.authenticate(request);
+    metrics.authenticated(user);
     if (user === undefined) throw unauthorized();
     const acting = impersonate(user, request.rawHeaders, options.authorize);
     if (acting instanceof StatusError) throw acting;
@@ -99,10 +115,11 @@ export function createHandler(options: HandlerOptions): ApiHandler {
 
   const allow = (attributes: RequestAttributes): void => {
     const refusal = options.authorize(attributes);
+    metrics.authorized(refusal === undefined);
     if (refusal !== undefined) throw refusal;
   };
 
-  async function serve(request: HttpRequest, response: HttpResponse): Promise<void> {
+  async function serve(request: HttpRequest, response: HttpResponse, measured: Measured): Promise<void> {
     const user = identify(request);
     const asked = ask(request);
     const { route, kind, path, query } = asked;
@@ -110,6 +127,7 @@ export function createHandler(options: HandlerOptions): ApiHandler {
     if (route === undefined) {
       allow(pathAttributes(user, method, path));
       await servePath(paths, { request, response, path, query });
+      if (response.statusCode !== 404) measured.series = metrics.requests.ofPath(firstPart(path));
       return;
     }
     const verb = verbOf(method, route, query);
@@ -121,20 +139,37 @@ export function createHandler(options: HandlerOptions): ApiHandler {
       return;
     }
     if (verb === undefined) throw methodNotAllowed();
+    const contentType = request.headers['content-type'];
+    const series = metrics.requests.ofResource(kind, route, { verb, query, contentType }) ?? null;
     const connection = route.subresource === '' ? undefined : findConnection(kind, route.subresource);
+    if (series !== null && (verb === 'watch' || connection !== undefined)) lasts(series, response, measured);
+    else measured.series = series;
     if (connection === undefined) {
       const authorizeCreate = () => allow(resourceAttributes(user, 'create', { path, query, route }));
       const call = { request, response, kind, route, query, verb, user, authorizeCreate };
       const serving = () => serveResource(env, call);
-      if (verb === 'watch') await serving();
-      else await deadlines.run(query, () => inFlight.run(laneOf(verb), user, serving));
-      return;
+      if (verb === 'watch') return serving();
+      const lane = laneOf(verb);
+      if (!inFlight.hasRoom(lane, user)) {
+        metrics.dropped(lane);
+        series?.terminated(429);
+      }
+      return deadlines.run(query, () => inFlight.run(lane, user, serving));
     }
     if (!connection.verbs.includes(verb)) throw methodNotAllowed();
     if (connection.upgrades) throw badRequest('Upgrade request required');
     lasting.addStream(response);
     await serveStream(connection, callOf(kind, route, query), request, response);
   }
+
+  /** A watch or stream is counted when its connection has ended. */
+  const lasts = (series: RequestSeries, response: HttpResponse, { startedMs }: Measured): void => {
+    series.running(1);
+    response.once('close', () => {
+      series.running(-1);
+      series.finished(response.statusCode, clock.monotonicMs() - startedMs);
+    });
+  };
 
   const callOf = (kind: KindDef, route: ResourceRoute, query: Query): ConnectionCall => ({
     core,
@@ -144,18 +179,34 @@ export function createHandler(options: HandlerOptions): ApiHandler {
     query,
   });
 
-  async function upgrade(request: HttpRequest, socket: Duplex, head: Buffer): Promise<void> {
+  async function upgrade(
+    request: HttpRequest,
+    { socket, head }: { socket: Duplex; head: Buffer },
+    measured: Measured,
+  ): Promise<void> {
     const user = identify(request);
     const { path, query, route, kind } = ask(request);
     if (route === undefined) throw notFoundPath();
     const verb = request.method === 'POST' ? 'create' : 'get';
     allow(resourceAttributes(user, verb, { path, query, route }));
     if (kind === undefined) throw notFoundPath();
+    const series = metrics.requests.ofResource(kind, route, { verb, query, contentType: undefined }) ?? null;
+    measured.series = series;
     const connection = findConnection(kind, route.subresource);
     if (connection?.upgrades !== true) throw badRequest('this resource does not take an upgraded connection');
     lasting.addStream(socket);
     await serveUpgrade(connection, callOf(kind, route, query), request, socket, head);
+    if (series === null || socket.destroyed) return;
+    measured.series = null;
+    series.running(1);
+    socket.once('close', () => {
+      series.running(-1);
+      series.finished(101, clock.monotonicMs() - measured.startedMs);
+    });
   }
+
+  const finished = ({ series, startedMs }: Measured, code: number): void =>
+    series?.finished(code, clock.monotonicMs() - startedMs);
 
   const report = (request: HttpRequest, error: unknown): void => {
     if (error instanceof StatusError || error instanceof InconsistentContinue) return;
@@ -188,20 +239,36 @@ export function createHandler(options: HandlerOptions): ApiHandler {
     },
     onRequest(request, response) {
       if (options.requestLog !== undefined) note(request, response, connectionOf(request).remoteAddress);
-      serve(request, response).catch((error: unknown) => {
-        report(request, error);
-        if (response.headersSent) response.destroy();
-        else sendError(request, response, error);
-      });
+      const measured = new Measured(clock.monotonicMs());
+      serve(request, response, measured).then(
+        () => finished(measured, response.statusCode),
+        (error: unknown) => {
+          report(request, error);
+          if (response.headersSent) response.destroy();
+          else sendError(request, response, error);
+          if (response.statusCode === 504) measured.series?.terminated(504);
+          finished(measured, response.statusCode);
+        },
+      );
     },
     onUpgrade(request, socket, head) {
       if (options.requestLog !== undefined) note(request, socket, connectionOf(request).remoteAddress);
-      upgrade(request, socket, head).catch((error: unknown) => {
-        report(request, error);
-        refuseUpgrade(socket, error);
-      });
+      const measured = new Measured(clock.monotonicMs());
+      upgrade(request, { socket, head }, measured).then(
+        () => finished(measured, 101),
+        (error: unknown) => {
+          report(request, error);
+          finished(measured, refuseUpgrade(socket, error));
+        },
+      );
     },
   };
+}
+
+/** `/readyz` of `/readyz/ping`: what is counted as one. */
+function firstPart(path: string): string {
+  const end = path.indexOf('/', 1);
+  return end < 0 ? path : path.slice(0, end);
 }
 
 const pathAttributes = (user: UserInfo, method: string, path: string): RequestAttributes => ({
@@ -239,8 +306,8 @@ function resourceAttributes(
   };
 }
 
-/** An HTTP answer written by hand: the connection has left node's HTTP machinery. */
-function refuseUpgrade(socket: Duplex, error: unknown): void {
+/** An HTTP answer written by hand: the connection has left node's HTTP machinery. Returns its code. */
+function refuseUpgrade(socket: Duplex, error: unknown): number {
   const status = (
     error instanceof StatusError ? error : new StatusError(500, 'InternalError', String(error))
   ).toStatus();
@@ -248,4 +315,5 @@ function refuseUpgrade(socket: Duplex, error: unknown): void {
   socket.end(
     `HTTP/1.1 ${status.code} ${status.reason}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
+  return status.code ?? 500;
 }

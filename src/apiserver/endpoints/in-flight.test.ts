@@ -1,11 +1,12 @@
 import { expect, it } from 'vitest';
+import { FakeClock } from '../../base/index.ts';
 import { InFlight, laneOf } from './in-flight.ts';
 
 const user = { name: 'u', uid: '', groups: ['system:authenticated'] };
 const master = { name: 'm', uid: '', groups: ['system:masters'] };
 
 it('lets in as many as there is room for, reads and writes apart', async () => {
-  const lanes = new InFlight({ reads: 2, writes: 1 });
+  const lanes = new InFlight({ reads: 2, writes: 1 }, new FakeClock(0));
   const ends: (() => void)[] = [];
   const work = () => new Promise<void>((resolve) => ends.push(resolve));
   const running = [
@@ -29,8 +30,34 @@ it('lets in as many as there is room for, reads and writes apart', async () => {
 });
 
 it('0 is no limit', async () => {
-  const lanes = new InFlight({ reads: 0, writes: 0 });
+  const lanes = new InFlight({ reads: 0, writes: 0 }, new FakeClock(0));
   await Promise.all(Array.from({ length: 1000 }, () => lanes.run('reads', user, async () => {})));
+});
+
+it('knows the most that ran at once within the last second', async () => {
+  const clock = new FakeClock(0);
+  const lanes = new InFlight({ reads: 0, writes: 0 }, clock);
+  const ends: (() => void)[] = [];
+  const work = () => new Promise<void>((resolve) => ends.push(resolve));
+  await clock.advance(5000);
+  const running = [
+    lanes.run('reads', user, work),
+    lanes.run('reads', user, work),
+    lanes.run('reads', user, work),
+  ];
+  expect([lanes.peak('reads'), lanes.peak('writes')]).toEqual([3, 0]);
+  ends[0]!();
+  ends[1]!();
+  await Promise.all(running.slice(0, 2));
+  expect(lanes.peak('reads')).toBe(3);
+  await clock.advance(1000);
+  expect(lanes.peak('reads')).toBe(3);
+  await clock.advance(1000);
+  expect(lanes.peak('reads')).toBe(1);
+  ends[2]!();
+  await running[2];
+  await clock.advance(10_000);
+  expect(lanes.peak('reads')).toBe(0);
 });
 
 it('knows reads from writes', () => {

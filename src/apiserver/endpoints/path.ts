@@ -1,11 +1,12 @@
 // Requests for a path that is no resource: discovery, OpenAPI, health and the version.
 import { createHash } from 'node:crypto';
-import type { Log } from '../../base/index.ts';
+import { type Log, type MetricRegistry, metricsContentType } from '../../base/index.ts';
 import type { HttpRequest, HttpResponse } from '../../http/index.ts';
 import type { OpenApi } from '../openapi/openapi.ts';
 import type { KindTable } from '../registry/kind-table.ts';
 import { aggregated, coreVersions, groupDocument, groupList, resourceList } from './discovery.ts';
 import { type HealthChecks, serveHealth } from './health.ts';
+import type { HealthMetrics } from './metrics.ts';
 import type { Query } from './query.ts';
 import { methodNotAllowed, notFoundPath } from './resource.ts';
 import { sendJson, sendPageNotFound } from './respond.ts';
@@ -30,6 +31,8 @@ export interface PathOptions {
   readonly publicAddress: () => string;
   readonly health: HealthChecks;
   readonly log: Log;
+  readonly metrics: MetricRegistry;
+  readonly healthMetrics: HealthMetrics;
 }
 
 export interface PathRequest {
@@ -69,6 +72,9 @@ export async function servePath(options: PathOptions, call: PathRequest): Promis
       )
         return;
       break;
+    case 'metrics':
+      if (await serveMetrics(options, response, below)) return;
+      break;
     case 'openapi':
       if (options.openApi.serve(request, response, below, query)) return;
       break;
@@ -87,6 +93,19 @@ export function isKnownPath(kinds: KindTable, path: string): boolean {
   const [, first, group = ''] = path.split('/');
   if (first === 'api' || first === 'version') return true;
   return first === 'apis' && kinds.all.some((kind) => kind.group === group);
+}
+
+/** All metrics, or those of the health checks alone. */
+async function serveMetrics(
+  { metrics, healthMetrics }: PathOptions,
+  response: HttpResponse,
+  below: string,
+): Promise<boolean> {
+  if (below !== '' && below !== 'slis') return false;
+  const bytes = Buffer.from(below === '' ? metrics.text() : await healthMetrics.text());
+  response.writeHead(200, { 'content-type': metricsContentType, 'content-length': bytes.length });
+  response.end(bytes);
+  return true;
 }
 
 function serveDiscovery(
@@ -111,8 +130,9 @@ function serveDiscovery(
   return true;
 }
 
-const sendDocument = (response: HttpResponse, document: unknown): void =>
+function sendDocument(response: HttpResponse, document: unknown): void {
   sendJson(response, 200, `${JSON.stringify(document)}\n`);
+}
 
 /** Clients ask for it again and again with the hash that they know. */
 function sendAggregated(
@@ -157,6 +177,17 @@ function rootPaths(kinds: KindTable): string[] {
     groups.add(`/apis/${group}`);
     groups.add(`/apis/${group}/${version}`);
   }
-  const fixed = ['/api', '/api/v1', '/apis', '/healthz', '/livez', '/openapi/v2', '/openapi/v3', '/readyz'];
+  const fixed = [
+    '/api',
+    '/api/v1',
+    '/apis',
+    '/healthz',
+    '/livez',
+    '/metrics',
+    '/metrics/slis',
+    '/openapi/v2',
+    '/openapi/v3',
+    '/readyz',
+  ];
   return [...fixed, ...groups, '/version'].sort();
 }

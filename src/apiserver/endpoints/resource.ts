@@ -26,6 +26,7 @@ import { findSubresource } from '../subresources/all.ts';
 import type { SubresourceCall } from '../subresources/subresource.ts';
 import type { Lasting } from './lasting.ts';
 import { wantedForm } from './media.ts';
+import type { ApiMetrics } from './metrics.ts';
 import { flag, integer, managerFromUserAgent, type Query, text, writeParameters } from './query.ts';
 import { patchTypeOf, readDeleteOptions, readObject, readPatch } from './request-body.ts';
 import { addWarnings, type Printing, sendAnswer, sendList } from './respond.ts';
@@ -44,6 +45,7 @@ export interface ResourceEnvironment {
    */
   readonly minRequestTimeoutMs: number;
   readonly lasting: Lasting;
+  readonly metrics: ApiMetrics;
 }
 
 export interface ResourceRequest {
@@ -219,6 +221,7 @@ async function serveWatch(env: ResourceEnvironment, call: ResourceRequest): Prom
         : timeoutSeconds * 1000,
     clock: env.clock,
     revision: () => env.core.store.revision,
+    series: env.metrics.watchesOf(kind),
   });
   const options = {
     ...selectors(call),

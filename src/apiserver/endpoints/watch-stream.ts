@@ -13,6 +13,7 @@ import { objectOf } from '../registry/objects.ts';
 import type { SeenEvent, WatchReceiver } from '../registry/watch.ts';
 import { type EventType, jsonFrame, protobufFrame } from './derived.ts';
 import { protobufType, type Wanted } from './media.ts';
+import type { WatchSeries } from './metrics.ts';
 import { messageOf, objectEnvelope, partialEnvelope } from './protobuf-answer.ts';
 import { partial } from './respond.ts';
 import { type IncludeObject, rowJson, tableJson } from './table.ts';
@@ -27,6 +28,7 @@ export interface WatchStreamOptions {
   readonly clock: Clock;
   /** The newest revision that has been delivered to every watcher: what a bookmark may promise. */
   readonly revision: () => number;
+  readonly series: WatchSeries;
 }
 
 const bookmarkEveryMs = 60_000;
@@ -65,8 +67,9 @@ export class WatchStream implements WatchReceiver {
   onEvents(events: readonly SeenEvent[]): void {
     if (this.#ended) return;
     this.#openOnce();
-    if (events.length === 1) this.#write(this.#frame(events[0]!));
-    else this.#write(Buffer.concat(events.map((event) => this.#frame(event))));
+    this.#options.series.events.add(events.length);
+    if (events.length === 1) this.#write(this.#counted(events[0]!));
+    else this.#write(Buffer.concat(events.map((event) => this.#counted(event))));
   }
 
   onInitialEnd(revision: number): void {
@@ -114,8 +117,15 @@ export class WatchStream implements WatchReceiver {
       this.#unsubscribe?.();
       for (const timer of this.#timers) timer.cancel();
       this.#bookmarkTimer?.cancel();
+      this.#options.series.cutOff.increment();
       this.#response.destroy();
     }
+  }
+
+  #counted(event: SeenEvent): Buffer {
+    const frame = this.#frame(event);
+    this.#options.series.sizes.observe(frame.length);
+    return frame;
   }
 
   #frame({ type, entry }: SeenEvent): Buffer {

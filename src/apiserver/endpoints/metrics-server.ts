@@ -1,0 +1,59 @@
+// What an API server is and holds, as metrics that are looked up when somebody reads them.
+import type { MetricRegistry } from '../../base/index.ts';
+import type { Store } from '../../storage/index.ts';
+import type { KindTable } from '../registry/kind-table.ts';
+import type { VersionInfo } from './path.ts';
+
+/** How many objects there are, counted when somebody looks. */
+export function showStore(registry: MetricRegistry, store: Store, kinds: KindTable): void {
+  const objects = registry.gauge({
+    name: 'apiserver_resource_objects',
+    help: 'Stored objects.',
+    labels: ['group', 'resource'],
+  });
+  const objectsOfOld = registry.gauge({
+    name: 'apiserver_storage_objects',
+    help: 'Stored objects, as before apiserver_resource_objects.',
+    labels: ['resource'],
+  });
+  const revisions = registry.gauge({
+    name: 'apiserver_watch_cache_resource_version',
+    help: 'The revision up to which the objects in memory are known; one for all resources here.',
+    labels: ['group', 'resource'],
+  });
+  registry.onRead(() => {
+    for (const family of [objects, objectsOfOld, revisions]) family.clear();
+    const seen = new Set<string>();
+    for (const { group, plural, storagePrefix } of kinds.all) {
+      // Versions, and groups that share their objects, are counted once.
+      if (seen.has(storagePrefix)) continue;
+      seen.add(storagePrefix);
+      const count = store.count(storagePrefix);
+      objects.of(group, plural).set(count);
+      objectsOfOld.of(group === '' ? plural : `${plural}.${group}`).set(count);
+      revisions.of(group, plural).set(store.revision);
+    }
+  });
+}
+
+export function showVersion(registry: MetricRegistry, version: VersionInfo): void {
+  const labels = {
+    major: version.major,
+    minor: version.minor,
+    git_version: version.gitVersion,
+    git_commit: version.gitCommit,
+    git_tree_state: version.gitTreeState,
+    build_date: version.buildDate,
+    go_version: version.goVersion,
+    compiler: version.compiler,
+    platform: version.platform,
+  };
+  registry
+    .gauge({
+      name: 'kubernetes_build_info',
+      help: 'Always 1; its labels say which version this is.',
+      labels: Object.keys(labels),
+    })
+    .of(...Object.values(labels))
+    .set(1);
+}
