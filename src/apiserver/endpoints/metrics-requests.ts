@@ -59,9 +59,6 @@ export class RequestSeries {
       this.#byCode.set(code, count);
       this.#duration ??= families.durations.of(...this.#withDryRun());
       this.#sli ??= families.sli.of(...this.#values());
-      const { verb, resource } = this.#labels;
-      if (resource !== '' && (verb === 'GET' || verb === 'LIST'))
-        this.#sizes ??= families.sizes.of(...this.#values());
     }
     count.increment();
     const seconds = durationMs / 1000;
