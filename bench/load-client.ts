@@ -17,6 +17,7 @@ export interface LoadResult {
   readonly seconds: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  readonly maxMs: number;
 }
 
 const filler = 'x'.repeat(256);
@@ -112,7 +113,14 @@ async function work(order: LoadOrder): Promise<LoadResult> {
   delays.sort((a, b) => a - b);
   const at = (q: number) => delays[Math.floor(delays.length * q)] ?? 0;
   const seconds = (performance.now() - begin) / 1000;
-  return { count: delays.length, failed, seconds, p50Ms: at(0.5), p99Ms: at(0.99) };
+  return {
+    count: delays.length,
+    failed,
+    seconds,
+    p50Ms: at(0.5),
+    p99Ms: at(0.99),
+    maxMs: delays.at(-1) ?? 0,
+  };
 }
 
 process.on('message', (order: LoadOrder) => {

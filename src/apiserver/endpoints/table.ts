@@ -1,7 +1,5 @@
 // Tables: what `kubectl get` prints. Columns come from the kind; kinds without any get Name and Age.
 import type { Column, KindDef, KubeObject } from '../../machinery/index.ts';
-import type { Entry } from '../../storage/index.ts';
-import { objectOf } from '../registry/objects.ts';
 
 export type IncludeObject = 'None' | 'Metadata' | 'Object';
 
@@ -32,10 +30,9 @@ export function rowJson(kind: KindDef, shown: KubeObject, { include, nowMs }: Ro
   return `{"cells":${JSON.stringify(cells)}${body}}`;
 }
 
-/** The JSON of a whole table. Without `withColumns` the definitions are left out, as in later events of a watch. */
-export function tableJson(
+/** What comes before the rows of a table. Without `withColumns` the definitions are left out, as in later events of a watch. */
+export function tableHead(
   kind: KindDef,
-  rows: readonly string[],
   options: { version: string; listMeta: string; withColumns: boolean },
 ): string {
   const columns = options.withColumns
@@ -49,9 +46,15 @@ export function tableJson(
         })),
       )
     : 'null';
-  return `{"kind":"Table","apiVersion":"meta.k8s.io/${options.version}","metadata":${options.listMeta},"columnDefinitions":${columns},"rows":[${rows.join(',')}]}\n`;
+  return `{"kind":"Table","apiVersion":"meta.k8s.io/${options.version}","metadata":${options.listMeta},"columnDefinitions":${columns},"rows":[`;
 }
 
-export function rowsOf(kind: KindDef, entries: readonly Entry[], options: RowOptions): string[] {
-  return entries.map((entry) => rowJson(kind, outward(kind, objectOf(entry)), options));
-}
+export const tableTail = ']}\n';
+
+/** The JSON of a table of one row. */
+export const tableJson = (kind: KindDef, row: string, options: Parameters<typeof tableHead>[1]): string =>
+  tableHead(kind, options) + row + tableTail;
+
+/** The row of a stored object. */
+export const storedRow = (kind: KindDef, object: KubeObject, options: RowOptions): string =>
+  rowJson(kind, outward(kind, object), options);

@@ -138,7 +138,7 @@ export class WatchStream implements WatchReceiver {
     const object = kind.conversion === null ? objectOf(entry) : kind.conversion.fromStored(objectOf(entry));
     if (wanted.form === 'object') return this.#encoded(type, object);
     if (wanted.form === 'metadata') return this.#encoded(type, partial(object, wanted.version));
-    const body = tableJson(kind, [rowJson(kind, object, { include, nowMs: clock.nowMs() })], {
+    const body = tableJson(kind, rowJson(kind, object, { include, nowMs: clock.nowMs() }), {
       version: wanted.version,
       listMeta: JSON.stringify({ resourceVersion: object.metadata.resourceVersion }),
       withColumns: !this.#columnsSent,

@@ -1,4 +1,5 @@
 // List: a snapshot of a collection, in pages when asked, with Kubernetes' meanings of resourceVersion. HOT: bench/api.ts.
+import { Pause } from '../../base/index.ts';
 import { badRequest, Causes, expired, tooLargeResourceVersion } from '../../machinery/index.ts';
 import { Compacted, compareKeys, type Entry } from '../../storage/index.ts';
 import { type Place, parseRevision, type RegistryCore, storageFailure } from './core.ts';
@@ -80,7 +81,7 @@ export async function list(
   }
   if (limit <= 0 && start === 0 && selection.test === null)
     return { entries, revision, continue: undefined, remaining: undefined };
-  return page({ entries, revision, selection }, start, limit);
+  return page(core, { entries, revision, selection }, { start, limit });
 }
 
 interface Snapshot {
@@ -89,10 +90,16 @@ interface Snapshot {
   readonly selection: Selection;
 }
 
-/** At most `limit` (0 = all) selected entries from the index `start` on. */
-function page({ entries, revision, selection }: Snapshot, start: number, limit: number): ListAnswer {
+/** At most `limit` (0 = all) selected entries from the index `start` on. Looks at them in slices of time. */
+async function page(
+  { clock }: RegistryCore,
+  { entries, revision, selection }: Snapshot,
+  { start, limit }: { start: number; limit: number },
+): Promise<ListAnswer> {
   const out: Entry[] = [];
+  const pause = new Pause(clock);
   for (let i = start; i < entries.length; i++) {
+    if ((i & 63) === 63 && pause.due) await pause.now();
     const entry = entries[i]!;
     if (!selected(selection, entry)) continue;
     if (limit > 0 && out.length === limit) {
