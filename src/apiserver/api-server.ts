@@ -133,7 +133,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     log,
     authenticate: options.authenticate,
     authorize: options.authorize,
-    openApi: createOpenApi(kinds, options.version.gitVersion),
+    openApi: createOpenApi({ kinds, version: options.version.gitVersion, clock }),
     credentials: options.nodeCredentials,
     inFlight: options.inFlight ?? { reads: 400, writes: 200 },
     metrics,

@@ -1,8 +1,10 @@
-// /openapi/v3 (an index, and a document per group version) and /openapi/v2 (one document, JSON or protobuf). Made on first request, kept
-// until the list of kinds changes; clients cache v3 documents for ever under the hash in their URL.
+// /openapi/v3 (an index, and a document per group version) and /openapi/v2 (one document, JSON or protobuf). Each is made on first request
+// and kept until the kinds in it change; clients cache v3 documents for ever under the hash in their URL.
 import { createHash } from 'node:crypto';
+import { gzip } from 'node:zlib';
+import type { Clock } from '../../base/index.ts';
 import type { HttpRequest, HttpResponse } from '../../http/index.ts';
-import { notAcceptable } from '../../machinery/index.ts';
+import { type KindDef, notAcceptable } from '../../machinery/index.ts';
 import type { Query } from '../endpoints/query.ts';
 import type { KindTable } from '../registry/kind-table.ts';
 import { Components } from './components.ts';
@@ -10,116 +12,163 @@ import { pathsOf } from './paths.ts';
 import { documentV2, encodeDocumentV2 } from './v2.ts';
 
 interface Document {
+  readonly kinds: readonly KindDef[];
   readonly bytes: Buffer;
   readonly hash: string;
+  /** Made when first wanted. */
+  zipped: Buffer | undefined;
 }
 
 export interface OpenApi {
-  /** Serves what is below /openapi/. False = no such document. */
+  /** Serves what is below /openapi/. False = no such document. Throws a StatusError when the client takes none of its forms. */
   serve(request: HttpRequest, response: HttpResponse, below: string, query: Query): boolean;
 }
 
-export function createOpenApi(kinds: KindTable, version: string): OpenApi {
-  let madeFrom: unknown;
-  let documents = new Map<string, Document>();
+interface OpenApiOptions {
+  readonly kinds: KindTable;
+  /** What the documents say of the server. */
+  readonly version: string;
+  readonly clock: Clock;
+}
 
-  const document = (key: string, make: () => unknown): Document => {
-    if (madeFrom !== kinds.all || documents.size === 0) {
-      madeFrom = kinds.all;
-      documents = new Map();
-    }
-    let found = documents.get(key);
-    if (found === undefined) {
-      const made = make();
-      const bytes = Buffer.isBuffer(made) ? made : Buffer.from(JSON.stringify(made));
-      found = { bytes, hash: createHash('sha512').update(bytes).digest('hex').toUpperCase() };
-      documents.set(key, found);
-    }
-    return found;
+/** Smaller documents cost more to compress than to send. */
+const gzipFromBytes = 1400;
+const yearMs = 365 * 24 * 3600 * 1000;
+
+/** Where a kind's document lies below /openapi/v3/. */
+const placeOf = ({ group, version }: KindDef): string =>
+  group === '' ? `api/${version}` : `apis/${group}/${version}`;
+
+export function createOpenApi({ kinds, version, clock }: OpenApiOptions): OpenApi {
+  const documents = new Map<string, Document>();
+
+  const document = (key: string, of: readonly KindDef[], make: () => unknown): Document => {
+    const kept = documents.get(key);
+    if (kept !== undefined && sameKinds(kept.kinds, of)) return kept;
+    const made = make();
+    const bytes = Buffer.isBuffer(made) ? made : Buffer.from(JSON.stringify(made));
+    const hash = createHash('sha512').update(bytes).digest('hex').toUpperCase();
+    const fresh = { kinds: [...of], bytes, hash, zipped: undefined };
+    documents.set(key, fresh);
+    return fresh;
   };
 
-  const groupVersions = () => [
-    ...new Set(kinds.all.map((k) => (k.group === '' ? `api/${k.version}` : `apis/${k.group}/${k.version}`))),
-  ];
-
-  const v3 = (path: string) => () => {
-    const components = new Components(3);
-    const paths: Record<string, unknown> = {};
-    for (const kind of kinds.all) {
-      if ((kind.group === '' ? `api/${kind.version}` : `apis/${kind.group}/${kind.version}`) !== path)
-        continue;
-      Object.assign(paths, pathsOf(kind, `#/components/schemas/${components.addKind(kind)}`));
-    }
-    return {
-      openapi: '3.0.0',
-      info: { title: 'Kubernetes', version },
-      paths,
-      components: { schemas: components.definitions },
-    };
-  };
-
-  const send = (response: HttpResponse, { bytes, hash }: Document, { type, immutable }: SentAs): true => {
-    response.writeHead(200, {
-      'content-type': type,
-      'content-length': bytes.length,
-      etag: `"${hash}"`,
-      'cache-control': immutable ? 'public, immutable' : 'no-cache, private',
-      vary: 'Accept',
+  const groupDocument = (place: string): Document => {
+    const here = kinds.all.filter((kind) => placeOf(kind) === place);
+    return document(place, here, () => {
+      const components = new Components(3);
+      const paths: Record<string, unknown> = {};
+      for (const kind of here)
+        Object.assign(paths, pathsOf(kind, `#/components/schemas/${components.addKind(kind)}`));
+      return {
+        openapi: '3.0.0',
+        info: { title: 'Kubernetes', version },
+        paths,
+        components: { schemas: components.definitions },
+      };
     });
-    response.end(bytes);
-    return true;
   };
+
+  const urlOf = (place: string): string => `/openapi/v3/${place}?hash=${groupDocument(place).hash}`;
+
+  const index = (): Document =>
+    document('v3', kinds.all, () => {
+      const places = [...new Set(kinds.all.map(placeOf))];
+      for (const gone of documents.keys())
+        if (gone.includes('/') && !places.includes(gone)) documents.delete(gone);
+      return {
+        paths: Object.fromEntries(places.map((place) => [place, { serverRelativeURL: urlOf(place) }])),
+      };
+    });
 
   return {
     serve(request, response, below, query) {
       if (below === 'v3') {
-        const paths = Object.fromEntries(
-          groupVersions().map((path) => [
-            path,
-            { serverRelativeURL: `/openapi/v3/${path}?hash=${document(path, v3(path)).hash}` },
-          ]),
-        );
-        const bytes = Buffer.from(JSON.stringify({ paths }));
-        response.writeHead(200, { 'content-type': 'application/json', 'content-length': bytes.length });
-        response.end(bytes);
+        send(request, response, index(), { 'content-type': jsonType, ...uncached });
         return true;
       }
       if (below === 'v2') {
+        const whole = () => documentV2(kinds.all, version);
         if (wantsProtobuf(request.headers.accept)) {
-          return send(
-            response,
-            document('v2 protobuf', () => encodeDocumentV2(documentV2(kinds.all, version))),
-            {
-              type: protobufV2,
-              immutable: false,
-            },
-          );
+          const encoded = document('v2 protobuf', kinds.all, () => encodeDocumentV2(whole()));
+          send(request, response, encoded, { 'content-type': protobufV2, ...uncached });
+          return true;
         }
         requireJson(request.headers.accept);
-        return send(
-          response,
-          document('v2', () => documentV2(kinds.all, version)),
-          jsonDocument(false),
-        );
+        send(request, response, document('v2', kinds.all, whole), { 'content-type': jsonType, ...uncached });
+        return true;
       }
-      const path = below.startsWith('v3/') ? below.slice(3) : '';
-      if (!groupVersions().includes(path)) return false;
+      const place = below.startsWith('v3/') ? below.slice(3) : '';
+      if (!kinds.all.some((kind) => placeOf(kind) === place)) return false;
       requireJson(request.headers.accept);
-      return send(response, document(path, v3(path)), jsonDocument(query.has('hash')));
+      const found = groupDocument(place);
+      const hash = query.get('hash') ?? '';
+      if (hash !== '' && hash !== found.hash) {
+        response.writeHead(301, { location: urlOf(place), 'content-length': 0 });
+        response.end();
+        return true;
+      }
+      const expires = new Date(clock.nowMs() + yearMs).toUTCString();
+      const caching = hash === '' ? uncached : { 'cache-control': 'public, immutable', expires };
+      send(request, response, found, { 'content-type': jsonType, ...caching });
+      return true;
     },
   };
 }
 
-interface SentAs {
-  readonly type: string;
-  readonly immutable: boolean;
-}
+const sameKinds = (a: readonly KindDef[], b: readonly KindDef[]): boolean =>
+  a.length === b.length && a.every((kind, i) => kind === b[i]);
 
-const jsonDocument = (immutable: boolean): SentAs => ({ type: 'application/json', immutable });
-
+const jsonType = 'application/json';
 const protobufV2 = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
 /** What kubectl still asks for. It is no well-formed media type, so the answer is not called by it. */
 const protobufV2Asked = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+/** To be asked for again each time, by its ETag. */
+const uncached = { 'cache-control': 'no-cache, private' } as const;
+
+/** Sends the document, compressed if the client takes that, or says that the client's copy still holds. */
+function send(
+  request: HttpRequest,
+  response: HttpResponse,
+  document: Document,
+  headers: Record<string, string>,
+): void {
+  const etag = `"${document.hash}"`;
+  const always = { ...headers, etag, vary: 'Accept, Accept-Encoding' };
+  if (hasCopy(request, etag)) {
+    response.writeHead(304, always);
+    response.end();
+    return;
+  }
+  const plainly = (): void => {
+    response.writeHead(200, { ...always, 'content-length': document.bytes.length });
+    response.end(document.bytes);
+  };
+  const compressed = (bytes: Buffer): void => {
+    response.writeHead(200, { ...always, 'content-encoding': 'gzip', 'content-length': bytes.length });
+    response.end(bytes);
+  };
+  const takesGzip = String(request.headers['accept-encoding'] ?? '').includes('gzip');
+  if (!takesGzip || document.bytes.length < gzipFromBytes) plainly();
+  else if (document.zipped !== undefined) compressed(document.zipped);
+  else {
+    gzip(document.bytes, (error, zipped) => {
+      if (error === null) document.zipped = zipped;
+      if (response.headersSent || response.destroyed) return;
+      if (error === null) compressed(zipped);
+      else plainly();
+    });
+  }
+}
+
+/** Whether If-None-Match names this version. A weak one does too: RFC 9110 compares them weakly. */
+function hasCopy(request: HttpRequest, etag: string): boolean {
+  const asked = request.headers['if-none-match'] ?? '';
+  return asked.split(',').some((one) => {
+    const tag = one.trim().replace(/^W\//, '');
+    return tag === '*' || tag === etag;
+  });
+}
 
 /** The first clause of Accept decides. */
 function wantsProtobuf(accept: string | undefined): boolean {
