@@ -1,25 +1,31 @@
-// Bundles the program into one file, dist/jotasu.js: reading one file is most of what makes it start fast. Native modules stay
-// outside (lmdb finds its binary beside itself). The file appears at once and whole, dated to when the build began, so that the
-// launcher's "is it older than the source" also sees what was changed meanwhile.
+// Bundles the program into one file, dist/jotasu.js: reading one file is most of what makes it start fast. What other programs
+// import is a second one, dist/library.js. Native modules stay outside (lmdb finds its binary beside itself). A file appears at once
+// and whole, dated to when the build began, so that the launcher's "is it older than the source" also sees what was changed meanwhile.
 //
-// `node tools/build.mjs [ENTRY [OUTFILE]]`
+// `node tools/build.mjs [ENTRY OUTFILE]`; the types of the library are made by tools/build-types.mjs.
 import { mkdirSync, renameSync, rmSync, utimesSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const entry = process.argv[2] ?? join(root, 'src/app/main.ts');
-const outfile = process.argv[3] ?? join(root, 'dist/jotasu.js');
+const [entry, outfile = join(root, 'dist/jotasu.js')] = process.argv.slice(2);
+const bundles =
+  entry === undefined
+    ? [
+        // The program last: the launcher takes its date for that of the whole build.
+        { entry: join(root, 'src/app/library.ts'), outfile: join(root, 'dist/library.js') },
+        { entry: join(root, 'src/app/main.ts'), outfile: join(root, 'dist/jotasu.js') },
+      ]
+    : [{ entry, outfile }];
 const began = new Date();
 // Beside the real one under a name of its own: the source map's paths are relative to it.
-const temporary = join(dirname(outfile), `.build-${process.pid}.js`);
+const temporaryOf = ({ outfile }) => join(dirname(outfile), `.build-${process.pid}-${basename(outfile)}`);
 
-mkdirSync(dirname(outfile), { recursive: true });
-try {
-  await build({
-    entryPoints: [entry],
-    outfile: temporary,
+const bundle = (one) =>
+  build({
+    entryPoints: [one.entry],
+    outfile: temporaryOf(one),
     bundle: true,
     format: 'esm',
     platform: 'node',
@@ -38,14 +44,23 @@ try {
         "const __dirname = __fileURLToPath(new URL('.', import.meta.url));",
       ].join(' '),
     },
-    footer: { js: `//# sourceMappingURL=${basename(outfile)}.map` },
+    footer: { js: `//# sourceMappingURL=${basename(one.outfile)}.map` },
   });
-  renameSync(`${temporary}.map`, `${outfile}.map`);
-  utimesSync(temporary, began, began);
-  renameSync(temporary, outfile);
+
+for (const { outfile } of bundles) mkdirSync(dirname(outfile), { recursive: true });
+try {
+  await Promise.all(bundles.map(bundle));
+  for (const one of bundles) {
+    const temporary = temporaryOf(one);
+    renameSync(`${temporary}.map`, `${one.outfile}.map`);
+    utimesSync(temporary, began, began);
+    renameSync(temporary, one.outfile);
+  }
 } catch (error) {
-  rmSync(temporary, { force: true });
-  rmSync(`${temporary}.map`, { force: true });
+  for (const one of bundles) {
+    rmSync(temporaryOf(one), { force: true });
+    rmSync(`${temporaryOf(one)}.map`, { force: true });
+  }
   // esbuild has printed what is wrong and where.
   if (!Array.isArray(error?.errors)) throw error;
   process.exit(1);

@@ -106,6 +106,15 @@ describe('the launcher', () => {
     expect(existsSync(at('dist/.lock'))).toBe(false);
   });
 
+  test('only starts in a package, which holds no sources', () => {
+    jotasu();
+    for (const path of ['src', 'tools', 'package-lock.json', 'node_modules'])
+      rmSync(at(path), { recursive: true });
+    const end = jotasu(['x']);
+    expect([end.status, end.stdout, end.stderr]).toEqual([0, '["x"]\n', '']);
+    expect(calls()).toEqual(['ci', 'build']);
+  });
+
   test('works through a symbolic link, with the exit code of the program', () => {
     jotasu();
     symlinkSync(at('jotasu'), at('bin/linked'));

@@ -22,6 +22,7 @@ export {
   type ContextEntry,
   KubeconfigError,
   mergeKubeconfig,
+  printKubeconfig,
   readKubeconfig,
   removeFromKubeconfig,
 } from './kubeconfig.ts';

@@ -131,32 +131,53 @@ export interface ContextEntry {
 
 /** Adds or replaces the entries of one cluster and makes its context current. Makes the file and its folder if need be. */
 export async function mergeKubeconfig(path: string, entry: ContextEntry, clock: Clock): Promise<void> {
-  const base64 = (pem: string) => Buffer.from(pem).toString('base64');
-  const { name } = entry;
   await edit(path, clock, (config) => {
-    put(config.clusters, {
-      name,
-      cluster: { 'certificate-authority-data': base64(entry.ca), server: entry.server },
-    });
-    put(config.users, {
-      name,
-      user: {
-        ...(entry.cert !== undefined && { 'client-certificate-data': base64(entry.cert) }),
-        ...(entry.key !== undefined && { 'client-key-data': base64(entry.key) }),
-        ...(entry.token !== undefined && { token: entry.token }),
-      },
-    });
-    put(config.contexts, {
-      name,
-      context: {
-        cluster: name,
-        user: name,
-        ...(entry.namespace !== undefined && { namespace: entry.namespace }),
-      },
-    });
-    config['current-context'] = name;
+    putContext(config, entry);
     return true;
   });
+}
+
+/** The text of a file that holds this one cluster. */
+export async function printKubeconfig(entry: ContextEntry): Promise<string> {
+  const { stringify } = await import('yaml');
+  const config = emptyConfig();
+  putContext(config, entry);
+  return stringify(config, { lineWidth: 0 });
+}
+
+const emptyConfig = (): Kubeconfig => ({
+  apiVersion: 'v1',
+  kind: 'Config',
+  preferences: {},
+  clusters: [],
+  users: [],
+  contexts: [],
+});
+
+function putContext(config: Kubeconfig, entry: ContextEntry): void {
+  const base64 = (pem: string) => Buffer.from(pem).toString('base64');
+  const { name } = entry;
+  put(config.clusters, {
+    name,
+    cluster: { 'certificate-authority-data': base64(entry.ca), server: entry.server },
+  });
+  put(config.users, {
+    name,
+    user: {
+      ...(entry.cert !== undefined && { 'client-certificate-data': base64(entry.cert) }),
+      ...(entry.key !== undefined && { 'client-key-data': base64(entry.key) }),
+      ...(entry.token !== undefined && { token: entry.token }),
+    },
+  });
+  put(config.contexts, {
+    name,
+    context: {
+      cluster: name,
+      user: name,
+      ...(entry.namespace !== undefined && { namespace: entry.namespace }),
+    },
+  });
+  config['current-context'] = name;
 }
 
 /** Takes out the entries of one cluster. Nothing happens when there are none. */
@@ -215,16 +236,7 @@ async function edit(path: string, clock: Clock, change: (config: Kubeconfig) => 
   const target = existsSync(path) ? realpathSync(path) : path;
   const release = await lock(target, clock);
   try {
-    const config = existsSync(target)
-      ? await parseFile(target)
-      : ({
-          apiVersion: 'v1',
-          kind: 'Config',
-          preferences: {},
-          clusters: [],
-          users: [],
-          contexts: [],
-        } satisfies Kubeconfig);
+    const config = existsSync(target) ? await parseFile(target) : emptyConfig();
     config['apiVersion'] ??= 'v1';
     config['kind'] ??= 'Config';
     if (change(config)) replaceFile(target, stringify(config, { lineWidth: 0 }));
