@@ -99,9 +99,11 @@ export class EtcdProcess {
     await ended;
   }
 
-  /** Stops it in its tracks, like a machine that hangs, or lets it go on. */
-  freeze(signal: 'SIGSTOP' | 'SIGCONT'): void {
-    this.#child?.kill(signal);
+  /** Kills it and starts it again with nothing. */
+  async reset(): Promise<void> {
+    await this.kill();
+    fs.rmSync(path.join(this.#directory, 'data'), { recursive: true });
+    await this.restart();
   }
 
   /** Kills it and removes its data. */
