@@ -12,6 +12,7 @@ export {
 export { humanDuration, translateTimestampSince } from './codec/age.ts';
 export { durationError, formatDuration, parseDuration } from './codec/duration.ts';
 export { findDuplicateFields, parseJson } from './codec/json.ts';
+export { indentJson } from './codec/json-indent.ts';
 export { loadYaml } from './codec/load-yaml.ts';
 export type { Parsed } from './codec/parsed.ts';
 export { decodeMessage } from './codec/protobuf-decode.ts';

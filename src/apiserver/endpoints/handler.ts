@@ -20,11 +20,12 @@ import {
 import { Deadlines } from './deadlines.ts';
 import { InFlight, type InFlightLimits, laneOf } from './in-flight.ts';
 import { Lasting } from './lasting.ts';
+import { methodNotAllowed } from './method-not-allowed.ts';
 import { ApiMetrics, HealthMetrics } from './metrics.ts';
 import type { RequestSeries } from './metrics-requests.ts';
 import { isKnownPath, type PathOptions, servePath } from './path.ts';
 import { type Query, splitTarget } from './query.ts';
-import { methodNotAllowed, notFoundPath, serveResource, verbOf } from './resource.ts';
+import { notFoundPath, serveResource, verbOf } from './resource.ts';
 import { sendError, sendPageNotFound } from './respond.ts';
 import { parseRoute, type ResourceRoute } from './route.ts';
 
@@ -138,7 +139,7 @@ export function createHandler(options: HandlerOptions): ApiHandler {
       sendPageNotFound(response);
       return;
     }
-    if (verb === undefined) throw methodNotAllowed();
+    if (verb === undefined) throw methodNotAllowed(kind, route);
     const contentType = request.headers['content-type'];
     const series = metrics.requests.ofResource(kind, route, { verb, query, contentType }) ?? null;
     const connection = route.subresource === '' ? undefined : findConnection(kind, route.subresource);
@@ -156,7 +157,7 @@ export function createHandler(options: HandlerOptions): ApiHandler {
       }
       return deadlines.run(query, () => inFlight.run(lane, user, serving));
     }
-    if (!connection.verbs.includes(verb)) throw methodNotAllowed();
+    if (!connection.verbs.includes(verb)) throw methodNotAllowed(kind, route);
     if (connection.upgrades) throw badRequest('Upgrade request required');
     lasting.addStream(response);
     await serveStream(connection, callOf(kind, route, query), request, response);

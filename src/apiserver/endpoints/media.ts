@@ -1,6 +1,8 @@
 // Which form of an answer the client wants (Accept) and which form its body has (Content-Type).
+import type { HttpRequest } from '../../http/index.ts';
 import { type KindDef, notAcceptable, unsupportedMediaType } from '../../machinery/index.ts';
 import { messageOf } from './protobuf-answer.ts';
+import { splitTarget } from './query.ts';
 
 /** What the answer holds: the object itself, a Table for printing, or only metadata. */
 export type Form = 'object' | 'table' | 'metadata';
@@ -62,6 +64,20 @@ export function statusEncoding(accept: string | undefined): 'json' | 'protobuf' 
     if (encoding !== undefined) return encoding === 'protobuf' ? 'protobuf' : 'json';
   }
   return 'json';
+}
+
+/** Browsers and tools by which people read with their own eyes. */
+const humanClients = ['curl', 'Wget', 'Mozilla/5.0'];
+const trueWords = new Set(['1', 't', 'T', 'true', 'TRUE', 'True']);
+
+/** Whether JSON should be indented: `?pretty=`, else what the User-Agent suggests. HOT: without both it is two short looks. */
+export function wantsPretty({ url = '', headers }: Pick<HttpRequest, 'url' | 'headers'>): boolean {
+  if (url.includes('pretty')) {
+    const said = splitTarget(url).query.get('pretty') ?? '';
+    if (said !== '') return trueWords.has(said);
+  }
+  const agent = headers['user-agent'] ?? '';
+  return humanClients.some((prefix) => agent.startsWith(prefix));
 }
 
 function parameter(parameters: readonly string[], name: string): string | undefined {

@@ -6,10 +6,11 @@ import type { OpenApi } from '../openapi/openapi.ts';
 import type { KindTable } from '../registry/kind-table.ts';
 import { aggregated, coreVersions, groupDocument, groupList, resourceList } from './discovery.ts';
 import { type HealthChecks, serveHealth } from './health.ts';
+import { methodNotAllowed } from './method-not-allowed.ts';
 import type { HealthMetrics } from './metrics.ts';
 import type { Query } from './query.ts';
-import { methodNotAllowed, notFoundPath } from './resource.ts';
-import { sendJson, sendPageNotFound } from './respond.ts';
+import { notFoundPath } from './resource.ts';
+import { type Asker, readable, sendJson, sendPageNotFound } from './respond.ts';
 
 export interface VersionInfo {
   readonly major: string;
@@ -118,7 +119,7 @@ function serveDiscovery(
     const version = aggregatedVersion(request.headers.accept);
     if (version !== undefined)
       sendAggregated(request, response, { document: aggregated(kinds, core, version), version });
-    else sendDocument(response, core ? coreVersions(publicAddress()) : groupList(kinds));
+    else sendDocument({ request, response }, core ? coreVersions(publicAddress()) : groupList(kinds));
     return true;
   }
   let document: unknown;
@@ -126,13 +127,12 @@ function serveDiscovery(
   else if (rest.length === 1) document = groupDocument(kinds, rest[0]!);
   else if (rest.length === 2) document = resourceList(kinds, rest[0]!, rest[1]!);
   if (document === undefined) return false;
-  sendDocument(response, document);
+  sendDocument({ request, response }, document);
   return true;
 }
 
-function sendDocument(response: HttpResponse, document: unknown): void {
-  sendJson(response, 200, `${JSON.stringify(document)}\n`);
-}
+const sendDocument = ({ request, response }: Asker, document: unknown): void =>
+  sendJson(response, 200, readable(request, `${JSON.stringify(document)}\n`));
 
 /** Clients ask for it again and again with the hash that they know. */
 function sendAggregated(

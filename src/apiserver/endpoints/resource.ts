@@ -1,14 +1,7 @@
 // Requests for objects: from method, path and query to one call of the registry, and its answer to bytes.
 import type { Clock } from '../../base/index.ts';
 import type { HttpRequest, HttpResponse } from '../../http/index.ts';
-import {
-  badRequest,
-  Causes,
-  isExpired,
-  type KindDef,
-  StatusError,
-  type Verb,
-} from '../../machinery/index.ts';
+import { badRequest, isExpired, type KindDef, StatusError, type Verb } from '../../machinery/index.ts';
 import { listAnswered, readAnswered } from '../answered/read.ts';
 import type { UserInfo } from '../auth/attributes.ts';
 import { type Body, noBody } from '../registry/call.ts';
@@ -25,7 +18,9 @@ import { watch } from '../registry/watch.ts';
 import { findSubresource } from '../subresources/all.ts';
 import type { SubresourceCall } from '../subresources/subresource.ts';
 import type { Lasting } from './lasting.ts';
+import { checkListOptions, checkWatchOptions } from './list-options.ts';
 import { wantedForm } from './media.ts';
+import { methodNotAllowed } from './method-not-allowed.ts';
 import type { ApiMetrics } from './metrics.ts';
 import { flag, integer, managerFromUserAgent, type Query, text, writeParameters } from './query.ts';
 import { patchTypeOf, readDeleteOptions, readObject, readPatch } from './request-body.ts';
@@ -90,8 +85,9 @@ export async function serveResource(env: ResourceEnvironment, call: ResourceRequ
     if (verb === 'create' || verb === 'deletecollection') throw methodNotAllowed();
   }
   if ((route.namespace !== undefined && kind.scope === 'Cluster') || route.rest !== '') throw notFoundPath();
+  if (route.legacyWatch && route.subresource !== '') throw notFoundPath();
   if (route.subresource !== '') return serveSubresource(env, call);
-  if (!kind.verbs.includes(verb)) throw methodNotAllowed();
+  if (!kind.verbs.includes(verb)) throw methodNotAllowed(kind, route);
   if (kind.deprecation !== null) addWarnings(call.response, [kind.deprecation]);
   switch (verb) {
     case 'get':
@@ -109,14 +105,6 @@ export async function serveResource(env: ResourceEnvironment, call: ResourceRequ
 
 export const notFoundPath = () =>
   new StatusError(404, 'NotFound', 'the server could not find the requested resource', {});
-
-export const methodNotAllowed = () =>
-  new StatusError(
-    405,
-    'MethodNotAllowed',
-    'the server does not allow this method on the requested resource',
-    {},
-  );
 
 const placeOf = ({ kind, route }: ResourceRequest): Place => ({
   kind,
@@ -185,10 +173,7 @@ const listOptions = (call: ResourceRequest): ListOptions => ({
 async function serveList(env: ResourceEnvironment, call: ResourceRequest): Promise<void> {
   const { request, kind, query } = call;
   const wanted = wantedForm(request.headers.accept, kind);
-  if (flag(query, 'sendInitialEvents') !== undefined)
-    throw invalidListOptions((causes) =>
-      causes.forbidden('sendInitialEvents', 'sendInitialEvents is forbidden for list'),
-    );
+  checkListOptions(query);
   const from = env.core.answered.get(kind);
   const options = listOptions(call);
   const result =
@@ -198,18 +183,12 @@ async function serveList(env: ResourceEnvironment, call: ResourceRequest): Promi
   await sendList(call, { kind, list: result, wanted }, printing(env, query));
 }
 
-function invalidListOptions(say: (causes: Causes) => void): StatusError {
-  const causes = new Causes();
-  say(causes);
-  return causes.toError('meta.k8s.io', 'ListOptions', '')!;
-}
-
 async function serveWatch(env: ResourceEnvironment, call: ResourceRequest): Promise<void> {
   const { request, response, kind, query } = call;
   const wanted = wantedForm(request.headers.accept, kind);
   const timeoutSeconds = integer(query, 'timeoutSeconds');
   const sendInitialEvents = flag(query, 'sendInitialEvents');
-  checkWatchOptions(query, sendInitialEvents);
+  checkWatchOptions(query);
   const stream = new WatchStream(response, {
     kind,
     wanted,
@@ -238,35 +217,10 @@ async function serveWatch(env: ResourceEnvironment, call: ResourceRequest): Prom
   }
 }
 
-function checkWatchOptions(query: Query, sendInitialEvents: boolean | undefined): void {
-  const match = query.get('resourceVersionMatch') ?? '';
-  const field = 'resourceVersionMatch';
-  if (sendInitialEvents === undefined) {
-    if (match !== '')
-      throw invalidListOptions((causes) =>
-        causes.forbidden(
-          field,
-          'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
-        ),
-      );
-    return;
-  }
-  if (match === 'NotOlderThan' && flag(query, 'allowWatchBookmarks') === true) return;
-  throw invalidListOptions((causes) => {
-    if (match === '')
-      causes.forbidden(field, 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
-    else if (match !== 'NotOlderThan') causes.notSupported(field, match, ['NotOlderThan']);
-    if (flag(query, 'allowWatchBookmarks') !== true)
-      causes.forbidden(
-        'allowWatchBookmarks',
-        'sendInitialEvents requires setting allowWatchBookmarks to true',
-      );
-  });
-}
-
 async function serveDeleteCollection(env: ResourceEnvironment, call: ResourceRequest): Promise<void> {
   const { request, kind, query } = call;
   const wanted = wantedForm(request.headers.accept, kind);
+  checkListOptions(query);
   const context = contextOf(call);
   const { options, dryRun } = await readDeleteOptions(call);
   const deleting = removeCollection(env.core, {
@@ -318,7 +272,7 @@ async function serveSubresource(env: ResourceEnvironment, call: ResourceRequest)
   const { request, response, kind, verb, route, query } = call;
   const subresource = findSubresource(kind, route.subresource);
   if (subresource === undefined) throw notFoundPath();
-  if (!subresource.verbs.includes(verb)) throw methodNotAllowed();
+  if (!subresource.verbs.includes(verb)) throw methodNotAllowed(kind, route);
   // What is no object of the kind has its own columns, and its own message in protobuf.
   const printedAs = subresource.answers ?? kind;
   const wanted = wantedForm(request.headers.accept, printedAs);

@@ -4,6 +4,7 @@ import { createGzip, gzip } from 'node:zlib';
 import type { Clock } from '../../base/index.ts';
 import type { HttpRequest, HttpResponse } from '../../http/index.ts';
 import {
+  indentJson,
   internalError,
   type KindDef,
   type KubeObject,
@@ -15,7 +16,8 @@ import { InconsistentContinue, type ListAnswer } from '../registry/list.ts';
 import type { Answer } from '../registry/objects.ts';
 import { objectOf } from '../registry/objects.ts';
 import { type BlockBody, listBody, textBody } from './list-body.ts';
-import { protobufType, statusEncoding, type Wanted } from './media.ts';
+import { protobufType, statusEncoding, type Wanted, wantsPretty } from './media.ts';
+import { MethodNotAllowed } from './method-not-allowed.ts';
 import {
   entryEnvelope,
   listEnvelope,
@@ -51,6 +53,13 @@ export function sendJson(response: HttpResponse, code: number, body: string | Bu
   response.end(bytes);
 }
 
+/** Nobody reads more than this with his own eyes, and to indent it would hold up everybody else. */
+const prettyUpToBytes = 1024 * 1024;
+
+/** JSON as this client wants to read it. */
+export const readable = (request: HttpRequest, json: string): string =>
+  json.length <= prettyUpToBytes && wantsPretty(request) ? indentJson(json) : json;
+
 export function sendText(response: HttpResponse, code: number, body: string): void {
   response.writeHead(code, {
     'content-type': 'text/plain; charset=utf-8',
@@ -85,6 +94,8 @@ export function sendError(request: HttpRequest, response: HttpResponse, error: u
     return;
   }
   const status = (error instanceof StatusError ? error : internalError(error)).toStatus();
+  if (error instanceof MethodNotAllowed && error.allow.length > 0)
+    response.setHeader('allow', error.allow.join(', '));
   if (status.details?.retryAfterSeconds !== undefined)
     response.setHeader('retry-after', status.details.retryAfterSeconds);
   sendStatus(request, response, status);
@@ -95,7 +106,7 @@ type AnyStatus = Omit<Status, 'metadata'> & { readonly metadata: { readonly cont
 function sendStatus(request: HttpRequest, response: HttpResponse, status: AnyStatus): void {
   const code = status.code ?? 500;
   if (statusEncoding(request.headers.accept) === 'json')
-    sendJson(response, code, JSON.stringify(status) + '\n');
+    sendJson(response, code, readable(request, JSON.stringify(status) + '\n'));
   else
     sendBytes(response, code, {
       type: protobufHeader,
@@ -255,11 +266,17 @@ interface Bytes {
   readonly bytes: Buffer;
 }
 
-function send(request: HttpRequest, response: HttpResponse, code: number, body: Bytes): void {
+function send(request: HttpRequest, response: HttpResponse, code: number, plain: Bytes): void {
+  const body = shown(request, plain);
   if (body.bytes.length >= gzipFromBytes && acceptsGzip(request))
     sendCompressed(request, response, code, body);
   else sendBytes(response, code, body);
 }
+
+const shown = (request: HttpRequest, body: Bytes): Bytes =>
+  body.type === jsonHeader && body.bytes.length <= prettyUpToBytes && wantsPretty(request)
+    ? { type: jsonHeader, bytes: Buffer.from(indentJson(body.bytes.toString('utf8'))) }
+    : body;
 
 function sendBytes(response: HttpResponse, code: number, { type, bytes }: Bytes): void {
   response.writeHead(code, { ...type, 'content-length': bytes.length });
@@ -272,6 +289,10 @@ async function sendBlocks(
   response: HttpResponse,
   { type, body }: { type: TypeHeader; body: BlockBody },
 ): Promise<void> {
+  if (type === jsonHeader && body.length <= prettyUpToBytes && wantsPretty(request)) {
+    send(request, response, 200, { type, bytes: Buffer.concat([...body.blocks], body.length) });
+    return;
+  }
   if (body.length < gzipFromBytes || !acceptsGzip(request)) {
     response.writeHead(200, { ...type, 'content-length': body.length });
     await writeBlocks(response, body.blocks);

@@ -74,7 +74,8 @@ export class WatchStream implements WatchReceiver {
 
   onInitialEnd(revision: number): void {
     this.#openOnce();
-    this.#write(this.#bookmark(revision, { 'k8s.io/initial-events-end': 'true' }));
+    if (this.#options.bookmarks)
+      this.#write(this.#bookmark(revision, { 'k8s.io/initial-events-end': 'true' }));
   }
 
   onLost(): void {

@@ -1,6 +1,6 @@
 // List: a snapshot of a collection, in pages when asked, with Kubernetes' meanings of resourceVersion. HOT: bench/api.ts.
 import { Pause } from '../../base/index.ts';
-import { badRequest, Causes, expired, tooLargeResourceVersion } from '../../machinery/index.ts';
+import { badRequest, expired, parseJson, tooLargeResourceVersion } from '../../machinery/index.ts';
 import { Compacted, compareKeys, type Entry } from '../../storage/index.ts';
 import { type Place, parseRevision, type RegistryCore, storageFailure } from './core.ts';
 import { type Selection, select, selected } from './selection.ts';
@@ -65,7 +65,7 @@ export async function list(
   if (options.continue !== undefined && options.continue !== '') {
     const token = readToken(options.continue);
     // A token without a revision continues on the newest state: the "inconsistent continue" of a 410.
-    if (token.revision === 0) await waitForFreshness(core, undefined);
+    await waitForFreshness(core, token.revision === 0 ? undefined : String(token.revision));
     revision = token.revision === 0 ? core.store.revision : token.revision;
     entries =
       token.revision === 0
@@ -117,25 +117,7 @@ async function page(
   return { entries: out, revision, continue: undefined, remaining: undefined };
 }
 
-function checkOptions({
-  resourceVersionMatch: match,
-  resourceVersion: version,
-  ...options
-}: ListOptions): void {
-  const field = 'resourceVersionMatch';
-  const causes = new Causes();
-  if (match !== undefined && match !== '') {
-    if (version === undefined || version === '')
-      causes.forbidden(field, 'resourceVersionMatch is forbidden unless resourceVersion is provided');
-    if (options.continue)
-      causes.forbidden(field, 'resourceVersionMatch is forbidden when continue is provided');
-    if (match !== 'Exact' && match !== 'NotOlderThan')
-      causes.notSupported(field, match, ['Exact', 'NotOlderThan', '']);
-    if (match === 'Exact' && version === '0')
-      causes.forbidden(field, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
-  }
-  const error = causes.toError('meta.k8s.io', 'ListOptions', '');
-  if (error !== undefined) throw error;
+function checkOptions({ resourceVersion: version, ...options }: ListOptions): void {
   if (options.continue && version !== undefined && version !== '' && version !== '0')
     throw badRequest('specifying resource version is not allowed when using continue');
 }
@@ -174,22 +156,25 @@ export class InconsistentContinue extends Error {
   }
 }
 
+const tokenVersion = 'meta.k8s.io/v1';
+
 const writeToken = (revision: number, after: string): string =>
-  Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: revision, start: after })).toString('base64url');
+  Buffer.from(JSON.stringify({ v: tokenVersion, rv: revision, start: after })).toString('base64url');
 
 function readToken(token: string): { revision: number; after: string } {
-  try {
-    const { v, rv, start } = JSON.parse(Buffer.from(token, 'base64url').toString('utf8')) as {
-      v?: unknown;
-      rv?: unknown;
-      start?: unknown;
-    };
-    if (v === 'meta.k8s.io/v1' && typeof rv === 'number' && typeof start === 'string')
-      return { revision: rv, after: start };
-  } catch {
-    // falls through to the refusal
-  }
-  throw badRequest('continue key is not valid');
+  const refuse = (why: string) => badRequest(`invalid continue token: continue key is not valid: ${why}`);
+  const odd = token.search(/[^A-Za-z0-9_-]/);
+  if (odd >= 0) throw refuse(`illegal base64 data at input byte ${odd}`);
+  const parsed = parseJson(Buffer.from(token, 'base64url').toString('utf8'));
+  if (!parsed.ok) throw refuse(parsed.error);
+  const { v, rv, start } = (parsed.value ?? {}) as { v?: unknown; rv?: unknown; start?: unknown };
+  if (v !== tokenVersion)
+    throw refuse(`server does not recognize this encoded version ${JSON.stringify(v ?? '')}`);
+  if (typeof rv !== 'number' || !Number.isSafeInteger(rv) || rv < 0)
+    throw refuse(`incorrect encoded start resourceVersion (version ${tokenVersion})`);
+  if (typeof start !== 'string' || start === '')
+    throw refuse(`encoded start key empty (version ${tokenVersion})`);
+  return { revision: rv, after: start };
 }
 
 /** The index of the first entry whose key sorts after `key`. */

@@ -38,6 +38,15 @@ describe('the two versions', () => {
       firstTimestamp: null,
     });
   });
+  it('begin with what they are', () => {
+    const stored = decoded(Event, { metadata: {}, reason: 'r' });
+    expect(Object.keys(servedEvent(stored)).slice(0, 3)).toEqual(['kind', 'apiVersion', 'metadata']);
+    expect(Object.keys(storedEvent(servedEvent(stored))).slice(0, 3)).toEqual([
+      'kind',
+      'apiVersion',
+      'metadata',
+    ]);
+  });
   it('turn into each other without loss', () => {
     fc.assert(
       fc.property(arbitraryObject(Event.schema, { fields: 8 }), (json) => {

@@ -24,10 +24,9 @@ const renamed: Readonly<Record<string, string>> = {
 const renamedBack = Object.fromEntries(Object.entries(renamed).map(([served, stored]) => [stored, served]));
 
 function convert(object: KubeObject, names: Readonly<Record<string, string>>, apiVersion: string): Loose {
-  const out: Loose = {};
-  for (const [key, value] of Object.entries(object)) out[names[key] ?? key] = value;
-  out['apiVersion'] = apiVersion;
-  out['kind'] = 'Event';
+  // First, as everywhere: people read the beginning.
+  const out: Loose = { kind: 'Event', apiVersion, metadata: object.metadata };
+  for (const [key, value] of Object.entries(object)) if (!(key in out)) out[names[key] ?? key] = value;
   return out;
 }
 
