@@ -1,0 +1,83 @@
+// `jotasu server` as it ships: the built program in a process of its own, on a free port, with a data directory that goes with it.
+// Without controllers and scheduler unless asked for, so that nothing but the tests changes objects.
+import { type ChildProcess, spawn } from 'node:child_process';
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+
+const bundle = path.resolve(import.meta.dirname, '../../dist/jotasu.js');
+const startTimeoutMs = 30_000;
+
+export interface ProgramServer {
+  readonly url: string;
+  /** An administrator's. */
+  readonly kubeconfig: string;
+  /** A directory for the tests' own files; it goes when the server stops. */
+  readonly dir: string;
+  /** Ends it as an operator does; rejects when it does not end with 0. */
+  stop(): Promise<void>;
+}
+
+export interface ProgramOptions {
+  readonly controllers?: boolean;
+  /** Lines of token,user,uid,groups. */
+  readonly tokens?: string;
+}
+
+export async function startProgram({
+  controllers = false,
+  tokens,
+}: ProgramOptions = {}): Promise<ProgramServer> {
+  if (!fs.existsSync(bundle)) throw new Error(`no ${bundle}: run node tools/build.mjs`);
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'jotasu-client-'));
+  const kubeconfig = path.join(dir, 'kubeconfig');
+  const args = ['server', '--data-dir', path.join(dir, 'data'), '--bind-address', '127.0.0.1'];
+  args.push('--https-listen-port', '0', '--write-kubeconfig', kubeconfig);
+  if (!controllers) args.push('--without', 'controllers,scheduler');
+  if (tokens !== undefined) {
+    fs.writeFileSync(path.join(dir, 'tokens.csv'), tokens);
+    args.push('--token-auth-file', path.join(dir, 'tokens.csv'));
+  }
+  const child = spawn(process.execPath, [bundle, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+  try {
+    const url = await ready(child);
+    return {
+      url,
+      kubeconfig,
+      dir,
+      async stop() {
+        child.kill('SIGTERM');
+        const code = await ended;
+        fs.rmSync(dir, { recursive: true, force: true });
+        if (code !== 0) throw new Error(`jotasu server ended with ${code}`);
+      },
+    };
+  } catch (error) {
+    child.kill('SIGKILL');
+    fs.rmSync(dir, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** The URL in the ready line. */
+function ready(child: ChildProcess): Promise<string> {
+  let said = '';
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`jotasu server is not ready:\n${said}`)), startTimeoutMs);
+    const heard = (chunk: Buffer) => {
+      said += chunk;
+      const url = /is ready: (https:\/\/\S+?),/.exec(said)?.[1];
+      if (url === undefined) return;
+      clearTimeout(timer);
+      resolve(url);
+    };
+    child.stdout?.on('data', heard);
+    child.stderr?.on('data', heard);
+    child.once('error', reject);
+    child.once('close', (code) => {
+      clearTimeout(timer);
+      reject(new Error(`jotasu server ended with ${code}:\n${said}`));
+    });
+  });
+}
