@@ -87,6 +87,7 @@ export function inProcessTransport(core: RegistryCore): Transport {
         },
         onInitialEnd() {},
         onLost: () => end(expired('The resourceVersion for the provided watch is too old.')),
+        ready: () => !lost && !signal.aborted,
       }).then(
         (stop) => {
           unsubscribe = stop;

@@ -99,6 +99,10 @@ class RevisionStore implements Store {
     return this.#revision;
   }
 
+  get shared(): boolean {
+    return this.#backend.shared;
+  }
+
   get oldestRevision(): number {
     return this.#history.oldestRevision;
   }
@@ -197,22 +201,25 @@ class RevisionStore implements Store {
   }
 
   watch(prefix: string, after: number, watcher: StoreWatcher): () => void {
-    if (after < this.#history.oldestRevision) throw new Compacted(this.#history.oldestRevision);
-    const replay: StoreEvent[] = [];
-    if (after < this.#revision) {
-      let shelves = 0;
-      for (const shelf of this.#shelvesOf(prefix)) {
-        const { history } = shelf;
-        const before = replay.length;
-        for (let i = history.indexAfter(after); i < history.length; i++) {
-          const event = history.at(i)!;
-          if (event.entry.key.startsWith(prefix)) replay.push(event);
-        }
-        if (replay.length > before) shelves++;
-      }
-      if (shelves > 1) replay.sort((a, b) => a.entry.revision - b.entry.revision);
-    }
+    const replay = this.changesAfter(prefix, after, Number.POSITIVE_INFINITY);
     return this.#watches.add(prefix, after, { watcher, replay });
+  }
+
+  changesAfter(prefix: string, after: number, limit: number): readonly StoreEvent[] {
+    if (after < this.#history.oldestRevision) throw new Compacted(this.#history.oldestRevision);
+    const found: StoreEvent[] = [];
+    if (after >= this.#revision) return found;
+    let shelves = 0;
+    for (const { history } of this.#shelvesOf(prefix)) {
+      const before = found.length;
+      for (let i = history.indexAfter(after); i < history.length && found.length - before < limit; i++) {
+        const event = history.at(i)!;
+        if (event.entry.key.startsWith(prefix)) found.push(event);
+      }
+      if (found.length > before) shelves++;
+    }
+    if (shelves > 1) found.sort((a, b) => a.entry.revision - b.entry.revision);
+    return found.length > limit ? found.slice(0, limit) : found;
   }
 
   async compact(revision: number): Promise<void> {

@@ -49,6 +49,8 @@ export type CommitResult =
   | { readonly ok: false; readonly current: Entry | undefined };
 
 export interface Store {
+  /** Other servers may write to the same records: what only one may do needs a compare, not a map in memory. */
+  readonly shared: boolean;
   /** The revision that reads see now. Never goes back. */
   readonly revision: number;
   /** The oldest revision from which a watch or a paged list can still continue. */
@@ -86,6 +88,11 @@ export interface Store {
    * before returning). Throws Compacted when they are gone. Returns the function that ends the watch.
    */
   watch(prefix: string, after: number, watcher: StoreWatcher): () => void;
+  /**
+   * Up to `limit` changes under `prefix` from history, in order, the first after `after`: for whoever has fallen far behind and
+   * takes them piece by piece. Throws Compacted when they are gone.
+   */
+  changesAfter(prefix: string, after: number, limit: number): readonly StoreEvent[];
   /** Forgets history up to `revision` here and in the backend; running watches go on. */
   compact(revision: number): Promise<void>;
   /** Ends watches silently, rejects what waits, and closes the backend. Idempotent. */

@@ -33,6 +33,9 @@ export interface WatchStreamOptions {
 
 const bookmarkEveryMs = 60_000;
 
+/** With this much waiting, what there was before the watch began is held back until the reader has caught up. */
+const fullBytes = 256 * 1024;
+
 /** How much may wait for a slow reader before it is cut off. */
 const maxBufferedBytes = 16 * 1024 * 1024;
 
@@ -76,6 +79,20 @@ export class WatchStream implements WatchReceiver {
     this.#openOnce();
     if (this.#options.bookmarks)
       this.#write(this.#bookmark(revision, { 'k8s.io/initial-events-end': 'true' }));
+  }
+
+  ready(): boolean | Promise<boolean> {
+    const response = this.#response;
+    if (this.#ended || response.writableLength < fullBytes) return !this.#ended;
+    return new Promise((resolve) => {
+      const goOn = () => {
+        response.off('drain', goOn);
+        response.off('close', goOn);
+        resolve(!this.#ended);
+      };
+      response.on('drain', goOn);
+      response.on('close', goOn);
+    });
   }
 
   onLost(): void {

@@ -1,7 +1,10 @@
 // Watches: where they start, what selectors make of changes, bookmarks and ends.
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { ConfigMap } from '../../api/index.ts';
 import { type FakeClock, settle } from '../../base/index.ts';
 import { ApiFixture } from '../../testkit/index.ts';
+import type { RegistryCore } from './core.ts';
+import { type WatchReceiver, watch } from './watch.ts';
 
 let f: ApiFixture;
 const cms = '/api/v1/namespaces/default/configmaps';
@@ -150,4 +153,60 @@ it('shows tables and metadata as they are asked for', async () => {
   });
   table.close();
   meta.close();
+});
+
+it('much from before comes piece by piece, without loss, in order, with what happens meanwhile', async () => {
+  const count = 700;
+  for (let i = 0; i < count; i++) await make(`c${String(i).padStart(4, '0')}`);
+  const base = f.store.revision - count;
+  const core = { store: f.store, clock: f.clock } as unknown as RegistryCore;
+  for (const resourceVersion of ['0', String(base)]) {
+    const seen: string[] = [];
+    const pieces: number[] = [];
+    const stop = await watch(
+      core,
+      { kind: ConfigMap, namespace: 'default' },
+      { resourceVersion },
+      {
+        onEvents(events) {
+          pieces.push(events.length);
+          for (const { type, entry } of events) seen.push(`${type} ${entry.key.split('/').at(-1)}`);
+        },
+        onInitialEnd() {},
+        onLost: () => seen.push('lost'),
+        // A slow reader: the world moves on between two pieces.
+        ready: async () => {
+          if (pieces.length === 1) await relabel('c0000', { at: resourceVersion });
+          return true;
+        },
+      },
+    );
+    await relabel('c0001', { end: resourceVersion });
+    await settle();
+    stop();
+    const added = seen.filter((line) => line.startsWith('ADDED'));
+    expect(added).toEqual(Array.from({ length: count }, (_, i) => `ADDED c${String(i).padStart(4, '0')}`));
+    expect(seen.slice(-2)).toEqual(['MODIFIED c0000', 'MODIFIED c0001']);
+    expect(Math.max(...pieces)).toBeLessThanOrEqual(256);
+  }
+});
+
+it('a watcher that goes while it is told what there is gets no more', async () => {
+  for (let i = 0; i < 600; i++) await make(`c${i}`);
+  const core = { store: f.store, clock: f.clock } as unknown as RegistryCore;
+  for (const resourceVersion of ['0', '1']) {
+    let told = 0;
+    const receiver: WatchReceiver = {
+      onEvents: (events) => {
+        told += events.length;
+      },
+      onInitialEnd() {},
+      onLost() {},
+      ready: () => false,
+    };
+    await watch(core, { kind: ConfigMap, namespace: 'default' }, { resourceVersion }, receiver);
+    await make(`later${resourceVersion}`);
+    await settle();
+    expect(told).toBe(256);
+  }
 });

@@ -1,5 +1,6 @@
 // Watch: store events turned into what a watcher with selectors sees. A change that makes an object match is ADDED, one that
 // makes it stop matching is DELETED. The encoding of events is the caller's. HOT: bench/watch.ts.
+import { Pause } from '../../base/index.ts';
 import { expired } from '../../machinery/index.ts';
 import { Compacted, Entry, respliceRevision, type StoreEvent } from '../../storage/index.ts';
 import { type Place, parseRevision, type RegistryCore } from './core.ts';
@@ -27,7 +28,16 @@ export interface WatchReceiver {
   onInitialEnd(revision: number): void;
   /** History is gone: 410, the watcher must list again. */
   onLost(): void;
+  /**
+   * Asked between two pieces of what there was before the watch began. False, or a promise of it: nobody watches any more.
+   * A promise that waits holds the next piece back.
+   */
+  ready(): boolean | Promise<boolean>;
 }
+
+/** What is handed over at once of what there was before the watch began: this many objects or about so many bytes. */
+const pieceSize = 256;
+const pieceBytes = 1024 * 1024;
 
 /** Starts a watch and returns what ends it. Throws 410 when the asked revision is compacted. */
 export async function watch(
@@ -44,17 +54,16 @@ export async function watch(
     ((version === '' || version === '0') && options.sendInitialEvents === undefined);
   if (initial) await waitForFreshness(core, version === '' ? undefined : version);
   else if (from > core.store.revision) await waitForFreshness(core, version);
-  let start = from;
+  let start = from === 0 ? core.store.revision : from;
   if (initial) {
     start = core.store.revision;
-    const present: SeenEvent[] = [];
-    for (const entry of core.store.list(selection.prefix))
-      if (selected(selection, entry)) present.push({ type: 'ADDED', entry });
-    if (present.length > 0) receiver.onEvents(present);
+    if (!(await deliverPresent(core, selection, receiver))) return () => {};
     if (options.sendInitialEvents === true) receiver.onInitialEnd(start);
   }
   try {
-    return core.store.watch(selection.prefix, initial ? start : from === 0 ? core.store.revision : start, {
+    start = await deliverPast(core, { selection, after: start }, receiver);
+    if (start < 0) return () => {};
+    return core.store.watch(selection.prefix, start, {
       onEvents: (events) => deliver(selection, events, receiver),
       onLost: () => receiver.onLost(),
     });
@@ -63,6 +72,58 @@ export async function watch(
       throw expired(`too old resource version: ${from} (${core.store.oldestRevision})`);
     throw error;
   }
+}
+
+/** Everything there is, piece by piece. False when the watcher has gone meanwhile. */
+async function deliverPresent(
+  core: RegistryCore,
+  selection: Selection,
+  receiver: WatchReceiver,
+): Promise<boolean> {
+  const pause = new Pause(core.clock);
+  let piece: SeenEvent[] = [];
+  let bytes = 0;
+  for (const entry of core.store.list(selection.prefix)) {
+    if (pause.due) await pause.now();
+    if (!selected(selection, entry)) continue;
+    piece.push({ type: 'ADDED', entry });
+    bytes += entry.wire.length;
+    if (piece.length < pieceSize && bytes < pieceBytes) continue;
+    receiver.onEvents(piece);
+    piece = [];
+    bytes = 0;
+    if (!(await receiver.ready())) return false;
+  }
+  if (piece.length > 0) receiver.onEvents(piece);
+  return true;
+}
+
+/**
+ * What has changed since, piece by piece, until the last piece is small enough to come with the watch itself. Returns the revision
+ * from which to watch, or -1 when the watcher has gone meanwhile. Throws Compacted.
+ */
+async function deliverPast(
+  { store }: RegistryCore,
+  { selection, after }: { selection: Selection; after: number },
+  receiver: WatchReceiver,
+): Promise<number> {
+  for (;;) {
+    const events = firstPiece(store.changesAfter(selection.prefix, after, pieceSize));
+    if (events === undefined) return after;
+    deliver(selection, events, receiver);
+    after = events.at(-1)!.entry.revision;
+    if (!(await receiver.ready())) return -1;
+  }
+}
+
+/** As many of the events as are handed over at once; undefined when these are all, and few. */
+function firstPiece(events: readonly StoreEvent[]): readonly StoreEvent[] | undefined {
+  let bytes = 0;
+  for (let i = 0; i < events.length; i++) {
+    bytes += events[i]!.entry.wire.length;
+    if (bytes >= pieceBytes) return events.slice(0, i + 1);
+  }
+  return events.length < pieceSize ? undefined : events;
 }
 
 function deliver(selection: Selection, events: readonly StoreEvent[], receiver: WatchReceiver): void {
