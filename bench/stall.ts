@@ -58,9 +58,10 @@ await measure(`list of ${objects}`, `get ${all}`);
 await measure(`list of ${objects} by label`, `get ${all}?labelSelector=app%3Da1`);
 
 let touched = 0;
+let lastChange: Promise<unknown> = Promise.resolve();
 const changes = setInterval(() => {
   const annotations = { at: String(touched++) };
-  void server
+  lastChange = server
     .client(ConfigMap)
     .patch({ name: 'c1', namespace: 'default' }, 'merge', { metadata: { annotations } });
 }, 5);
@@ -74,7 +75,7 @@ slow.write(
 await measure('a watch that nobody reads, with all objects');
 clearInterval(changes);
 slow.destroy();
-await new Promise((resolve) => setTimeout(resolve, 100));
+await lastChange;
 getter.disconnect();
 lister.disconnect();
 await server.stop();
