@@ -1,8 +1,10 @@
 // Generates src/api/generated from two files of facts: the public OpenAPI description of Kubernetes (names, types, required,
 // list types, merge keys) and tools/facts/field-emission.json (which fields are pointers or always written in Kubernetes' own
 // types, as their JSON tags say). Only facts are taken, no prose. The output is committed; run `npm run generate -- OPENAPI.json`
-// after changing this file or the facts.
+// after changing this file or the facts. Besides, it writes facts/definition-digests.json, by which a test of the server's own
+// documents sees where they differ from the published ones.
 import { readFileSync, writeFileSync } from 'node:fs';
+import { definitionDigest } from './definition-digest.ts';
 
 interface OpenApiField {
   type?: string;
@@ -218,7 +220,8 @@ for (const gv of groupVersions) {
       else if (listType === 'set') words.push('set');
       const target = f.$ref === undefined ? undefined : definitions[refName(f.$ref)];
       // What the field says wins: a claim's reference is granular although references are atomic.
-      if ((f['x-kubernetes-map-type'] ?? target?.['x-kubernetes-map-type']) === 'atomic') words.push('atomic');
+      if ((f['x-kubernetes-map-type'] ?? target?.['x-kubernetes-map-type']) === 'atomic')
+        words.push('atomic');
       const item = f.items?.$ref === undefined ? undefined : definitions[refName(f.items.$ref)];
       if (listType === 'map' && item?.['x-kubernetes-map-type'] === 'atomic') words.push('atomicItems');
       if (f['x-kubernetes-patch-strategy'] !== undefined)
@@ -282,5 +285,13 @@ export const publishedShapes: Readonly<Record<string, PublishedShape>> = {
 ${published.join('\n')}
 };
 `,
+);
+const digests = Object.entries(definitions)
+  .filter(([full]) => !/\.v\d+(alpha|beta)\d+\./.test(full))
+  .sort(([a], [b]) => (a < b ? -1 : 1))
+  .map(([full, d]) => [full, definitionDigest(d)]);
+writeFileSync(
+  new URL('./facts/definition-digests.json', import.meta.url),
+  `${JSON.stringify(Object.fromEntries(digests), null, 2)}\n`,
 );
 console.log(`${shapes.length} shapes in ${groupVersions.length} group versions`);

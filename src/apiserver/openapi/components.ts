@@ -6,9 +6,11 @@ import {
   type FieldDescription,
   type PublishedShape,
   publishedShapes,
+  type RequestBody,
   shape,
 } from '../../api/index.ts';
 import type { Field, KindDef, ObjectSchema, Schema } from '../../machinery/index.ts';
+import { customDefinition, customName } from './custom-schema.ts';
 import { intOrStringName, microTimeName, quantityName, singleValue, timeName } from './single-values.ts';
 
 type Json = Record<string, unknown>;
@@ -45,10 +47,8 @@ export class Components {
   /** Adds a kind, its list if it can be listed, and everything they refer to. Returns the published name. */
   addKind(kind: KindDef): string {
     const { group, version } = kind;
-    const name = this.#object(kind.schema);
-    const definition = this.#out.get(name);
-    if (definition !== undefined)
-      definition['x-kubernetes-group-version-kind'] = [{ group, kind: kind.kind, version }];
+    const name = kind.custom === null ? this.#object(kind.schema) : this.#custom(kind, kind.custom.schema);
+    this.#nameKind(name, { group, kind: kind.kind, version });
     const listName = `${name}List`;
     if (kind.verbs.includes('list') && !this.#out.has(listName)) {
       this.#out.set(listName, {
@@ -71,6 +71,30 @@ export class Components {
         'x-kubernetes-group-version-kind': [{ group, kind: kind.listKind, version }],
       });
     }
+    return name;
+  }
+
+  /** Adds a shape that is only sent. Returns the published name. */
+  addBody({ schema, group, version, kind }: RequestBody): string {
+    const name = this.#object(schema);
+    this.#nameKind(name, { group, kind, version });
+    return name;
+  }
+
+  /** How documents refer to a definition. */
+  refTo(name: string): string {
+    return this.#prefix + name;
+  }
+
+  #nameKind(name: string, gvk: Gvk): void {
+    const definition = this.#out.get(name);
+    if (definition !== undefined) definition['x-kubernetes-group-version-kind'] = [gvk];
+  }
+
+  #custom(kind: KindDef, schema: unknown): string {
+    const name = customName(kind);
+    const metadata = this.#reference(this.#object(shape('meta.v1.ObjectMeta')), {});
+    this.#out.set(name, customDefinition(schema, this.#version, metadata));
     return name;
   }
 
@@ -120,7 +144,7 @@ export class Components {
 
   /** A reference, and what else is to be said: OpenAPI 3 lets a reference have no siblings, v2 has always had them here. */
   #reference(name: string, besides: Json): Json {
-    const $ref = this.#prefix + name;
+    const $ref = this.refTo(name);
     if (this.#version === 2 || Object.keys(besides).length === 0) return { $ref, ...besides };
     return { allOf: [{ $ref }], ...besides };
   }
@@ -170,6 +194,12 @@ export class Components {
     const value = this.#version === 3 ? zeroOf(schema) : undefined;
     return this.#value(schema, leaf, value === undefined ? {} : { default: value });
   }
+}
+
+interface Gvk {
+  readonly group: string;
+  readonly kind: string;
+  readonly version: string;
 }
 
 /** What is known of a field besides its schema. */

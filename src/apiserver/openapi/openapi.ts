@@ -58,8 +58,7 @@ export function createOpenApi({ kinds, version, clock }: OpenApiOptions): OpenAp
     return document(place, here, () => {
       const components = new Components(3);
       const paths: Record<string, unknown> = {};
-      for (const kind of here)
-        Object.assign(paths, pathsOf(kind, `#/components/schemas/${components.addKind(kind)}`));
+      for (const kind of here) Object.assign(paths, pathsOf(kind, components));
       return {
         openapi: '3.0.0',
         info: { title: 'Kubernetes', version },

@@ -1,6 +1,7 @@
 // The paths of a kind as OpenAPI operations: enough for clients to learn which verbs and parameters a kind takes.
 import type { KindDef, Verb } from '../../machinery/index.ts';
 import { findSubresource, subresources } from '../subresources/all.ts';
+import type { Components } from './components.ts';
 
 type Json = Record<string, unknown>;
 
@@ -34,20 +35,36 @@ const deleteParameters = [
   parameter('propagationPolicy', 'string'),
 ];
 
-/** All paths of a kind, each with its operations. `schemaRef` refers to the kind's component. */
-export function pathsOf(kind: KindDef, schemaRef: string): Record<string, Json> {
-  const gvk = { group: kind.group, kind: kind.kind, version: kind.version };
-  const content = { content: { 'application/json': { schema: { $ref: schemaRef } } } };
-  const listContent = { content: { 'application/json': { schema: { $ref: `${schemaRef}List` } } } };
-  const operation = (action: string, parameters: readonly unknown[], answer: unknown, hasBody: boolean) => ({
-    'x-kubernetes-action': action,
-    'x-kubernetes-group-version-kind': gvk,
-    parameters,
-    ...(hasBody && { requestBody: content }),
-    responses: { 200: { description: 'OK', ...(answer as Json) } },
-  });
-  const patch = () => ({
-    ...operation('patch', [...writeParameters, parameter('force', 'boolean')], content, false),
+/** The object that an operation is about, as the documents name it. */
+interface Subject {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  /** The published name of its definition. */
+  readonly name: string;
+}
+
+const contentOf = (ref: string): Json => ({
+  content: { 'application/json': { schema: { $ref: ref } } },
+});
+
+/** All paths of a kind, each with its operations. Adds what they refer to. */
+export function pathsOf(kind: KindDef, components: Components): Record<string, Json> {
+  const whole: Subject = { ...kind, name: components.addKind(kind) };
+  const contentBy = ({ name }: Subject) => contentOf(components.refTo(name));
+  const operation = (action: string, parameters: readonly unknown[], sent: Sent) => {
+    const subject = sent.about ?? whole;
+    const { group, version } = subject;
+    return {
+      'x-kubernetes-action': action,
+      'x-kubernetes-group-version-kind': { group, kind: subject.kind, version },
+      parameters,
+      ...(sent.body && { requestBody: contentBy(subject) }),
+      responses: { 200: { description: 'OK', ...(sent.answer ?? contentBy(subject)) } },
+    };
+  };
+  const patch = (about = whole) => ({
+    ...operation('patch', [...writeParameters, parameter('force', 'boolean')], { about }),
     requestBody: {
       content: Object.fromEntries(
         [
@@ -69,21 +86,23 @@ export function pathsOf(kind: KindDef, schemaRef: string): Record<string, Json> 
         .filter(([verb]) => kind.verbs.includes(verb as Verb))
         .map(([, named]) => named),
     );
-  const lists = operation('list', listParameters, listContent, false);
+  const lists = operation('list', listParameters, {
+    answer: contentOf(components.refTo(`${whole.name}List`)),
+  });
   const out: Record<string, Json> = {
     [place]: has({
       list: ['get', lists],
-      create: ['post', operation('post', writeParameters, content, true)],
+      create: ['post', operation('post', writeParameters, { body: true })],
       deletecollection: [
         'delete',
-        operation('deletecollection', [...listParameters, ...deleteParameters], {}, false),
+        operation('deletecollection', [...listParameters, ...deleteParameters], { answer: {} }),
       ],
     }),
     [`${place}/{name}`]: has({
-      get: ['get', operation('get', [], content, false)],
-      update: ['put', operation('put', writeParameters, content, true)],
+      get: ['get', operation('get', [], {})],
+      update: ['put', operation('put', writeParameters, { body: true })],
       patch: ['patch', patch()],
-      delete: ['delete', operation('delete', deleteParameters, content, false)],
+      delete: ['delete', operation('delete', deleteParameters, {})],
     }),
   };
   if (kind.scope === 'Namespaced') out[`${base}/${kind.plural}`] = has({ list: ['get', lists] });
@@ -92,12 +111,24 @@ export function pathsOf(kind: KindDef, schemaRef: string): Record<string, Json> 
   for (const { name } of subresources) {
     const sub = findSubresource(kind, name);
     if (sub === undefined) continue;
+    const about = sub.body === undefined ? whole : { ...sub.body, name: components.addBody(sub.body) };
+    const written = { about, body: true };
     const operations: Json = {};
-    if (sub.verbs.includes('get')) operations['get'] = operation('get', [], content, false);
-    if (sub.verbs.includes('update')) operations['put'] = operation('put', writeParameters, content, true);
-    if (sub.verbs.includes('patch')) operations['patch'] = patch();
-    if (sub.verbs.includes('create')) operations['post'] = operation('post', writeParameters, content, true);
+    if (sub.verbs.includes('get')) operations['get'] = operation('get', [], { about });
+    if (sub.verbs.includes('update')) operations['put'] = operation('put', writeParameters, written);
+    if (sub.verbs.includes('patch')) operations['patch'] = patch(about);
+    if (sub.verbs.includes('create')) operations['post'] = operation('post', writeParameters, written);
     out[`${place}/{name}/${name}`] = operations;
   }
   return out;
+}
+
+/** What an operation sends to and fro. */
+interface Sent {
+  /** Left out = the kind itself. */
+  readonly about?: Subject;
+  /** Whether the object is sent; left out = no. */
+  readonly body?: boolean;
+  /** What comes back; left out = the object. */
+  readonly answer?: Json;
 }

@@ -17,8 +17,7 @@ export function documentV2(kinds: readonly KindDef[], version: string): Document
   const components = new Components(2);
   const paths: Record<string, Json> = {};
   for (const kind of kinds) {
-    const ref = `#/definitions/${components.addKind(kind)}`;
-    for (const [path, operations] of Object.entries(pathsOf(kind, ref)))
+    for (const [path, operations] of Object.entries(pathsOf(kind, components)))
       paths[path] = mapValues(operations, operationV2);
   }
   return {

@@ -1,5 +1,6 @@
 // The contract of subresources that read or write objects: status and scale by declaration of the kind, the others one file each,
 // listed in all.ts. Subresources that are connections (log, exec) live in endpoints/.
+import type { RequestBody } from '../../api/index.ts';
 import type { KindDef, Verb } from '../../machinery/index.ts';
 import type { WriteCall } from '../registry/call.ts';
 import type { RegistryCore } from '../registry/core.ts';
@@ -17,7 +18,7 @@ export interface Subresource {
   readonly name: string;
   readonly verbs: readonly Verb[];
   /** What bodies and answers are; undefined = the kind itself. */
-  readonly body: { readonly group: string; readonly version: string; readonly kind: string } | undefined;
+  readonly body: RequestBody | undefined;
   /** When answers are no objects of the kind: how they print as a Table. */
   readonly answers?: KindDef;
   appliesTo(kind: KindDef): boolean;

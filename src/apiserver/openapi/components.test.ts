@@ -1,0 +1,162 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { definitionDigest } from '../../../tools/definition-digest.ts';
+import { answeredKinds, kinds, Pod } from '../../api/index.ts';
+import { field, ObjectSchema, scalar } from '../../machinery/index.ts';
+import { Components } from './components.ts';
+import { pathsOf } from './paths.ts';
+
+interface Definition {
+  readonly $ref?: string;
+  readonly allOf?: readonly { readonly $ref: string }[];
+  readonly description?: string;
+  readonly type?: string;
+  readonly items?: Definition;
+  readonly additionalProperties?: Definition;
+  readonly properties?: Readonly<Record<string, Definition>>;
+  readonly 'x-kubernetes-group-version-kind'?: readonly { readonly kind: string }[];
+}
+
+const everyKind = [...kinds, ...answeredKinds];
+
+/** The definitions of all kinds and of what their subresources take. */
+function definitionsOf(version: 2 | 3): Record<string, Definition> {
+  const components = new Components(version);
+  for (const kind of everyKind) pathsOf(kind, components);
+  return components.definitions as Record<string, Definition>;
+}
+
+const v2 = definitionsOf(2);
+const v3 = definitionsOf(3);
+
+/** Every part of a definition that is a schema, with where it is. */
+function* parts(at: string, definition: Definition): Generator<readonly [string, Definition]> {
+  yield [at, definition];
+  for (const [name, below] of Object.entries(definition.properties ?? {}))
+    yield* parts(`${at}.${name}`, below);
+  if (definition.items !== undefined) yield* parts(`${at}[]`, definition.items);
+  if (definition.additionalProperties !== undefined) yield* parts(`${at}{}`, definition.additionalProperties);
+}
+
+const allParts = (definitions: Record<string, Definition>) =>
+  Object.entries(definitions).flatMap(([name, definition]) => [...parts(name, definition)]);
+
+describe.each([
+  ['v2', v2],
+  ['v3', v3],
+])('definitions of %s', (_, definitions) => {
+  test('each, and each of its fields, has a description', () => {
+    const mute = Object.entries(definitions).flatMap(([name, { description, properties }]) => [
+      ...(description === undefined ? [name] : []),
+      ...Object.entries(properties ?? {})
+        .filter(([, below]) => below.description === undefined)
+        .map(([below]) => `${name}.${below}`),
+    ]);
+    expect(mute).toEqual([]);
+  });
+
+  test('each reference leads to a definition', () => {
+    const dangling = allParts(definitions)
+      .flatMap(([at, { $ref, allOf }]) => [$ref, allOf?.[0]?.$ref].map((ref) => ({ at, ref })))
+      .filter(({ ref }) => ref !== undefined && !(ref.slice(ref.lastIndexOf('/') + 1) in definitions));
+    expect(dangling).toEqual([]);
+  });
+
+  test('each kind is found by its name', () => {
+    const named = Object.values(definitions).flatMap((d) => d['x-kubernetes-group-version-kind'] ?? []);
+    const wanted = everyKind.map(({ group, version, kind }) => ({ group, kind, version }));
+    const bodies = [
+      { group: 'autoscaling', kind: 'Scale', version: 'v1' },
+      { group: 'policy', kind: 'Eviction', version: 'v1' },
+    ];
+    expect(named).toEqual(expect.arrayContaining([...wanted, ...bodies]));
+  });
+});
+
+/** Where a mark is known to be missing, and what it is. */
+const differing = [
+  // granular, on a map of texts, whose values cannot be anything else
+  'io.k8s.api.core.v1.PersistentVolumeClaimStatus',
+  // the group versions that take it: all there ever were
+  'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions',
+  // a list type, on a text in base64
+  'io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIServiceSpec',
+];
+
+test('what is not prose is as published', () => {
+  const file = new URL('../../../tools/facts/definition-digests.json', import.meta.url);
+  const published = JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>;
+  const different = Object.entries(v2)
+    .filter(([name, definition]) => published[name] !== definitionDigest(definition))
+    .map(([name]) => name);
+  expect(different).toEqual(differing);
+});
+
+test('v2 has references with siblings and no defaults, v3 neither the one nor without the other', () => {
+  const siblings = allParts(v3).filter(([, part]) => part.$ref !== undefined && Object.keys(part).length > 1);
+  expect(siblings).toEqual([]);
+  expect(allParts(v2).filter(([, part]) => 'default' in part || 'allOf' in part)).toEqual([]);
+});
+
+const pod = 'io.k8s.api.core.v1.PodSpec';
+const port = 'io.k8s.api.core.v1.ContainerPort';
+
+test.each([
+  ['a struct held by value', 'io.k8s.api.core.v1.Pod', 'spec', { default: {} }],
+  ['a number that is always written', port, 'containerPort', { default: 0, format: 'int32' }],
+  ['a text with a value when left out', port, 'protocol', { default: 'TCP', enum: ['SCTP', 'TCP', 'UDP'] }],
+  ['a list of structs', pod, 'containers', { items: expect.objectContaining({ default: {} }) }],
+  ['a list of texts', 'io.k8s.api.core.v1.Container', 'args', { items: { type: 'string', default: '' } }],
+  [
+    'a list of texts of a few values',
+    'io.k8s.api.core.v1.PersistentVolumeClaimSpec',
+    'accessModes',
+    {
+      items: {
+        type: 'string',
+        default: '',
+        enum: ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'],
+      },
+    },
+  ],
+  [
+    'a map of quantities',
+    'io.k8s.api.core.v1.ResourceRequirements',
+    'limits',
+    { additionalProperties: { $ref: '#/components/schemas/io.k8s.apimachinery.pkg.api.resource.Quantity' } },
+  ],
+  ['a bool', 'io.k8s.api.core.v1.FileKeySelector', 'optional', { default: false }],
+  [
+    'a reference that is merged field by field',
+    'io.k8s.api.core.v1.PersistentVolumeSpec',
+    'claimRef',
+    { 'x-kubernetes-map-type': 'granular' },
+  ],
+])('v3: %s', (_, name, of, wanted) => {
+  expect(v3[name]?.properties?.[of]).toMatchObject(wanted);
+});
+
+test('v3: a pointer has no default', () => {
+  expect(v3[pod]?.properties).toHaveProperty('securityContext.allOf');
+  expect(v3[pod]?.properties).not.toHaveProperty('securityContext.default');
+});
+
+test('a kind that is not built in has the fields that its schema has, without descriptions', () => {
+  const schema = new ObjectSchema(
+    'example.com.v1.Widget',
+    () => new Map([['size', field('size', scalar('int32'))]]),
+  );
+  const components = new Components(3);
+  const name = components.addKind({
+    ...Pod,
+    group: 'example.com',
+    kind: 'Widget',
+    listKind: 'Widgets',
+    schema,
+  });
+  expect(components.definitions[name]).toEqual({
+    type: 'object',
+    properties: { size: { type: 'integer', format: 'int32' } },
+    'x-kubernetes-group-version-kind': [{ group: 'example.com', kind: 'Widget', version: 'v1' }],
+  });
+});
