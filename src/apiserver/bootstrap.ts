@@ -5,6 +5,7 @@ import type { Client } from '../client/index.ts';
 import {
   type Draft,
   isAlreadyExists,
+  isConflict,
   isNotFound,
   type KindDef,
   type KubeObject,
@@ -86,8 +87,24 @@ async function ensure<T extends KubeObject>(
   }
 }
 
-/** The address may differ from the last start's, so this one object is kept up to date. */
+const endpointAttempts = 5;
+
+/**
+ * The address may differ from the last start's, so this one object is kept up to date. Of several servers that start at once each
+ * may find that another was first.
+ */
 async function ensureEndpoints(client: Client, options: BootstrapOptions): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await writeEndpoints(client, options);
+      return;
+    } catch (error) {
+      if (!(isAlreadyExists(error) || isConflict(error)) || attempt === endpointAttempts) throw error;
+    }
+  }
+}
+
+async function writeEndpoints(client: Client, options: BootstrapOptions): Promise<void> {
   const wanted = {
     addressType: 'IPv4',
     endpoints: [{ addresses: [options.address], conditions: { ready: true } }],

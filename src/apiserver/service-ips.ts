@@ -1,5 +1,5 @@
-// Cluster IPs and node ports: each held by one service. The store is the truth; these maps are read from it at start and kept
-// up to date by the writes that pass through here.
+// Cluster IPs and node ports: each held by one service. The stored services are the truth; these maps follow them, whoever writes
+// them, and hold besides what writes under way here are about to name. Other servers on the same store are kept off by claims.
 import {
   type Service,
   setClusterIps,
@@ -10,9 +10,10 @@ import {
 } from '../api/index.ts';
 import type { Random } from '../base/index.ts';
 import { at, type Causes, type KindDef, type KubeObject } from '../machinery/index.ts';
-import type { Store } from '../storage/index.ts';
-import type { Allocator } from './registry/core.ts';
+import type { Store, StoreEvent } from '../storage/index.ts';
+import { type Allocation, type Allocator, storageFailure } from './registry/core.ts';
 import { objectOf } from './registry/objects.ts';
+import { type ClaimResult, ServiceClaims } from './service-claims.ts';
 
 export interface ServiceIpOptions {
   readonly kind: KindDef;
@@ -55,44 +56,120 @@ export class ServiceIps implements Allocator {
   /** What is held, and by which service (namespace/name). */
   readonly #addresses = new Map<string, string>();
   readonly #ports = new Map<string, string>();
+  /** null: nobody else writes to the store. */
+  readonly #claims: ServiceClaims | null;
 
   constructor(options: ServiceIpOptions) {
     this.kind = options.kind;
     this.#options = options;
     this.#range = parseIpv4Range(options.serviceCidr);
-    for (const entry of options.store.list(options.kind.storagePrefix)) this.#hold(objectOf<Service>(entry));
+    this.#claims = options.store.shared ? new ServiceClaims(options.store) : null;
+    this.#follow();
   }
 
-  allocate(object: KubeObject, old: KubeObject | undefined, causes: Causes): () => void {
+  async allocate(
+    { object, old, dryRun }: { object: KubeObject; old: KubeObject | undefined; dryRun: boolean },
+    causes: Causes,
+  ): Promise<Allocation> {
     const service = object as Service;
-    const owner = `${service.metadata.namespace}/${service.metadata.name}`;
-    const taken: [Map<string, string>, string][] = [];
+    const before = old as Service | undefined;
+    if (this.#claims !== null && !dryRun) return this.#allocateShared(service, before, causes);
+    const taken = this.#take(service, before, causes);
+    return {
+      end: async (written) => {
+        if (!written) giveBack(taken);
+      },
+    };
+  }
+
+  /** Each round either ends it or learns of a value that another server has, so there are not many. */
+  async #allocateShared(service: Service, old: Service | undefined, causes: Causes): Promise<Allocation> {
+    const claims = this.#claims!;
+    const elsewhere: Taken[] = [];
+    try {
+      for (;;) {
+        const asked = structuredClone(service.spec);
+        const problems = causes.list.length;
+        const taken = this.#take(service, old, causes);
+        if (taken.length === 0 || causes.list.length > problems)
+          return { end: async (written) => (written ? undefined : giveBack(taken)) };
+        let result: ClaimResult;
+        try {
+          const values = taken.map(({ value }) => value);
+          result = await claims.claim(values, ownerOf(service));
+        } catch (error) {
+          giveBack(taken);
+          throw storageFailure(error);
+        }
+        const { lost, held } = result;
+        const gone = taken.filter((t) => lost.includes(t.value) || t.map.get(t.value) !== t.owner);
+        if (gone.length === 0) {
+          return {
+            end: async (written) => {
+              if (!written) giveBack(taken);
+              await claims.drop(held);
+            },
+          };
+        }
+        await claims.drop(held);
+        giveBack(taken);
+        for (const { map, value } of gone) {
+          if (map.has(value)) continue;
+          map.set(value, anotherServer);
+          elsewhere.push({ map, value, owner: anotherServer });
+        }
+        service.spec = asked;
+      }
+    } finally {
+      giveBack(elsewhere);
+    }
+  }
+
+  /** Fills in the service and takes, in the maps, what it names and did not hold. */
+  #take(service: Service, old: Service | undefined, causes: Causes): readonly Taken[] {
+    const owner = ownerOf(service);
+    const taken: Taken[] = [];
     const take = (map: Map<string, string>, value: string): void => {
       map.set(value, owner);
-      taken.push([map, value]);
+      taken.push({ map, value, owner });
     };
     const before = causes.list.length;
-    settleFamilies({ service, old: old as Service | undefined, families: ['IPv4'] }, causes);
+    settleFamilies({ service, old, families: ['IPv4'] }, causes);
     if (causes.list.length === before) {
       const ips = wantedClusterIps(service).map(({ ip }) => this.#takeIp(ip, owner, causes, take));
       if (ips.every((ip) => ip !== undefined)) setClusterIps(service, ips);
       this.#takePorts(service, owner, causes, take);
     }
-    return () => {
-      for (const [map, value] of taken) map.delete(value);
-    };
+    return taken;
   }
 
-  release(object: KubeObject, next: KubeObject | undefined): void {
-    const keep =
-      next === undefined ? { addresses: new Set<string>(), ports: new Set<string>() } : held(next as Service);
-    const gone = held(object as Service);
-    for (const address of gone.addresses) if (!keep.addresses.has(address)) this.#addresses.delete(address);
-    for (const port of gone.ports) if (!keep.ports.has(port)) this.#ports.delete(port);
+  /** Everything from here on that is stored as a service, by this server or another. */
+  #follow(): void {
+    const { store, kind } = this.#options;
+    this.#addresses.clear();
+    this.#ports.clear();
+    for (const entry of store.list(kind.storagePrefix)) this.#hold(objectOf<Service>(entry));
+    store.watch(kind.storagePrefix, store.revision, {
+      onEvents: (events) => {
+        for (const event of events) this.#see(event);
+      },
+      onLost: () => this.#follow(),
+    });
+  }
+
+  #see({ type, entry, previous }: StoreEvent): void {
+    if (previous !== undefined) {
+      const service = objectOf<Service>(previous);
+      const owner = ownerOf(service);
+      const { addresses, ports } = held(service);
+      giveBack([...addresses].map((value) => ({ map: this.#addresses, value, owner })));
+      giveBack([...ports].map((value) => ({ map: this.#ports, value, owner })));
+    }
+    if (type === 'put') this.#hold(objectOf<Service>(entry));
   }
 
   #hold(service: Service): void {
-    const owner = `${service.metadata.namespace}/${service.metadata.name}`;
+    const owner = ownerOf(service);
     const { addresses, ports } = held(service);
     for (const address of addresses) this.#addresses.set(address, owner);
     for (const port of ports) this.#ports.set(port, owner);
@@ -189,6 +266,22 @@ export class ServiceIps implements Allocator {
     }
     return undefined;
   }
+}
+
+/** A value that a service under way has taken in a map. */
+interface Taken {
+  readonly map: Map<string, string>;
+  readonly value: string;
+  readonly owner: string;
+}
+
+/** No service is called this. */
+const anotherServer = '';
+
+const ownerOf = ({ metadata }: Service): string => `${metadata.namespace}/${metadata.name}`;
+
+function giveBack(taken: readonly Taken[]): void {
+  for (const { map, value, owner } of taken) if (map.get(value) === owner) map.delete(value);
 }
 
 function held(service: Service): { addresses: Set<string>; ports: Set<string> } {

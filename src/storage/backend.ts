@@ -86,6 +86,8 @@ export interface BackendOptions {
 }
 
 export interface Backend {
+  /** Other processes may write to the same records. */
+  readonly shared: boolean;
   /**
    * Every live record, in key order, at one revision, which is never below that of a write answered before the call.
    * Called before `follow`, and again after Compacted.

@@ -61,6 +61,7 @@ const maxExpirySleepMs = 60_000;
 const closedError = () => new BackendUnavailable('the store is closed', { retryable: false });
 
 export class Ledger implements Backend {
+  readonly shared = false;
   readonly #medium: Medium;
   readonly #clock: Clock;
   readonly #log: Log;

@@ -16,6 +16,7 @@ const value = (name: string) => Buffer.from(`{"kind":"Pod","apiVersion":"v1","me
 
 /** A backend far away: other processes write to it too, and changes arrive when `deliver` is called. */
 class RemoteBackend implements Backend {
+  readonly shared = true;
   readonly records = new Map<string, StoredRecord>();
   revision = 0;
   #undelivered: Change[] = [];

@@ -27,16 +27,23 @@ import type { CallContext } from './context.ts';
 import type { KindTable } from './kind-table.ts';
 import { type Answer, encodeForStore, freeze, keyFor, objectOf } from './objects.ts';
 
+/** What was handed out to an object that is about to be written. */
+export interface Allocation {
+  /** The write is done, or will not happen: then everything is given back. */
+  end(written: boolean): Promise<void>;
+}
+
 /** Hands out things that only one object may hold: cluster IPs, node ports. */
 export interface Allocator {
   readonly kind: KindDef;
   /**
-   * Fills in what `object` still needs and takes what it names. Problems go to `causes`. Returns the undo, called when the
-   * write does not happen.
+   * Fills in what `object` still needs and takes what it names. Problems go to `causes`. A dry run takes nothing that others
+   * would notice. What a stored object no longer names is given back without being told. Rejects as a commit does.
    */
-  allocate(object: KubeObject, old: KubeObject | undefined, causes: Causes): () => void;
-  /** The object is gone, or `next` replaced it: give back what is no longer held. */
-  release(object: KubeObject, next: KubeObject | undefined): void;
+  allocate(
+    call: { readonly object: KubeObject; readonly old: KubeObject | undefined; readonly dryRun: boolean },
+    causes: Causes,
+  ): Promise<Allocation>;
 }
 
 export interface RegistryCore {

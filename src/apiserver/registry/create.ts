@@ -64,7 +64,9 @@ export async function createDecoded(
   for (let attempt = 1; ; attempt++) {
     const request = admissionRequest({ at, object, context });
     const causes = new Causes();
-    const undo = core.allocators.get(kind)?.allocate(object, undefined, causes);
+    const allocator = core.allocators.get(kind);
+    const allocation =
+      allocator && (await allocator.allocate({ object, old: undefined, dryRun: context.dryRun }, causes));
     let done = false;
     try {
       validateObjectMeta(
@@ -87,7 +89,7 @@ export async function createDecoded(
       }
       if (!generated || attempt === generateAttempts) throw nameTaken(core, kind, key);
     } finally {
-      if (!done) undo?.();
+      if (allocation !== undefined) await allocation.end(done);
     }
     generateName(core, kind, object);
   }

@@ -55,7 +55,7 @@ export async function remove(core: RegistryCore, { at, options, context }: Delet
     const marked = planDeletion(core, { at, options, context }, entry);
     if (marked === undefined) {
       if (context.dryRun) return deletedAnswer(at, entry);
-      const gone = await removeNow(core, at, { entry, last: current });
+      const gone = await removeNow(core, at, entry);
       if (gone !== undefined) return gone;
     } else {
       if (context.dryRun) return dryAnswer(at.kind, marked);
@@ -142,18 +142,11 @@ function warnOfUnsaidDependents(
     warnings.push(warning);
 }
 
-/** Takes the entry out of the store. undefined = somebody changed it meanwhile. `last` is its final state. */
-export async function removeNow(
-  core: RegistryCore,
-  at: Place,
-  { entry, last }: { entry: Entry; last: KubeObject },
-): Promise<Answer | undefined> {
+/** Takes the entry out of the store. undefined = somebody changed it meanwhile. */
+export async function removeNow(core: RegistryCore, at: Place, entry: Entry): Promise<Answer | undefined> {
   const result = await commit(core, { key: entry.key, object: null, expect: entry.revision });
   if (!result.ok)
     return result.current === undefined ? Promise.reject(notFound(refOf(at.kind), at.name)) : undefined;
-  const allocator = core.allocators.get(at.kind);
-  allocator?.release(objectOf(entry), undefined);
-  allocator?.release(last, undefined);
   return deletedAnswer(at, entry);
 }
 

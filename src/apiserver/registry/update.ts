@@ -97,7 +97,8 @@ export async function applyUpdate(
 
     const causes = new Causes();
     const allocator = rules.desired ? core.allocators.get(kind) : undefined;
-    const undo = allocator?.allocate(object, old, causes);
+    const allocation =
+      allocator && (await allocator.allocate({ object, old, dryRun: context.dryRun }, causes));
     let done = false;
     try {
       validateObjectMeta(
@@ -114,7 +115,7 @@ export async function applyUpdate(
       if (context.dryRun) return dryAnswer(kind, object);
       if (changesNothing(object, old)) return answer(kind, entry);
       if (releasesDeletion(kind.deletionHeld, object)) {
-        const gone = await removeNow(core, at, { entry, last: object });
+        const gone = await removeNow(core, at, entry);
         // Who wrote the object expects an object, not a Status that tells of its deletion.
         if (gone !== undefined) return dryAnswer(kind, object);
       } else {
@@ -126,12 +127,11 @@ export async function applyUpdate(
         });
         if (result.ok) {
           done = true;
-          allocator?.release(old, object);
           return answer(kind, result.entry!);
         }
       }
     } finally {
-      if (!done) undo?.();
+      if (allocation !== undefined) await allocation.end(done);
     }
   }
   throw staleObject(refOf(kind), at.name);

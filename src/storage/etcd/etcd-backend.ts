@@ -66,6 +66,7 @@ export async function openEtcdBackend(options: EtcdBackendOptions): Promise<Back
 }
 
 class EtcdBackend implements Backend {
+  readonly shared = true;
   readonly #client: EtcdClient;
   readonly #scope: Scope;
   readonly #options: EtcdBackendOptions;
