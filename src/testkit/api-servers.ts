@@ -18,6 +18,7 @@ import {
   startHttpsServer,
 } from '../http/index.ts';
 import { createMemoryBackend, createStore } from '../storage/index.ts';
+import { publicVersion } from './api-fixture.ts';
 import { deepFreeze } from './fake-objects.ts';
 
 export interface ServedTransport {
@@ -72,9 +73,7 @@ async function apiServer() {
     authenticate: createAuthenticator({ token: () => undefined, anonymous: 'refuse', clock }),
     authorize: createAuthorizer([mastersAuthorizer, everyoneAuthorizer]),
     nodeCredentials: { cert: admin.cert, key: admin.key, ca: ca.cert },
-    version: { major: '1', minor: '35', gitVersion: 'v1.35.0' } as Parameters<
-      typeof createApiServer
-    >[0]['version'],
+    version: publicVersion,
     serviceCidr: '10.96.0.0/16',
     nodePorts: [30000, 32767],
     defaultNotReadyTolerationSeconds: 300,
