@@ -2,6 +2,7 @@
 
 import { TokenFileError } from '../apiserver/index.ts';
 import { CommandFailure, type ServerFlags } from '../cli/index.ts';
+import { ElectionTimingError } from '../client/index.ts';
 import { ListenError, PkiError } from '../http/index.ts';
 import { BackendUnavailable, DirectoryInUse } from '../storage/index.ts';
 import { DatastoreError } from './datastore.ts';
@@ -36,6 +37,7 @@ async function start(
       DirectoryInUse,
       DatastoreError,
       BackendUnavailable,
+      ElectionTimingError,
     ].some((kind) => error instanceof kind);
     const system = error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === 'string';
     if (expected || system) throw new CommandFailure((error as Error).message, { cause: error });

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { kinds, Pod } from '../api/index.ts';
+import { Pod } from '../api/index.ts';
 import {
   createApiServer,
   createAuthenticator,
@@ -17,25 +17,15 @@ import {
   tokenTable,
 } from '../apiserver/index.ts';
 import { type Clock, type Log, MetricRegistry, type Random, Scope } from '../base/index.ts';
-import {
-  type Client,
-  createClient,
-  createEventRecorder,
-  createInformers,
-  mergeKubeconfig,
-} from '../client/index.ts';
-import { allControllers, startControllers, startGarbageCollector } from '../controllers/index.ts';
+import { type Client, checkElectionTiming, type ElectionTiming, mergeKubeconfig } from '../client/index.ts';
 import { loadOrCreatePki, type Pki, startHttpsServer } from '../http/index.ts';
 import { storageKey } from '../machinery/index.ts';
-import { startScheduler } from '../scheduler/index.ts';
 import { createStore, type Store } from '../storage/index.ts';
 import { keepCertificates } from './certificate-renewal.ts';
 import { componentCheck } from './component-check.ts';
-import { type DatastoreOptions, datastoreDefaults, openDatastore } from './datastore.ts';
+import { type ServerPart, startControlLoops } from './control-loops.ts';
+import { type DatastoreOptions, datastoreDefaults, openDatastore, parseDatastore } from './datastore.ts';
 import { versionInfo } from './version.ts';
-
-/** The parts that can be left out and run elsewhere. */
-export type ServerPart = 'controllers' | 'scheduler';
 
 export interface ServerOptions extends DatastoreOptions {
   readonly bindAddress: string;
@@ -53,6 +43,10 @@ export interface ServerOptions extends DatastoreOptions {
   readonly nodeCidrMaskSize: number;
   readonly clusterDomain: string;
   readonly without: readonly ServerPart[];
+  /** Of the Leases that servers of one etcd stand for. */
+  readonly leaderElectLeaseDurationMs: number;
+  readonly leaderElectRenewDeadlineMs: number;
+  readonly leaderElectRetryPeriodMs: number;
   readonly nodeMonitorGracePeriodMs: number;
   /** For nodes that have never had a Lease. */
   readonly nodeStartupGracePeriodMs: number;
@@ -84,6 +78,9 @@ export const serverDefaults: ServerOptions = {
   nodeCidrMaskSize: 24,
   clusterDomain: 'cluster.local',
   without: [],
+  leaderElectLeaseDurationMs: 4000,
+  leaderElectRenewDeadlineMs: 3000,
+  leaderElectRetryPeriodMs: 1000,
   nodeMonitorGracePeriodMs: 2000,
   nodeStartupGracePeriodMs: 60_000,
   unhealthyZoneThreshold: 0.55,
@@ -126,6 +123,7 @@ export async function startServer(
       options.tokenAuthFile === undefined
         ? undefined
         : parseTokenFile(options.tokenAuthFile, readFileSync(options.tokenAuthFile, 'utf8'));
+    const election = electionOf(options);
     const backend = await openDatastore(options, { clock, log });
     const advertiseAddress =
       options.advertiseAddress === '' ? ownAddress(options.bindAddress) : options.advertiseAddress;
@@ -208,28 +206,16 @@ export async function startServer(
     });
     await api.bootstrap();
 
-    const informers = createInformers(api.client, { scope, log, clock, random });
-    const events = createEventRecorder(api.client, { scope, clock, random, log });
-    const as = (name: string) => ({
-      client: createClient(api.transport, name),
-      informers,
+    await startControlLoops({
+      ...options,
+      api,
+      rootCa: pki.ca.cert,
+      election,
       clock,
       random,
+      log,
       scope,
     });
-    if (!options.without.includes('controllers')) {
-      const settings = { ...options, kinds, rootCa: pki.ca.cert };
-      const parts = as('kube-controller-manager');
-      startControllers(allControllers(settings), {
-        ...parts,
-        events,
-        log: log.with({ part: 'controllers' }),
-      });
-      await startGarbageCollector({ ...parts, kinds, log: log.with({ part: 'garbage-collector' }) });
-    }
-    if (!options.without.includes('scheduler')) {
-      await startScheduler({ ...as('kube-scheduler'), events, log: log.with({ part: 'scheduler' }) });
-    }
 
     const host =
       options.bindAddress === '0.0.0.0' || options.bindAddress === '::' ? '127.0.0.1' : options.bindAddress;
@@ -266,6 +252,16 @@ export async function startServer(
     await scope.stop();
     throw error;
   }
+}
+
+/** null when no other server can share the store. Throws ElectionTimingError. */
+function electionOf(options: ServerOptions): ElectionTiming | null {
+  if (parseDatastore(options.datastoreEndpoint).kind !== 'etcd') return null;
+  return checkElectionTiming({
+    leaseDurationMs: options.leaderElectLeaseDurationMs,
+    renewDeadlineMs: options.leaderElectRenewDeadlineMs,
+    retryPeriodMs: options.leaderElectRetryPeriodMs,
+  });
 }
 
 /** The address of this machine that others most likely reach: what it is bound to, else the first outside one. */

@@ -30,6 +30,9 @@ export interface ServerFlags extends LogFlags {
   readonly nodeCidrMaskSize?: number;
   readonly clusterDomain?: string;
   readonly without?: readonly ('controllers' | 'scheduler')[];
+  readonly leaderElectLeaseDurationMs?: number;
+  readonly leaderElectRenewDeadlineMs?: number;
+  readonly leaderElectRetryPeriodMs?: number;
   readonly nodeMonitorGracePeriodMs?: number;
   readonly nodeStartupGracePeriodMs?: number;
   readonly nodeOutOfServiceAfterMs?: number;

@@ -27,8 +27,10 @@ export {
   removeFromKubeconfig,
 } from './kubeconfig.ts';
 export {
+  checkElectionTiming,
   type ElectionOptions,
   type ElectionTiming,
+  ElectionTimingError,
   leaseSpec,
   planLease,
   standForElection,

@@ -32,6 +32,19 @@ export interface ElectionOptions extends ElectionTiming {
   readonly identity: string;
 }
 
+export class ElectionTimingError extends Error {}
+
+/** Hands the timing back. Throws ElectionTimingError when a holder could still act while the next one starts. */
+export function checkElectionTiming(timing: ElectionTiming): ElectionTiming {
+  const { leaseDurationMs, renewDeadlineMs, retryPeriodMs } = timing;
+  if (leaseDurationMs <= renewDeadlineMs)
+    throw new ElectionTimingError('the lease duration must be greater than the renew deadline');
+  // Retries are up to a fifth longer.
+  if (renewDeadlineMs <= retryPeriodMs * 1.2)
+    throw new ElectionTimingError('the renew deadline must be greater than 1.2 times the retry period');
+  return timing;
+}
+
 /** What a candidate has seen of the Lease: it counts from when it changed last, by the candidate's own monotonic clock. */
 interface Observed {
   readonly resourceVersion: string;

@@ -15,11 +15,17 @@ interface Parsed
       | 'requestTimeoutMs'
       | 'minRequestTimeoutSeconds'
       | 'etcdCompactionIntervalMs'
+      | 'leaderElectLeaseDurationMs'
+      | 'leaderElectRenewDeadlineMs'
+      | 'leaderElectRetryPeriodMs'
       | keyof LogFlags
     >,
     ParsedLogOptions {
   config?: string;
   etcdCompactionInterval?: number;
+  leaderElectLeaseDuration?: number;
+  leaderElectRenewDeadline?: number;
+  leaderElectRetryPeriod?: number;
   requestTimeout?: number;
   minRequestTimeout?: number;
   tlsSan?: readonly string[];
@@ -70,6 +76,21 @@ export function serverCommand(program: Command, handlers: Handlers): void {
       'leave out any of controllers, scheduler',
       listOf(['controllers', 'scheduler']),
     )
+    .option(
+      '--leader-elect-lease-duration <time>',
+      'with etcd: how long a server that is silent keeps its roles (default: 4s)',
+      durationMs,
+    )
+    .option(
+      '--leader-elect-renew-deadline <time>',
+      'how long a server tries to keep its roles before it gives them up (default: 3s)',
+      durationMs,
+    )
+    .option(
+      '--leader-elect-retry-period <time>',
+      'between two renewals or tries of others (default: 1s)',
+      durationMs,
+    )
     .option('--node-monitor-grace-period <time>', 'how long a node may be silent (default: 2s)', durationMs)
     .option(
       '--node-startup-grace-period <time>',
@@ -110,6 +131,9 @@ export function serverCommand(program: Command, handlers: Handlers): void {
       requestTimeout,
       minRequestTimeout,
       etcdCompactionInterval,
+      leaderElectLeaseDuration,
+      leaderElectRenewDeadline,
+      leaderElectRetryPeriod,
       config,
       logLevel,
       v,
@@ -121,6 +145,9 @@ export function serverCommand(program: Command, handlers: Handlers): void {
       ...(requestTimeout !== undefined && { requestTimeoutMs: requestTimeout }),
       ...(minRequestTimeout !== undefined && { minRequestTimeoutSeconds: minRequestTimeout }),
       ...(etcdCompactionInterval !== undefined && { etcdCompactionIntervalMs: etcdCompactionInterval }),
+      ...(leaderElectLeaseDuration !== undefined && { leaderElectLeaseDurationMs: leaderElectLeaseDuration }),
+      ...(leaderElectRenewDeadline !== undefined && { leaderElectRenewDeadlineMs: leaderElectRenewDeadline }),
+      ...(leaderElectRetryPeriod !== undefined && { leaderElectRetryPeriodMs: leaderElectRetryPeriod }),
       ...(tlsSan !== undefined && { tlsSans: tlsSan }),
       ...(nodeMonitorGracePeriod !== undefined && { nodeMonitorGracePeriodMs: nodeMonitorGracePeriod }),
       ...(nodeStartupGracePeriod !== undefined && { nodeStartupGracePeriodMs: nodeStartupGracePeriod }),

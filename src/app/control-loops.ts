@@ -1,0 +1,82 @@
+// Controllers and scheduler of a server. Over a store of its own a server is the only one, and they start at once. Over a store
+// that it shares, each role is held by one server at a time, elected by Lease: kube-controller-manager and kube-scheduler in
+// kube-system, as in Kubernetes.
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { kinds } from '../api/index.ts';
+import type { ApiServer } from '../apiserver/index.ts';
+import type { Clock, Log, Random, Scope } from '../base/index.ts';
+import {
+  createClient,
+  createEventRecorder,
+  createInformers,
+  type ElectionTiming,
+  standForElection,
+} from '../client/index.ts';
+import {
+  allControllers,
+  type ControllerSettings,
+  startControllers,
+  startGarbageCollector,
+} from '../controllers/index.ts';
+import { startScheduler } from '../scheduler/index.ts';
+
+/** The parts that can be left out and run elsewhere. */
+export type ServerPart = 'controllers' | 'scheduler';
+
+export interface ControlLoopsOptions extends Omit<ControllerSettings, 'kinds'> {
+  readonly api: Pick<ApiServer, 'client' | 'transport'>;
+  readonly without: readonly ServerPart[];
+  /** null = nobody else can hold the roles. */
+  readonly election: ElectionTiming | null;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Stopping it stops everything, and hands the roles back. */
+  readonly scope: Scope;
+}
+
+const namespace = 'kube-system';
+
+/** Resolves when everything runs, or, with an election, when this server stands for its roles. */
+export async function startControlLoops(options: ControlLoopsOptions): Promise<void> {
+  const { api, clock, random, log, scope, without } = options;
+  const informers = createInformers(api.client, { scope, log, clock, random });
+  const events = createEventRecorder(api.client, { scope, clock, random, log });
+  const as = (name: string, part: string) => ({
+    client: createClient(api.transport, name),
+    informers,
+    clock,
+    random,
+    log: log.with({ part }),
+  });
+
+  const controllers = async (work: Scope): Promise<void> => {
+    const parts = { ...as('kube-controller-manager', 'controllers'), scope: work };
+    startControllers(allControllers({ ...options, kinds }), { ...parts, events });
+    await startGarbageCollector({ ...parts, kinds, log: log.with({ part: 'garbage-collector' }) });
+  };
+  const scheduler = (work: Scope): Promise<void> =>
+    startScheduler({ ...as('kube-scheduler', 'scheduler'), scope: work, events });
+
+  const roles: readonly [ServerPart, string, (work: Scope) => Promise<void>][] = [
+    ['controllers', 'kube-controller-manager', controllers],
+    ['scheduler', 'kube-scheduler', scheduler],
+  ];
+  for (const [part, name, lead] of roles) {
+    if (without.includes(part)) continue;
+    if (options.election === null) {
+      await lead(scope);
+      continue;
+    }
+    const election = {
+      ...options.election,
+      ...as(name, 'election'),
+      event: events.from(name),
+      namespace,
+      name,
+      identity: `${hostname()}_${randomUUID()}`,
+    };
+    scope.run(`election ${name}`, (signal) => standForElection(election, lead, signal));
+  }
+}
