@@ -215,6 +215,7 @@ export async function startServer(
       random,
       log,
       scope,
+      metrics,
     });
 
     const host =

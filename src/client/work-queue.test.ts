@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FakeClock, settle } from '../base/index.ts';
+import { FakeClock, MetricRegistry, settle } from '../base/index.ts';
+import { sampleOf } from '../testkit/index.ts';
 import { WorkQueue } from './work-queue.ts';
 
 function begin() {
@@ -153,4 +154,37 @@ describe('WorkQueue', () => {
       { numRuns: 60 },
     );
   });
+});
+
+it('counts what passes through it, as client-go does', async () => {
+  const clock = new FakeClock(0);
+  const registry = new MetricRegistry();
+  const queue = new WorkQueue({ clock, metrics: { registry, name: 'q' } });
+  const value = (name: string, labels = {}) =>
+    sampleOf(registry.text(), `workqueue_${name}`, { name: 'q', ...labels });
+  queue.add('a');
+  queue.add('a');
+  queue.add('b');
+  expect([value('depth'), value('adds_total')]).toEqual([2, 2]);
+  await clock.advance(2000);
+  expect(queue.take()).toBe('a');
+  await clock.advance(500);
+  expect(queue.take()).toBe('b');
+  expect([value('queue_duration_seconds_sum'), value('queue_duration_seconds_count')]).toEqual([4.5, 2]);
+  await clock.advance(1500);
+  expect(value('depth')).toBe(0);
+  expect([value('unfinished_work_seconds'), value('longest_running_processor_seconds')]).toEqual([3.5, 2]);
+  // Added while it is worked on: it waits from then on.
+  queue.add('a');
+  queue.addRateLimited('c');
+  await clock.advance(1000);
+  queue.done('a');
+  queue.done('b');
+  expect([value('work_duration_seconds_sum'), value('work_duration_seconds_count')]).toEqual([5.5, 2]);
+  expect([value('unfinished_work_seconds'), value('longest_running_processor_seconds')]).toEqual([0, 0]);
+  expect([value('retries_total'), value('adds_total'), value('depth')]).toEqual([1, 4, 2]);
+  expect(queue.take()).toBe('c');
+  expect(queue.take()).toBe('a');
+  expect(value('queue_duration_seconds_bucket', { le: '1' })).toBe(2);
+  expect(value('queue_duration_seconds_bucket', { le: '1e-06' })).toBe(0);
 });

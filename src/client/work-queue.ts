@@ -1,6 +1,7 @@
 // The work queue of controllers, with client-go's meaning: a key that waits is not added twice, a key that is being worked on
 // is not handed out again until it is done, and a key added meanwhile comes back then. One timer for all delayed keys.
-import { backoffMs, type Clock, Heap, RingQueue, type Timer } from '../base/index.ts';
+import { backoffMs, type Clock, Heap, type MetricRegistry, RingQueue, type Timer } from '../base/index.ts';
+import { WorkQueueMetrics } from './work-queue-metrics.ts';
 
 export interface WorkQueueOptions {
   readonly clock: Clock;
@@ -8,6 +9,8 @@ export interface WorkQueueOptions {
   readonly retryInitialMs?: number | undefined;
   /** Default 1000 s. */
   readonly retryMaxMs?: number | undefined;
+  /** Where it is counted, and as what; undefined = nowhere. */
+  readonly metrics?: { readonly registry: MetricRegistry; readonly name: string } | undefined;
 }
 
 interface Delayed {
@@ -31,6 +34,7 @@ export class WorkQueue {
   );
   readonly #delayedUntil = new Map<string, Delayed>();
   readonly #takers = new RingQueue<(key: string | undefined) => void>();
+  readonly #metrics: WorkQueueMetrics | null;
   #timer: Timer | null = null;
   #timerDueMs = 0;
   #order = 0;
@@ -39,6 +43,11 @@ export class WorkQueue {
   constructor(options: WorkQueueOptions) {
     this.#clock = options.clock;
     this.#retry = { initialMs: options.retryInitialMs ?? 5, maxMs: options.retryMaxMs ?? 1_000_000 };
+    const { metrics, clock } = options;
+    this.#metrics =
+      metrics === undefined
+        ? null
+        : new WorkQueueMetrics(metrics.registry, { name: metrics.name, clock, depth: () => this.size });
   }
 
   /** Keys ready to be taken. */
@@ -63,12 +72,14 @@ export class WorkQueue {
   add(key: string): void {
     if (this.#shutDown || this.#dirty.has(key)) return;
     this.#dirty.add(key);
+    this.#metrics?.added(key);
     if (!this.#processing.has(key)) this.#offer(key);
   }
 
   /** Adds the key when `delayMs` have passed. Of several delays of a key the one that ends first counts. */
   addAfter(key: string, delayMs: number): void {
     if (this.#shutDown) return;
+    this.#metrics?.retried();
     if (delayMs <= 0) {
       this.add(key);
       return;
@@ -118,6 +129,7 @@ export class WorkQueue {
 
   /** The work on the key has ended; if it was added meanwhile it is ready again. */
   done(key: string): void {
+    this.#metrics?.done(key);
     if (this.#processing.delete(key) && this.#dirty.has(key)) this.#offer(key);
   }
 
@@ -145,6 +157,7 @@ export class WorkQueue {
   #begin(key: string): void {
     this.#dirty.delete(key);
     this.#processing.add(key);
+    this.#metrics?.taken(key);
   }
 
   #schedule(): void {

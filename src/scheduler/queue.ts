@@ -13,6 +13,7 @@ const flushEveryMs = 30_000;
 class Waiting {
   info: PodInfo;
   readonly order: number;
+  readonly addedMs: number;
   attempts = 0;
   /** While it sleeps or backs off: not before this. */
   readyMs = 0;
@@ -20,9 +21,10 @@ class Waiting {
   refusedBy: ReadonlySet<Plugin> = new Set();
   place: 'active' | 'backoff' | 'asleep' | 'inFlight' | 'gone' = 'active';
 
-  constructor(info: PodInfo, order: number) {
+  constructor(info: PodInfo, order: number, addedMs: number) {
     this.info = info;
     this.order = order;
+    this.addedMs = addedMs;
   }
 }
 
@@ -51,11 +53,25 @@ export class SchedulingQueue {
     return this.#byUid.size;
   }
 
+  /** How many pods wait, by where they do; those in flight in none. Looks at all of them. */
+  counts(): { active: number; backoff: number; asleep: number } {
+    const counts = { active: 0, backoff: 0, asleep: 0, inFlight: 0, gone: 0 };
+    for (const { place } of this.#byUid.values()) counts[place]++;
+    return counts;
+  }
+
+  /** How long a pod has been here and how often it was tried; undefined = it is not here. */
+  historyOf(uid: string): { waitedMs: number; attempts: number } | undefined {
+    const waiting = this.#byUid.get(uid);
+    if (waiting === undefined) return undefined;
+    return { waitedMs: this.#clock.monotonicMs() - waiting.addedMs, attempts: waiting.attempts };
+  }
+
   /** A pod that is new or has changed. It is worth another try only when it asks for something else than before. */
   set(info: PodInfo): void {
     const waiting = this.#byUid.get(info.uid);
     if (waiting === undefined) {
-      const added = new Waiting(info, this.#order++);
+      const added = new Waiting(info, this.#order++, this.#clock.monotonicMs());
       this.#byUid.set(info.uid, added);
       this.#activate(added);
       return;
@@ -144,9 +160,9 @@ export class SchedulingQueue {
 
   /** Its order has changed: the entry in the heap is given up for a new one. */
   #replace(waiting: Waiting): void {
-    const { info, order, attempts } = waiting;
+    const { info, order, addedMs, attempts } = waiting;
     waiting.place = 'gone';
-    const moved = new Waiting(info, order);
+    const moved = new Waiting(info, order, addedMs);
     moved.attempts = attempts;
     this.#byUid.set(info.uid, moved);
     this.#activate(moved);

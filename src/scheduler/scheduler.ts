@@ -1,7 +1,7 @@
 // The loop: takes waiting pods, decides (cycle.ts), notes the decision in the cache at once and binds through the API in the
 // background. What the API knows comes back through informers and corrects the cache.
 import { isGated, isTerminal, isTerminating, Node, Pod } from '../api/index.ts';
-import { type Clock, type Log, Pause, type Random, type Scope } from '../base/index.ts';
+import { type Clock, type Log, type MetricRegistry, Pause, type Random, type Scope } from '../base/index.ts';
 import type { Client, EventRecorder, Informer, Informers, RecordEvent } from '../client/index.ts';
 import { formatTime, isConflict, isNotFound, semanticEqual } from '../machinery/index.ts';
 import { ClusterCache } from './cache.ts';
@@ -10,6 +10,7 @@ import type { Plugin, PodInfo, WakeHint } from './plugin.ts';
 import { nodeTotal, podInfo } from './pod-info.ts';
 import { defaultProfile } from './profile.ts';
 import { SchedulingQueue } from './queue.ts';
+import { SchedulerMetrics } from './scheduler-metrics.ts';
 
 export interface SchedulerOptions {
   readonly client: Client;
@@ -19,6 +20,8 @@ export interface SchedulerOptions {
   readonly log: Log;
   readonly scope: Scope;
   readonly events: EventRecorder;
+  /** undefined = nothing is counted. */
+  readonly metrics?: MetricRegistry | undefined;
   /** Pods that ask for this scheduler are ours. */
   readonly schedulerName?: string | undefined;
   readonly profile?: readonly Plugin[] | undefined;
@@ -45,6 +48,7 @@ class Scheduler {
   readonly #cycle: Cycle;
   readonly #event: RecordEvent;
   readonly #pods: Informer<Pod>;
+  readonly #metrics: SchedulerMetrics | null;
   #wakeLoop: (() => void) | null = null;
   #binding = 0;
 
@@ -57,6 +61,11 @@ class Scheduler {
     this.#cycle = new Cycle(options.profile ?? defaultProfile, random);
     this.#event = options.events.from(this.#name);
     this.#pods = options.informers(Pod);
+    const { metrics } = options;
+    this.#metrics =
+      metrics === undefined
+        ? null
+        : new SchedulerMetrics(metrics, { profile: this.#name, queue: this.#queue });
   }
 
   async start(): Promise<void> {
@@ -126,8 +135,13 @@ class Scheduler {
   }
 
   #schedule(pod: PodInfo): void {
+    const { clock } = this.#options;
+    const beganMs = clock.monotonicMs();
     const decision = this.#cycle.decide(pod, this.#cache.nodes);
+    const decidedMs = clock.monotonicMs() - beganMs;
+    this.#metrics?.decided(decidedMs);
     if (decision.node === undefined) {
+      this.#metrics?.attempted('unschedulable', decidedMs);
       this.#queue.failed(pod.uid, decision.refusedBy);
       this.#options.scope.run('report unschedulable pod', () => this.#reportFailure(pod, decision.message));
       return;
@@ -135,20 +149,28 @@ class Scheduler {
     const { name } = decision.node;
     this.#cache.place(pod, name);
     this.#binding++;
-    this.#options.scope.run('bind', () => this.#bind(pod, name));
+    this.#options.scope.run('bind', () => this.#bind(pod, name, beganMs));
   }
 
-  async #bind(pod: PodInfo, nodeName: string): Promise<void> {
-    const { client } = this.#options;
+  async #bind(pod: PodInfo, nodeName: string, beganMs: number): Promise<void> {
+    const { client, clock } = this.#options;
     const { name, namespace, uid } = pod.pod.metadata;
+    // Read now: the pod leaves the queue as soon as its node is seen, which may be before the answer comes.
+    const history = this.#metrics === null ? undefined : this.#queue.historyOf(uid);
+    const startedMs = clock.monotonicMs();
     try {
       await client(Pod).createSub(
         { name, namespace, subresource: 'binding' },
         { metadata: { name, namespace, uid }, target: { kind: 'Node', name: nodeName } },
       );
+      const nowMs = clock.monotonicMs();
+      this.#metrics?.attempted('scheduled', nowMs - beganMs);
+      if (history !== undefined)
+        this.#metrics?.scheduled(history.attempts, history.waitedMs + nowMs - startedMs);
       this.#queue.remove(uid);
       this.#event(pod.pod, 'Normal', 'Scheduled', `Successfully assigned ${pod.key} to ${nodeName}`);
     } catch (error) {
+      this.#metrics?.attempted('error', clock.monotonicMs() - beganMs);
       this.#onBindFailure(pod, nodeName, error);
     } finally {
       if (this.#binding-- === maxBinding) this.#wakeLoop?.();

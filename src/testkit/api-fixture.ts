@@ -70,11 +70,13 @@ export class ApiFixture {
   readonly api: ApiServer;
   readonly store: Store;
   readonly clock: Clock;
+  readonly metrics: MetricRegistry;
 
-  private constructor(parts: { api: ApiServer; store: Store; clock: Clock }) {
+  private constructor(parts: { api: ApiServer; store: Store; clock: Clock; metrics: MetricRegistry }) {
     this.api = parts.api;
     this.store = parts.store;
     this.clock = parts.clock;
+    this.metrics = parts.metrics;
   }
 
   /** With the namespaces of every cluster and `other`. */
@@ -110,7 +112,7 @@ export class ApiFixture {
     } catch {
       // there from before the restart
     }
-    return new ApiFixture({ api, store, clock });
+    return new ApiFixture({ api, store, clock, metrics });
   }
 
   /** One request and its whole answer. */

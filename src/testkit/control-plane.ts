@@ -57,6 +57,11 @@ export class ControlPlane {
     return plane;
   }
 
+  /** What /metrics shows. Counts begin anew with a restart. */
+  get metrics(): string {
+    return this.#fixture.metrics.text();
+  }
+
   get client(): Client {
     return this.#fixture.api.client;
   }
@@ -67,7 +72,7 @@ export class ControlPlane {
     this.#scope = scope;
     const random = seededRandom(this.#fixture.store.revision);
     const log = silentLog;
-    const parts = { client, clock, random, scope, log };
+    const parts = { client, clock, random, scope, log, metrics: this.#fixture.metrics };
     const informers = createInformers(client, parts);
     const events = createEventRecorder(client, parts);
     startControllers(allControllers({ ...settings, ...this.#options }), { ...parts, informers, events });

@@ -1,6 +1,13 @@
 // Runs controllers: wires changes to queues and queues to reconciles. Each controller is on its own: one that fails to start, or
 // whose informers never sync, does not hold up the others. Stopping the scope waits for the reconciles that run.
-import { type Clock, type Log, Pause, type Random, type Scope } from '../../base/index.ts';
+import {
+  type Clock,
+  type Log,
+  type MetricRegistry,
+  Pause,
+  type Random,
+  type Scope,
+} from '../../base/index.ts';
 import {
   type Client,
   type EventRecorder,
@@ -22,6 +29,8 @@ export interface ControllersOptions {
   /** Stopping it stops the controllers. */
   readonly scope: Scope;
   readonly events: EventRecorder;
+  /** undefined = queues are not counted. */
+  readonly metrics?: MetricRegistry | undefined;
   /** How long a key waits for its own writes before it goes on without. Default 30 s. */
   readonly ownWritesTimeoutMs?: number | undefined;
 }
@@ -102,7 +111,12 @@ class RunningController {
     this.#options = options;
     this.#pause = pause;
     this.#log = options.log.with({ controller: controller.name });
-    this.#queue = new WorkQueue({ clock: options.clock, retryMaxMs: controller.retryMaxMs });
+    const { metrics } = options;
+    this.#queue = new WorkQueue({
+      clock: options.clock,
+      retryMaxMs: controller.retryMaxMs,
+      metrics: metrics === undefined ? undefined : { registry: metrics, name: controller.name },
+    });
     this.#gate = new WriteGate(options.clock, options.ownWritesTimeoutMs ?? ownWritesTimeoutMs);
     this.#client = this.#gate.noting(options.client);
     this.#stats = {

@@ -3,7 +3,7 @@
 //
 // Informers of different kinds are not in step, and what is deleted stays deleted. So before an object is taken to have lost its
 // owner the server is asked.
-import type { Clock, Log, Scope } from '../../base/index.ts';
+import type { Clock, Log, MetricRegistry, Scope } from '../../base/index.ts';
 import { type Client, type Informer, type Informers, WorkQueue } from '../../client/index.ts';
 import {
   isConflict,
@@ -32,6 +32,8 @@ export interface GarbageCollectorOptions {
   readonly scope: Scope;
   readonly clock: Clock;
   readonly log: Log;
+  /** undefined = its queue is not counted. */
+  readonly metrics?: MetricRegistry | undefined;
 }
 
 const workers = 16;
@@ -59,7 +61,15 @@ class GarbageCollector {
 
   constructor(options: GarbageCollectorOptions) {
     this.#options = options;
-    this.#queue = new WorkQueue({ clock: options.clock, retryMaxMs: 30_000 });
+    const { clock, metrics } = options;
+    this.#queue = new WorkQueue({
+      clock,
+      retryMaxMs: 30_000,
+      metrics:
+        metrics === undefined
+          ? undefined
+          : { registry: metrics, name: 'garbage_collector_attempt_to_delete' },
+    });
   }
 
   async start(): Promise<void> {
