@@ -1,6 +1,4 @@
-import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { definitionDigest } from '../../../tools/definition-digest.ts';
 import { answeredKinds, kinds, Pod } from '../../api/index.ts';
 import { field, ObjectSchema, scalar } from '../../machinery/index.ts';
 import { Components } from './components.ts';
@@ -71,25 +69,6 @@ describe.each([
     ];
     expect(named).toEqual(expect.arrayContaining([...wanted, ...bodies]));
   });
-});
-
-/** Where a mark is known to be missing, and what it is. */
-const differing = [
-  // granular, on a map of texts, whose values cannot be anything else
-  'io.k8s.api.core.v1.PersistentVolumeClaimStatus',
-  // the group versions that take it: all there ever were
-  'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions',
-  // a list type, on a text in base64
-  'io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIServiceSpec',
-];
-
-test('what is not prose is as published', () => {
-  const file = new URL('../../../tools/facts/definition-digests.json', import.meta.url);
-  const published = JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>;
-  const different = Object.entries(v2)
-    .filter(([name, definition]) => published[name] !== definitionDigest(definition))
-    .map(([name]) => name);
-  expect(different).toEqual(differing);
 });
 
 test('v2 has references with siblings and no defaults, v3 neither the one nor without the other', () => {
