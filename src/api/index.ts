@@ -4,6 +4,8 @@ export { MutatingWebhookConfiguration } from './admissionregistration/v1/mutatin
 export { ValidatingAdmissionPolicy } from './admissionregistration/v1/validating-admission-policy.ts';
 export { ValidatingAdmissionPolicyBinding } from './admissionregistration/v1/validating-admission-policy-binding.ts';
 export { ValidatingWebhookConfiguration } from './admissionregistration/v1/validating-webhook-configuration.ts';
+export { approvalOf, isProtectedGroup } from './apiextensions/v1/api-approval.ts';
+export * from './apiextensions/v1/custom-resource-definition.ts';
 export { APIService } from './apiregistration/v1/api-service.ts';
 export { ControllerRevision } from './apps/v1/controller-revision.ts';
 export { DaemonSet, templateGenerationAnnotation } from './apps/v1/daemon-set.ts';
@@ -69,6 +71,7 @@ export { EventsEvent } from './events/v1/event.ts';
 export { FlowSchema } from './flowcontrol/v1/flow-schema.ts';
 export { PriorityLevelConfiguration } from './flowcontrol/v1/priority-level-configuration.ts';
 export type * as admissionregistrationV1 from './generated/admissionregistration-v1.ts';
+export type * as apiextensionsV1 from './generated/apiextensions-v1.ts';
 export type * as apiregistrationV1 from './generated/apiregistration-v1.ts';
 export type * as appsV1 from './generated/apps-v1.ts';
 export type * as authenticationV1 from './generated/authentication-v1.ts';

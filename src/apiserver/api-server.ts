@@ -13,6 +13,7 @@ import type { ComponentCheck } from './answered/component-statuses.ts';
 import type { Authenticate, TokenAuthenticator } from './auth/authenticate.ts';
 import type { Authorize } from './auth/authorize.ts';
 import { postStartHooks } from './bootstrap.ts';
+import { CustomResources } from './custom-resources/definitions.ts';
 import type { NodeCredentials } from './endpoints/connections.ts';
 import { createHandler } from './endpoints/handler.ts';
 import type { InFlightLimits } from './endpoints/in-flight.ts';
@@ -121,6 +122,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     random,
     log,
   };
+  const customResources = new CustomResources(core);
   const transport = inProcessTransport(core);
   const client = createClient(transport);
 
@@ -150,6 +152,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     onRequest: handler.onRequest,
     onUpgrade: handler.onUpgrade,
     async bootstrap() {
+      await customResources.start();
       const known = {
         kubernetesServiceIp: firstServiceIp(options.serviceCidr),
         address: options.advertiseAddress,

@@ -32,6 +32,7 @@ export { canonicalMicroTime, canonicalTime, formatMicroTime, formatTime, parseTi
 export {
   type Column,
   type Conversion,
+  type CustomKind,
   defineKind,
   type HookContext,
   type KindDef,
@@ -65,4 +66,5 @@ export {
   scalar,
 } from './schema/schema.ts';
 export * from './status/index.ts';
+export * from './structural/index.ts';
 export * from './validation/index.ts';

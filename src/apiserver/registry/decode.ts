@@ -2,6 +2,7 @@
 import type { RequestBody } from '../../api/index.ts';
 import {
   badRequest,
+  type CustomKind,
   DecodeError,
   decodeObject,
   type KindDef,
@@ -18,6 +19,7 @@ interface Expected {
   readonly version: string;
   readonly kind: string;
   readonly schema: ObjectSchema;
+  readonly custom?: CustomKind | null;
 }
 
 const apiVersionOf = ({ group, version }: Expected): string =>
@@ -64,7 +66,10 @@ export function decodeRequestBody<T>(expected: RequestBody, body: Body, context:
 /** The same for what a patch came to: its faults are for the caller to word. */
 export function decodePatched(kind: KindDef, value: unknown): { object: KubeObject; strict: string[] } {
   const unknown: string[] = [];
-  const object = decodeObject(kind.schema, value, unknown) as unknown as KubeObject;
+  const object =
+    kind.custom === null
+      ? (decodeObject(kind.schema, value, unknown) as unknown as KubeObject)
+      : kind.custom.decode(value, unknown);
   keepReset(value, object);
   return { object: settled(kind, object), strict: strictTexts(unknown, []) };
 }
@@ -81,7 +86,10 @@ function requireObject(expected: Expected, value: unknown): Record<string, unkno
 function decodeShape(expected: Expected, value: unknown): { object: KubeObject; unknown: string[] } {
   const unknown: string[] = [];
   try {
-    return { object: decodeObject(expected.schema, value, unknown) as unknown as KubeObject, unknown };
+    const object = expected.custom
+      ? expected.custom.decode(value, unknown)
+      : (decodeObject(expected.schema, value, unknown) as unknown as KubeObject);
+    return { object, unknown };
   } catch (error) {
     if (error instanceof DecodeError) throw undecodable(expected, error.message);
     throw error;

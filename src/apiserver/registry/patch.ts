@@ -13,6 +13,7 @@ import {
   type KubeObject,
   type PatchProblem,
   StatusError,
+  unsupportedMediaType,
 } from '../../machinery/index.ts';
 import { apply } from './apply.ts';
 import type { WriteCall } from './call.ts';
@@ -38,6 +39,10 @@ export async function patch(
 ): Promise<Answer> {
   const { at, body, type, context } = call;
   if (type === 'apply') return apply(core, call, rules);
+  if (type === 'strategic' && at.kind.custom !== null)
+    throw unsupportedMediaType(
+      'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml',
+    );
   let attempts = 0;
   return applyUpdate(core, call, rules, (entry) => {
     const patched = applyPatch(call, at.kind, outward(at.kind, objectOf(entry)));

@@ -46,7 +46,10 @@ function toScale(object: KubeObject, paths: ScalePaths): Scale {
     spec: replicas === 0 ? {} : { replicas },
     status: {
       replicas: (readPath(object, paths.statusReplicas) as number | undefined) ?? 0,
-      ...(selector !== undefined && { selector: formatLabelSelector(selector) }),
+      ...(selector !== undefined && {
+        // Custom resources keep it as text already.
+        selector: typeof selector === 'string' ? selector : formatLabelSelector(selector),
+      }),
     },
   };
 }

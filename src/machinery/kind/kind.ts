@@ -3,6 +3,7 @@
 import type { DraftMeta, KubeObject } from '../meta/object-meta.ts';
 import type { ObjectSchema } from '../schema/schema.ts';
 import type { Causes } from '../status/causes.ts';
+import type { JsonSchema } from '../structural/json-schema.ts';
 import { nameIsDnsSubdomain } from '../validation/names.ts';
 
 export type Scope = 'Namespaced' | 'Cluster';
@@ -109,8 +110,20 @@ export interface KindDef<T extends KubeObject = KubeObject> {
   readonly ttlSeconds: number;
   /** Set on a served version that is not the stored one: how its objects become stored ones and back. Pure. */
   readonly conversion: Conversion | null;
+  /** Set on custom resources: their schema is their author's, and reading by it has rules of its own. Null on built-in kinds. */
+  readonly custom: CustomKind | null;
   /** What every request for the kind is warned of: `v1 ComponentStatus is deprecated in v1.19+`. Null = nothing. */
   readonly deprecation: string | null;
+}
+
+export interface CustomKind {
+  /**
+   * From parsed JSON to a new object, without what the schema does not know; `unknown` collects the paths of that. Throws
+   * DecodeError when the metadata is none.
+   */
+  decode(value: unknown, unknown: string[]): KubeObject;
+  /** The schema as its author wrote it, for OpenAPI. */
+  readonly schema: JsonSchema;
 }
 
 /** Both directions work on plain decoded objects and return new ones. */
@@ -156,6 +169,8 @@ export interface KindInput<T extends KubeObject> {
   returnsDeleted?: boolean;
   ttlSeconds?: number;
   conversion?: Conversion;
+  custom?: CustomKind;
+  listKind?: string;
   deprecation?: string;
 }
 
@@ -179,7 +194,7 @@ export function defineKind<T extends KubeObject>(input: KindInput<T>): KindDef<T
     kind: input.kind,
     plural: input.plural,
     singular: input.singular ?? input.kind.toLowerCase(),
-    listKind: `${input.kind}List`,
+    listKind: input.listKind ?? `${input.kind}List`,
     shortNames: input.shortNames ?? [],
     categories: input.categories ?? [],
     scope: input.scope,
@@ -214,6 +229,7 @@ export function defineKind<T extends KubeObject>(input: KindInput<T>): KindDef<T
     returnsDeleted: input.returnsDeleted ?? false,
     ttlSeconds: input.ttlSeconds ?? 0,
     conversion: input.conversion ?? null,
+    custom: input.custom ?? null,
     deprecation: input.deprecation ?? null,
   };
 }
