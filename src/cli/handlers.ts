@@ -6,11 +6,14 @@ export type LogLevelFlag = 'debug' | 'info' | 'warn' | 'error';
 
 export interface LogFlags {
   readonly logLevel?: LogLevelFlag;
+}
+
+export interface RequestLogFlags {
   /** A line for each API request. */
   readonly logRequests?: boolean;
 }
 
-export interface ServerFlags extends LogFlags {
+export interface ServerFlags extends LogFlags, RequestLogFlags {
   readonly dataDir?: string;
   /** `lmdb`, `memory` or `etcd=URL,URL…` */
   readonly datastoreEndpoint?: string;

@@ -205,7 +205,7 @@ describe('discovery', () => {
   it('version and root', async () => {
     expect((await f.ask('GET', '/version')).json.gitVersion).toBe('v1.35.0');
     expect((await f.ask('GET', '/')).json.paths).toEqual(
-      expect.arrayContaining(['/api/v1', '/apis/apps/v1', '/livez']),
+      expect.arrayContaining(['/api/v1', '/apis/apps/v1', '/livez', '/livez/etcd', '/readyz/shutdown']),
     );
   });
 });

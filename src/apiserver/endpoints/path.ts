@@ -5,7 +5,7 @@ import type { HttpRequest, HttpResponse } from '../../http/index.ts';
 import type { OpenApi } from '../openapi/openapi.ts';
 import type { KindTable } from '../registry/kind-table.ts';
 import { aggregated, coreVersions, groupDocument, groupList, resourceList } from './discovery.ts';
-import { type HealthChecks, serveHealth } from './health.ts';
+import { type HealthCheck, type HealthChecks, serveHealth } from './health.ts';
 import { methodNotAllowed } from './method-not-allowed.ts';
 import type { HealthMetrics } from './metrics.ts';
 import type { Query } from './query.ts';
@@ -82,7 +82,7 @@ export async function servePath(options: PathOptions, call: PathRequest): Promis
     case '':
     case 'index.html':
       if (below !== '') break;
-      sendJson(response, 200, `${JSON.stringify({ paths: rootPaths(options.kinds) }, null, 2)}\n`);
+      sendJson(response, 200, `${JSON.stringify({ paths: rootPaths(options) }, null, 2)}\n`);
       return;
   }
   if (isKnownPath(options.kinds, call.path)) throw notFoundPath();
@@ -170,24 +170,26 @@ export function aggregatedVersion(accept: string | undefined): string | undefine
   return undefined;
 }
 
-function rootPaths(kinds: KindTable): string[] {
+function rootPaths({ kinds, health }: PathOptions): string[] {
   const groups = new Set<string>();
   for (const { group, version } of kinds.all) {
     if (group === '') continue;
     groups.add(`/apis/${group}`);
     groups.add(`/apis/${group}/${version}`);
   }
+  const checks = Object.entries(health).flatMap(([endpoint, list]: [string, readonly HealthCheck[]]) => [
+    `/${endpoint}`,
+    ...list.map(({ name }) => `/${endpoint}/${name}`),
+  ]);
   const fixed = [
+    ...checks,
     '/api',
     '/api/v1',
     '/apis',
-    '/healthz',
-    '/livez',
     '/metrics',
     '/metrics/slis',
     '/openapi/v2',
     '/openapi/v3',
-    '/readyz',
   ];
   return [...fixed, ...groups, '/version'].sort();
 }

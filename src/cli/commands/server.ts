@@ -2,8 +2,8 @@
 import type { Command } from 'commander';
 import { withConfigFile } from '../config-file.ts';
 import { durationMs, ipv4Cidr, list, listOf, whole } from '../flags.ts';
-import type { Handlers, LogFlags, ServerFlags } from '../handlers.ts';
-import { logFlags, type ParsedLogOptions, withLogOptions } from '../shared-options.ts';
+import type { Handlers, LogFlags, RequestLogFlags, ServerFlags } from '../handlers.ts';
+import { logFlags, type ParsedLogOptions, requestLogFlags, withLogOptions } from '../shared-options.ts';
 
 interface Parsed
   extends Omit<
@@ -18,7 +18,7 @@ interface Parsed
       | 'leaderElectLeaseDurationMs'
       | 'leaderElectRenewDeadlineMs'
       | 'leaderElectRetryPeriodMs'
-      | keyof LogFlags
+      | keyof (LogFlags & RequestLogFlags)
     >,
     ParsedLogOptions {
   config?: string;
@@ -122,7 +122,9 @@ export function serverCommand(program: Command, handlers: Handlers): void {
       'watches that name no timeout end after this time or up to twice of it (default: 1800)',
       whole(0, 2 ** 20),
     );
-  withConfigFile(withLogOptions(command)).action((parsed: Parsed) => {
+  withConfigFile(
+    withLogOptions(command, '0 to 2 for info, 3 adds a line for each API request, 4 and more for debug'),
+  ).action((parsed: Parsed) => {
     const {
       tlsSan,
       nodeMonitorGracePeriod,
@@ -142,6 +144,7 @@ export function serverCommand(program: Command, handlers: Handlers): void {
     return handlers.server({
       ...rest,
       ...logFlags(parsed),
+      ...requestLogFlags(parsed),
       ...(requestTimeout !== undefined && { requestTimeoutMs: requestTimeout }),
       ...(minRequestTimeout !== undefined && { minRequestTimeoutSeconds: minRequestTimeout }),
       ...(etcdCompactionInterval !== undefined && { etcdCompactionIntervalMs: etcdCompactionInterval }),
