@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { kinds } from '../api/index.ts';
 import type { ApiServer } from '../apiserver/index.ts';
-import type { Clock, Log, Random, Scope } from '../base/index.ts';
+import type { Clock, Log, MetricRegistry, Random, Scope } from '../base/index.ts';
 import {
   createClient,
   createEventRecorder,
@@ -32,6 +32,7 @@ export interface ControlLoopsOptions extends Omit<ControllerSettings, 'kinds'> {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  readonly metrics: MetricRegistry;
   /** Stopping it stops everything, and hands the roles back. */
   readonly scope: Scope;
 }
@@ -40,7 +41,7 @@ const namespace = 'kube-system';
 
 /** Resolves when everything runs, or, with an election, when this server stands for its roles. */
 export async function startControlLoops(options: ControlLoopsOptions): Promise<void> {
-  const { api, clock, random, log, scope, without } = options;
+  const { api, clock, random, log, metrics, scope, without } = options;
   const informers = createInformers(api.client, { scope, log, clock, random });
   const events = createEventRecorder(api.client, { scope, clock, random, log });
   const as = (name: string, part: string) => ({
@@ -49,6 +50,7 @@ export async function startControlLoops(options: ControlLoopsOptions): Promise<v
     clock,
     random,
     log: log.with({ part }),
+    metrics,
   });
 
   const controllers = async (work: Scope): Promise<void> => {

@@ -25,6 +25,7 @@ import { keepCertificates } from './certificate-renewal.ts';
 import { componentCheck } from './component-check.ts';
 import { type ServerPart, startControlLoops } from './control-loops.ts';
 import { type DatastoreOptions, datastoreDefaults, openDatastore, parseDatastore } from './datastore.ts';
+import { showProcess, showStorageSize } from './process-metrics.ts';
 import { versionInfo } from './version.ts';
 
 export interface ServerOptions extends DatastoreOptions {
@@ -137,6 +138,9 @@ export async function startServer(
       });
     let pki = await loadPki();
     const metrics = new MetricRegistry();
+    showProcess(metrics, scope);
+    if (parseDatastore(options.datastoreEndpoint).kind === 'lmdb')
+      showStorageSize(metrics, 'lmdb', join(options.dataDir, 'db'));
     const store = await createStore(backend, { clock, log, metrics });
     scope.onStop(() => store.close());
 

@@ -24,6 +24,7 @@ export class WorkQueueMetrics {
   readonly #works: Histogram;
   readonly #unfinished: Gauge;
   readonly #longest: Gauge;
+  readonly #stopShowing: () => void;
 
   /** `depth` tells how many keys are ready now. */
   constructor(registry: MetricRegistry, { name, clock, depth }: QueueShown) {
@@ -65,7 +66,15 @@ export class WorkQueueMetrics {
         labels,
       })
       .of(name);
-    registry.onRead(() => this.#show(depth()));
+    this.#stopShowing = registry.onRead(() => this.#show(depth()));
+  }
+
+  /** The queue has ended: nothing waits any more. Another of the same name may follow. */
+  end(): void {
+    this.#stopShowing();
+    this.#added.clear();
+    this.#begun.clear();
+    this.#show(0);
   }
 
   added(key: string): void {

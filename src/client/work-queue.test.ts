@@ -187,4 +187,9 @@ it('counts what passes through it, as client-go does', async () => {
   expect(queue.take()).toBe('a');
   expect(value('queue_duration_seconds_bucket', { le: '1' })).toBe(2);
   expect(value('queue_duration_seconds_bucket', { le: '1e-06' })).toBe(0);
+  // Its successor, of the same name, goes on counting.
+  queue.shutDown();
+  expect([value('unfinished_work_seconds'), value('depth')]).toEqual([0, 0]);
+  new WorkQueue({ clock, metrics: { registry, name: 'q' } }).add('d');
+  expect([value('adds_total'), value('depth')]).toEqual([5, 1]);
 });

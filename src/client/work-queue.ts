@@ -136,6 +136,7 @@ export class WorkQueue {
   /** Nothing can be added any more. What is ready may still be taken; delayed keys are dropped and no timer is left. */
   shutDown(): void {
     this.#shutDown = true;
+    this.#metrics?.end();
     this.#timer?.cancel();
     this.#timer = null;
     this.#delayed.clear();

@@ -2,6 +2,7 @@
 import {
   type Counter,
   exponentialBuckets,
+  type Gauge,
   type Histogram,
   type MetricFamily,
   type MetricRegistry,
@@ -20,6 +21,8 @@ export class SchedulerMetrics {
   readonly #decisions: Histogram;
   readonly #tries: Histogram;
   readonly #podDurations: MetricFamily<Histogram>;
+  readonly #pending: MetricFamily<Gauge>;
+  readonly #stopShowing: () => void;
 
   constructor(registry: MetricRegistry, { profile, queue }: { profile: string; queue: SchedulingQueue }) {
     const buckets = exponentialBuckets(0.001, 2, 15);
@@ -61,17 +64,23 @@ export class SchedulerMetrics {
       labels: ['attempts'],
       buckets: exponentialBuckets(0.01, 2, 20),
     });
-    const pending = registry.gauge({
+    this.#pending = registry.gauge({
       name: 'scheduler_pending_pods',
       help: 'Pods that wait for a node: to be tried at once, after their back-off, or when something has changed.',
       labels: ['queue'],
     });
-    registry.onRead(() => {
+    this.#stopShowing = registry.onRead(() => {
       const { active, backoff, asleep } = queue.counts();
-      pending.of('active').set(active);
-      pending.of('backoff').set(backoff);
-      pending.of('unschedulable').set(asleep);
+      this.#pending.of('active').set(active);
+      this.#pending.of('backoff').set(backoff);
+      this.#pending.of('unschedulable').set(asleep);
     });
+  }
+
+  /** Nothing waits for this scheduler any more. */
+  end(): void {
+    this.#stopShowing();
+    this.#pending.clear();
   }
 
   decided(durationMs: number): void {

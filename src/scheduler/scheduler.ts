@@ -93,6 +93,7 @@ class Scheduler {
     scope.onStop(() => {
       for (const end of ends) end();
       this.#queue.stop();
+      this.#metrics?.end();
     });
     await Promise.all([nodes.synced, pods.synced]);
     scope.run('scheduler', (signal) => this.#run(signal));

@@ -120,7 +120,8 @@ export function createHandler(options: HandlerOptions): ApiHandler {
     if (refusal !== undefined) throw refusal;
   };
 
-  async function serve(request: HttpRequest, response: HttpResponse, measured: Measured): Promise<void> {
+  /** To the bytes of the answer's body. */
+  async function serve(request: HttpRequest, response: HttpResponse, measured: Measured): Promise<number> {
     const user = identify(request);
     const asked = ask(request);
     const { route, kind, path, query } = asked;
@@ -129,7 +130,7 @@ export function createHandler(options: HandlerOptions): ApiHandler {
       allow(pathAttributes(user, method, path));
       await servePath(paths, { request, response, path, query });
       if (response.statusCode !== 404) measured.series = metrics.requests.ofPath(firstPart(path));
-      return;
+      return 0;
     }
     const verb = verbOf(method, route, query);
     // Who may not know is not told that there is nothing to know.
@@ -137,7 +138,7 @@ export function createHandler(options: HandlerOptions): ApiHandler {
     if (kind === undefined) {
       if (isKnownPath(core.kinds, path)) throw notFoundPath();
       sendPageNotFound(response);
-      return;
+      return 0;
     }
     if (verb === undefined) throw methodNotAllowed(kind, route);
     const contentType = request.headers['content-type'];
@@ -161,6 +162,7 @@ export function createHandler(options: HandlerOptions): ApiHandler {
     if (connection.upgrades) throw badRequest('Upgrade request required');
     lasting.addStream(response);
     await serveStream(connection, callOf(kind, route, query), request, response);
+    return 0;
   }
 
   /** A watch or stream is counted when its connection has ended. */
@@ -242,7 +244,10 @@ export function createHandler(options: HandlerOptions): ApiHandler {
       if (options.requestLog !== undefined) note(request, response, connectionOf(request).remoteAddress);
       const measured = new Measured(clock.monotonicMs());
       serve(request, response, measured).then(
-        () => finished(measured, response.statusCode),
+        (bytes) => {
+          finished(measured, response.statusCode);
+          if (bytes > 0) measured.series?.sent(bytes);
+        },
         (error: unknown) => {
           report(request, error);
           if (response.headersSent) response.destroy();

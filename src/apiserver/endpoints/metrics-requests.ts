@@ -13,6 +13,8 @@ export const durationBuckets = [
   0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
 ];
 
+const sizeBuckets = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
+
 const verbs = ['GET', 'LIST', 'WATCH', 'POST', 'PUT', 'PATCH', 'APPLY', 'DELETE', 'CONNECT'] as const;
 const scopes = ['cluster', 'namespace', 'resource'] as const;
 const dryRuns = ['', 'All', 'invalid'] as const;
@@ -42,6 +44,7 @@ export class RequestSeries {
   readonly #byCode = new Map<number, Counter>();
   #duration: Histogram | null = null;
   #sli: Histogram | null = null;
+  #sizes: Histogram | null = null;
   #running: Gauge | null = null;
 
   constructor(metrics: RequestMetrics, at: LabelSet, dryRun: string) {
@@ -64,6 +67,14 @@ export class RequestSeries {
     const seconds = durationMs / 1000;
     this.#duration!.observe(seconds);
     this.#sli!.observe(seconds);
+  }
+
+  /** The body of a successful answer had so many bytes. Only what is read is weighed, as in kube-apiserver. */
+  sent(bytes: number): void {
+    const { verb } = this.#labels;
+    if (verb !== 'GET' && verb !== 'LIST') return;
+    this.#sizes ??= this.#metrics.families.sizes.of(...this.#values());
+    this.#sizes.observe(bytes);
   }
 
   /** A watch or stream has begun (1) or ended (-1). */
@@ -180,6 +191,12 @@ function familiesOf(registry: MetricRegistry) {
       help: 'As apiserver_request_duration_seconds, without the time spent in webhooks and in waiting for room.',
       labels,
       buckets: durationBuckets.slice(2),
+    }),
+    sizes: registry.histogram({
+      name: 'apiserver_response_sizes',
+      help: 'Bytes of the bodies that answer gets and lists, as sent: compressed where they are.',
+      labels,
+      buckets: sizeBuckets,
     }),
     running: registry.gauge({
       name: 'apiserver_longrunning_requests',

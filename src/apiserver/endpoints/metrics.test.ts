@@ -116,6 +116,26 @@ describe('requests', () => {
     expect(sampleOf(all, 'apiserver_request_sli_duration_seconds_bucket', { ...labels, le: '0.05' })).toBe(1);
   });
 
+  it('weighs the answers of reads, as they are sent', async () => {
+    await api.ask('POST', maps, { body: { ...configMap('large'), data: { a: 'x'.repeat(200_000) } } });
+    const one = await api.ask('GET', `${maps}/large`);
+    const gzip = { headers: { 'accept-encoding': 'gzip' } };
+    const packed = await api.bytes(`${maps}/large`, gzip);
+    const list = await api.bytes(maps, gzip);
+    await api.ask('GET', `${maps}/none`);
+    await api.pass(0);
+    expect(Math.max(packed.length, list.length)).toBeLessThan(10_000);
+    const all = await text();
+    const sizes = (verb: string, part: string, labels = {}) =>
+      sampleOf(all, `apiserver_response_sizes_${part}`, { resource: 'configmaps', verb, ...labels });
+    expect(sizes('GET', 'sum')).toBe(Buffer.byteLength(one.text) + packed.length);
+    expect([sizes('GET', 'bucket', { le: '100000' }), sizes('GET', 'bucket', { le: '1e+06' })]).toEqual([
+      1, 2,
+    ]);
+    expect(sizes('LIST', 'sum')).toBe(list.length);
+    expect(sizes('POST', 'count')).toBeUndefined();
+  });
+
   it('makes no series out of words that clients invent', async () => {
     const series = async () => readMetrics(await text()).get('apiserver_request_total')?.samples.length ?? 0;
     const before = await series();

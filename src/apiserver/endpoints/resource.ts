@@ -77,8 +77,11 @@ export function verbOf(method: string, route: ResourceRoute, query: Query): Verb
   }
 }
 
-/** Serves one request for a known kind. Rejects with what `sendError` turns into an answer. */
-export async function serveResource(env: ResourceEnvironment, call: ResourceRequest): Promise<void> {
+/**
+ * Serves one request for a known kind. Resolves to the bytes of the answer's body when it is on its way; a watch goes on (0). Rejects
+ * with what `sendError` turns into an answer.
+ */
+export async function serveResource(env: ResourceEnvironment, call: ResourceRequest): Promise<number> {
   const { route, kind, verb } = call;
   if (route.namespace === undefined && kind.scope === 'Namespaced') {
     if (route.name !== '' && !route.legacyWatch) throw notFoundPath();
@@ -140,7 +143,7 @@ const printing = (env: ResourceEnvironment, query: Query): Printing => ({
   nowMs: env.clock.nowMs(),
 });
 
-async function serveGet(env: ResourceEnvironment, call: ResourceRequest): Promise<void> {
+async function serveGet(env: ResourceEnvironment, call: ResourceRequest): Promise<number> {
   const { request, kind, query } = call;
   const wanted = wantedForm(request.headers.accept, kind);
   const from = env.core.answered.get(kind);
@@ -148,7 +151,7 @@ async function serveGet(env: ResourceEnvironment, call: ResourceRequest): Promis
   const at = placeOf(call);
   const found =
     from === undefined ? answer(kind, requireEntry(env.core, at)) : await readAnswered(env.core, from, at);
-  sendAnswer(call, { kind, answer: found, wanted }, printing(env, query));
+  return sendAnswer(call, { kind, answer: found, wanted }, printing(env, query));
 }
 
 /** `/watch/…/name` of old, and everybody's field selectors. */
@@ -170,7 +173,7 @@ const listOptions = (call: ResourceRequest): ListOptions => ({
   continue: text(call.query, 'continue'),
 });
 
-async function serveList(env: ResourceEnvironment, call: ResourceRequest): Promise<void> {
+async function serveList(env: ResourceEnvironment, call: ResourceRequest): Promise<number> {
   const { request, kind, query } = call;
   const wanted = wantedForm(request.headers.accept, kind);
   checkListOptions(query);
@@ -180,10 +183,10 @@ async function serveList(env: ResourceEnvironment, call: ResourceRequest): Promi
     from === undefined
       ? await list(env.core, placeOf(call), options)
       : await listAnswered(env.core, from, options);
-  await sendList(call, { kind, list: result, wanted }, printing(env, query));
+  return sendList(call, { kind, list: result, wanted }, printing(env, query));
 }
 
-async function serveWatch(env: ResourceEnvironment, call: ResourceRequest): Promise<void> {
+async function serveWatch(env: ResourceEnvironment, call: ResourceRequest): Promise<number> {
   const { request, response, kind, query } = call;
   const wanted = wantedForm(request.headers.accept, kind);
   const timeoutSeconds = integer(query, 'timeoutSeconds');
@@ -215,9 +218,10 @@ async function serveWatch(env: ResourceEnvironment, call: ResourceRequest): Prom
     if (!isExpired(error)) throw error;
     stream.fail(error as StatusError);
   }
+  return 0;
 }
 
-async function serveDeleteCollection(env: ResourceEnvironment, call: ResourceRequest): Promise<void> {
+async function serveDeleteCollection(env: ResourceEnvironment, call: ResourceRequest): Promise<number> {
   const { request, kind, query } = call;
   const wanted = wantedForm(request.headers.accept, kind);
   checkListOptions(query);
@@ -230,15 +234,15 @@ async function serveDeleteCollection(env: ResourceEnvironment, call: ResourceReq
     context: dryRun ? { ...context, dryRun } : context,
   });
   const deleted = await warning(call.response, context, deleting);
-  await sendList(call, { kind, list: deleted, wanted }, printing(env, query));
+  return sendList(call, { kind, list: deleted, wanted }, printing(env, query));
 }
 
-async function serveWrite(env: ResourceEnvironment, call: ResourceRequest): Promise<void> {
+async function serveWrite(env: ResourceEnvironment, call: ResourceRequest): Promise<number> {
   const { request, response, kind, query } = call;
   const wanted = wantedForm(request.headers.accept, kind);
   const context = contextOf(call);
   const result = await warning(response, context, write(env.core, call, context));
-  sendAnswer(call, { kind, answer: result, wanted }, printing(env, query));
+  return sendAnswer(call, { kind, answer: result, wanted }, printing(env, query));
 }
 
 /** Warnings go out with a refusal too: they may say what led to it. */
@@ -268,7 +272,7 @@ async function write(core: RegistryCore, call: ResourceRequest, context: CallCon
   }
 }
 
-async function serveSubresource(env: ResourceEnvironment, call: ResourceRequest): Promise<void> {
+async function serveSubresource(env: ResourceEnvironment, call: ResourceRequest): Promise<number> {
   const { request, response, kind, verb, route, query } = call;
   const subresource = findSubresource(kind, route.subresource);
   if (subresource === undefined) throw notFoundPath();
@@ -290,5 +294,5 @@ async function serveSubresource(env: ResourceEnvironment, call: ResourceRequest)
     context,
   });
   const result = await warning(response, context, answering);
-  sendAnswer(call, { kind: printedAs, answer: result, wanted }, printing(env, query));
+  return sendAnswer(call, { kind: printedAs, answer: result, wanted }, printing(env, query));
 }

@@ -30,7 +30,11 @@ import { type IncludeObject, rowJson, storedRow, tableHead, tableJson, tableTail
 
 const jsonHeader = { 'content-type': 'application/json' } as const;
 const protobufHeader = { 'content-type': protobufType } as const;
-type TypeHeader = typeof jsonHeader | typeof protobufHeader;
+const yamlHeader = { 'content-type': 'application/yaml' } as const;
+type TypeHeader = typeof jsonHeader | typeof protobufHeader | typeof yamlHeader;
+
+/** The bytes of an answer's body, once it is on its way. */
+export type Sent = number | Promise<number>;
 
 /** What answers are printed with. */
 export interface Printing {
@@ -120,21 +124,18 @@ export interface Asker {
   readonly response: HttpResponse;
 }
 
+/** A rejection means that the answer could not be encoded and has not begun. */
 export function sendAnswer(
   { request, response }: Asker,
   { kind, answer, wanted }: { kind: KindDef; answer: Answer; wanted: Wanted },
   options: Printing,
-): void {
+): Sent {
   if (wanted.form === 'object' && answer.entry !== null && wanted.encoding === 'json') {
-    send(request, response, answer.code, { type: jsonHeader, bytes: answer.entry.wire });
-    return;
+    return send(request, response, answer.code, { type: jsonHeader, bytes: answer.entry.wire });
   }
   if (wanted.encoding === 'protobuf') {
     const bytes = protobufAnswer(kind, answer, wanted);
-    if (bytes !== undefined) {
-      send(request, response, answer.code, { type: protobufHeader, bytes });
-      return;
-    }
+    if (bytes !== undefined) return send(request, response, answer.code, { type: protobufHeader, bytes });
   }
   const object = answer.object ?? objectOf(answer.entry!);
   const isStatus = object.kind === 'Status' && kind.kind !== 'Status';
@@ -148,7 +149,7 @@ export function sendAnswer(
       withColumns: true,
     });
   }
-  sendEncoded(request, response, answer.code, { json: value, wanted });
+  return sendEncoded(request, response, answer.code, { json: value, wanted });
 }
 
 /** undefined when the answer is an object that has no protobuf form: then it goes out as JSON. */
@@ -166,12 +167,12 @@ export const partial = (object: KubeObject, version: string): KubeObject => ({
   metadata: object.metadata,
 });
 
-/** Resolves when the whole list is on its way. Rejects only when it cannot be encoded; the answer has not begun then. */
+/** Resolves to its bytes when the whole list is on its way. Rejects only when it cannot be encoded; the answer has not begun then. */
 export async function sendList(
   { request, response }: Asker,
   { kind, list, wanted }: { kind: KindDef; list: ListAnswer; wanted: Wanted },
   options: Printing,
-): Promise<void> {
+): Promise<number> {
   // 0 = made for this answer
   const meta: Record<string, unknown> = list.revision === 0 ? {} : { resourceVersion: String(list.revision) };
   if (list.continue !== undefined) meta['continue'] = list.continue;
@@ -182,14 +183,14 @@ export async function sendList(
       wanted.form === 'metadata'
         ? await partialListEnvelope(list, meta, { version: wanted.version, clock })
         : await listEnvelope({ kind, message: messageOf(kind)!, list, meta }, clock);
-    await sendBlocks(request, response, { type: protobufHeader, body: bodyOf(parts) });
-    return;
+    return sendBlocks(request, response, { type: protobufHeader, body: bodyOf(parts) });
   }
   const body = await jsonListBody(kind, { list, wanted, listMeta: JSON.stringify(meta) }, options);
   if (wanted.encoding === 'yaml') {
     const json = Buffer.concat([...body.blocks]).toString('utf8');
-    sendEncoded(request, response, 200, { json, wanted });
-  } else await sendBlocks(request, response, { type: jsonHeader, body });
+    return sendEncoded(request, response, 200, { json, wanted });
+  }
+  return sendBlocks(request, response, { type: jsonHeader, body });
 }
 
 function jsonListBody(
@@ -241,20 +242,13 @@ function sendEncoded(
   response: HttpResponse,
   code: number,
   { json, wanted }: { json: string; wanted: Wanted },
-): void {
-  if (wanted.encoding !== 'yaml') {
-    send(request, response, code, { type: jsonHeader, bytes: Buffer.from(json) });
-    return;
-  }
-  loadYaml().then(
-    ({ printYaml }) => {
-      if (response.headersSent) return;
-      const bytes = Buffer.from(printYaml(JSON.parse(json)));
-      response.writeHead(code, { 'content-type': 'application/yaml', 'content-length': bytes.length });
-      response.end(bytes);
-    },
-    (error: unknown) => sendError(request, response, error),
-  );
+): Sent {
+  if (wanted.encoding !== 'yaml')
+    return send(request, response, code, { type: jsonHeader, bytes: Buffer.from(json) });
+  return loadYaml().then(({ printYaml }) => {
+    if (response.headersSent) return 0;
+    return sendBytes(response, code, { type: yamlHeader, bytes: Buffer.from(printYaml(JSON.parse(json))) });
+  });
 }
 
 function acceptsGzip(request: HttpRequest): boolean {
@@ -266,11 +260,10 @@ interface Bytes {
   readonly bytes: Buffer;
 }
 
-function send(request: HttpRequest, response: HttpResponse, code: number, plain: Bytes): void {
+function send(request: HttpRequest, response: HttpResponse, code: number, plain: Bytes): Sent {
   const body = shown(request, plain);
-  if (body.bytes.length >= gzipFromBytes && acceptsGzip(request))
-    sendCompressed(request, response, code, body);
-  else sendBytes(response, code, body);
+  if (body.bytes.length >= gzipFromBytes && acceptsGzip(request)) return sendCompressed(response, code, body);
+  return sendBytes(response, code, body);
 }
 
 const shown = (request: HttpRequest, body: Bytes): Bytes =>
@@ -278,9 +271,10 @@ const shown = (request: HttpRequest, body: Bytes): Bytes =>
     ? { type: jsonHeader, bytes: Buffer.from(indentJson(body.bytes.toString('utf8'))) }
     : body;
 
-function sendBytes(response: HttpResponse, code: number, { type, bytes }: Bytes): void {
+function sendBytes(response: HttpResponse, code: number, { type, bytes }: Bytes): number {
   response.writeHead(code, { ...type, 'content-length': bytes.length });
   response.end(bytes);
+  return bytes.length;
 }
 
 /** Resolves when everything has been handed to the connection, or the client has gone. */
@@ -288,21 +282,26 @@ async function sendBlocks(
   request: HttpRequest,
   response: HttpResponse,
   { type, body }: { type: TypeHeader; body: BlockBody },
-): Promise<void> {
-  if (type === jsonHeader && body.length <= prettyUpToBytes && wantsPretty(request)) {
-    send(request, response, 200, { type, bytes: Buffer.concat([...body.blocks], body.length) });
-    return;
-  }
+): Promise<number> {
+  if (type === jsonHeader && body.length <= prettyUpToBytes && wantsPretty(request))
+    return send(request, response, 200, { type, bytes: Buffer.concat([...body.blocks], body.length) });
   if (body.length < gzipFromBytes || !acceptsGzip(request)) {
     response.writeHead(200, { ...type, 'content-length': body.length });
     await writeBlocks(response, body.blocks);
-    return;
+    return body.length;
   }
   const packer = createGzip({ level: gzipLevel, chunkSize: writeBytes });
   response.writeHead(200, { ...type, 'content-encoding': 'gzip', vary: 'Accept-Encoding' });
   response.once('close', () => packer.destroy());
   packer.pipe(response);
+  let packed = 0;
+  packer.on('data', (chunk: Buffer) => {
+    packed += chunk.length;
+  });
+  const done = new Promise<void>((resolve) => packer.once('close', resolve));
   await writeBlocks(packer, body.blocks);
+  await done;
+  return packed;
 }
 
 /** Not faster than the other side reads; between two blocks others get their turn. */
@@ -329,20 +328,26 @@ async function writeBlocks(to: Writable, blocks: Iterable<Buffer>): Promise<void
 }
 
 /** Off the event loop. */
-function sendCompressed(request: HttpRequest, response: HttpResponse, code: number, body: Bytes): void {
-  gzip(body.bytes, { level: gzipLevel }, (error, packed) => {
-    // It took too long, and the client was told so.
-    if (response.headersSent) return;
-    if (error !== null) {
-      sendError(request, response, error);
-      return;
-    }
-    response.writeHead(code, {
-      ...body.type,
-      'content-encoding': 'gzip',
-      vary: 'Accept-Encoding',
-      'content-length': packed.length,
+function sendCompressed(response: HttpResponse, code: number, body: Bytes): Promise<number> {
+  return new Promise((resolve, reject) => {
+    gzip(body.bytes, { level: gzipLevel }, (error, packed) => {
+      if (error !== null) {
+        reject(error);
+        return;
+      }
+      // It took too long, and the client was told so.
+      if (response.headersSent) {
+        resolve(0);
+        return;
+      }
+      response.writeHead(code, {
+        ...body.type,
+        'content-encoding': 'gzip',
+        vary: 'Accept-Encoding',
+        'content-length': packed.length,
+      });
+      response.end(packed);
+      resolve(packed.length);
     });
-    response.end(packed);
   });
 }
