@@ -177,7 +177,11 @@ test('reviews of tokens, access and oneself', async () => {
 });
 
 describe('watches', () => {
-  const events = (path: string, query: Record<string, unknown>, enough: (seen: string[]) => boolean) =>
+  const events = (
+    path: string,
+    query: Record<string, string | number | boolean | undefined>,
+    enough: (seen: string[]) => boolean,
+  ) =>
     new Promise<{ seen: string[]; version: string }>((resolve, reject) => {
       const seen: string[] = [];
       let version = '';

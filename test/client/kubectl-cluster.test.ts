@@ -85,6 +85,7 @@ describe.skipIf(program === undefined)('kubectl', () => {
     expect(await k.ok('explain hpa --api-version=autoscaling/v1')).toMatch(
       /^GROUP: +autoscaling\nKIND: +HorizontalPodAutoscaler\nVERSION: +v1\n/,
     );
+    expect(await k.ok('explain svc.spec.type')).toMatch(/FIELD: type <string>\nENUM:\n {4}ClusterIP/);
     await k.refuses('explain pods.spec.none', /error: field "none" does not exist$/);
     await k.refuses('explain unicorns', `the server doesn't have a resource type "unicorns"`);
   });
