@@ -157,6 +157,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
         kubernetesServiceIp: firstServiceIp(options.serviceCidr),
         address: options.advertiseAddress,
         port: options.advertisePort(),
+        clock,
       };
       for (const { name, run } of postStartHooks) {
         await run(client, known);

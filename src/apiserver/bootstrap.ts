@@ -1,12 +1,14 @@
 // What every cluster has from its first second: the system namespaces, the system priority classes and the service by which
 // pods reach the API. Each is made when missing and otherwise left as users changed it.
 import { EndpointSlice, Namespace, PriorityClass, Service } from '../api/index.ts';
+import { type Clock, sleep } from '../base/index.ts';
 import type { Client } from '../client/index.ts';
 import {
   type Draft,
   isAlreadyExists,
   isConflict,
   isNotFound,
+  isStatus,
   type KindDef,
   type KubeObject,
 } from '../machinery/index.ts';
@@ -17,6 +19,7 @@ export interface BootstrapOptions {
   /** Where the API server really listens. */
   readonly address: string;
   readonly port: number;
+  readonly clock: Clock;
 }
 
 const namespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
@@ -57,23 +60,40 @@ async function ensurePriorityClasses(client: Client): Promise<void> {
     await ensure(client, PriorityClass, { metadata: { name }, value, description, globalDefault: false });
 }
 
+/**
+ * Of several servers that start at once on one store, each may find that another is about to make the service, and so holds its
+ * address already: then it is there a moment later.
+ */
 async function ensureKubernetesService(client: Client, options: BootstrapOptions): Promise<void> {
-  await ensure(client, Service, {
-    metadata: {
-      name: 'kubernetes',
-      namespace: 'default',
-      labels: { component: 'apiserver', provider: 'kubernetes' },
-    },
-    spec: {
-      type: 'ClusterIP',
-      clusterIP: options.kubernetesServiceIp,
-      clusterIPs: [options.kubernetesServiceIp],
-      ports: [{ name: 'https', protocol: 'TCP', port: 443, targetPort: options.port }],
-    },
-  });
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await ensure(client, Service, kubernetesService(options));
+      break;
+    } catch (error) {
+      if (!isStatus(error, 'Invalid') || attempt === serviceAttempts) throw error;
+      await sleep(options.clock, serviceRetryMs);
+    }
+  }
   // Nobody else can reach a loopback address, so it is no endpoint.
   if (!options.address.startsWith('127.')) await ensureEndpoints(client, options);
 }
+
+const serviceAttempts = 40;
+const serviceRetryMs = 50;
+
+const kubernetesService = (options: BootstrapOptions): Draft<Service> => ({
+  metadata: {
+    name: 'kubernetes',
+    namespace: 'default',
+    labels: { component: 'apiserver', provider: 'kubernetes' },
+  },
+  spec: {
+    type: 'ClusterIP',
+    clusterIP: options.kubernetesServiceIp,
+    clusterIPs: [options.kubernetesServiceIp],
+    ports: [{ name: 'https', protocol: 'TCP', port: 443, targetPort: options.port }],
+  },
+});
 
 async function ensure<T extends KubeObject>(
   client: Client,

@@ -4,7 +4,7 @@ import { expired, type KubeObject, methodNotSupported } from '../machinery/index
 import { listAnswered, readAnswered } from './answered/read.ts';
 import { noBody, type WriteCall } from './registry/call.ts';
 import { internalContext } from './registry/context.ts';
-import { answer, type Place, type RegistryCore, refOf, requireEntry } from './registry/core.ts';
+import { answer, catchUp, type Place, type RegistryCore, refOf, requireEntry } from './registry/core.ts';
 import { create } from './registry/create.ts';
 import { remove } from './registry/delete.ts';
 import { removeCollection } from './registry/delete-collection.ts';
@@ -47,6 +47,7 @@ export function inProcessTransport(core: RegistryCore): Transport {
     async get(target) {
       const from = core.answered.get(target.kind);
       if (from !== undefined) return objectFrom(await readAnswered(core, from, placeOf(target)));
+      if (core.store.shared) await catchUp(core);
       if (target.subresource === '')
         return objectFrom(answer(target.kind, requireEntry(core, placeOf(target))));
       return below(target, {

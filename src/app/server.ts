@@ -126,6 +126,8 @@ export async function startServer(
         : parseTokenFile(options.tokenAuthFile, readFileSync(options.tokenAuthFile, 'utf8'));
     const election = electionOf(options);
     const backend = await openDatastore(options, { clock, log });
+    // Also when something fails before there is a store; a second close does nothing.
+    scope.onStop(() => backend.close());
     const advertiseAddress =
       options.advertiseAddress === '' ? ownAddress(options.bindAddress) : options.advertiseAddress;
     const loadPki = () =>

@@ -16,7 +16,7 @@ import {
 } from '../../machinery/index.ts';
 import type { Body, WriteCall } from './call.ts';
 import type { CallContext } from './context.ts';
-import { checkNames, type Place, type RegistryCore, refOf } from './core.ts';
+import { catchUp, checkNames, type Place, type RegistryCore, refOf } from './core.ts';
 import { createDecoded } from './create.ts';
 import { settled } from './decode.ts';
 import { type Answer, keyFor, objectOf } from './objects.ts';
@@ -34,6 +34,7 @@ export async function apply(
 ): Promise<Answer> {
   const { at, body, context } = call;
   const configuration = readConfiguration(at.kind, body, context);
+  if (core.store.shared) await catchUp(core);
   const missing = () => core.store.get(keyFor(at.kind, at.namespace, at.name)) === undefined;
   if (rules === wholeObject && missing()) {
     try {

@@ -161,6 +161,18 @@ export async function commit(
   }
 }
 
+/**
+ * Before a write, or a read of one object, on a store that others write to: what they were answered is seen here. A call that
+ * began from an older state would be refused for a conflict or a missing object that is none. Ask `core.store.shared` first.
+ */
+export async function catchUp(core: RegistryCore): Promise<void> {
+  try {
+    await core.store.catchUp();
+  } catch (error) {
+    throw storageFailure(error);
+  }
+}
+
 /** A store without room is 507, one that is away 503, a record it cannot hold 413; each says what happened. */
 export function storageFailure(error: unknown): unknown {
   if (error instanceof RecordTooLarge) return entityTooLarge(error.message);

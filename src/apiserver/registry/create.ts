@@ -14,6 +14,7 @@ import type { WriteCall } from './call.ts';
 import type { CallContext } from './context.ts';
 import {
   answer,
+  catchUp,
   collectWarnings,
   commit,
   dryAnswer,
@@ -52,6 +53,7 @@ export async function createDecoded(
 ): Promise<Answer> {
   const { kind } = at;
   const { metadata } = object;
+  if (core.store.shared) await catchUp(core);
   settleNamespace(kind, object, at.namespace);
   if (metadata.resourceVersion !== undefined && metadata.resourceVersion !== '') {
     throw new StatusError(500, 'Unknown', 'resourceVersion should not be set on objects to be created');

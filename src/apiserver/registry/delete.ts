@@ -13,6 +13,7 @@ import type { Entry } from '../../storage/index.ts';
 import type { CallContext } from './context.ts';
 import {
   answer,
+  catchUp,
   checkPreconditions,
   commit,
   dryAnswer,
@@ -36,6 +37,7 @@ export interface DeleteCall {
 export async function remove(core: RegistryCore, { at, options, context }: DeleteCall): Promise<Answer> {
   const key = keyFor(at.kind, at.namespace, at.name);
   warnOfUnsaidDependents(at.kind, options, context);
+  if (core.store.shared) await catchUp(core);
   for (let attempt = 0; attempt < retries; attempt++) {
     const entry = core.store.get(key);
     if (entry === undefined) throw notFound(refOf(at.kind), at.name);

@@ -14,6 +14,7 @@ import type { WriteCall } from './call.ts';
 import type { CallContext } from './context.ts';
 import {
   answer,
+  catchUp,
   checkNames,
   collectWarnings,
   commit,
@@ -72,6 +73,7 @@ export async function applyUpdate(
 ): Promise<Answer> {
   const { kind } = at;
   const key = keyFor(kind, at.namespace, at.name);
+  if (core.store.shared) await catchUp(core);
   for (let attempt = 0; attempt < retries; attempt++) {
     const entry = core.store.get(key);
     if (entry === undefined) throw notFound(refOf(kind), at.name);
