@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Deployment } from '../../src/api/index.ts';
 import type { Draft } from '../../src/machinery/index.ts';
@@ -53,6 +54,22 @@ it('tells the way of pods from a deployment to their nodes', async () => {
   expect(value('etcd_requests_total', { operation: 'create', group: 'apps', resource: 'replicasets' })).toBe(
     1,
   );
+});
+
+it('shows what docs/metrics.md lists, and nothing else', async () => {
+  await plane.addNode('n1');
+  await deploy('web', 2);
+  await plane.advance(5000);
+  const docs = readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'utf8');
+  const rows = docs.split('\n').filter((line) => line.startsWith('| `'));
+  const listed = rows.flatMap((row) => [...row.split('|')[1]!.matchAll(/`(\w+)`/g)].map(([, name]) => name));
+  for (const [name, { samples }] of readMetrics(plane.metrics)) {
+    expect(listed, name).toContain(name);
+    const row = rows.find((line) => line.includes(`\`${name}\``)) ?? '';
+    // Labels that a row takes from the one above it are not repeated.
+    for (const label of Object.keys(samples[0]?.labels ?? {}))
+      if (label !== 'le' && !/the same|as the gauge|…/.test(row)) expect(row, name).toContain(label);
+  }
 });
 
 it('is well-formed and of bounded size after hours of work', async () => {
