@@ -119,6 +119,8 @@ const scalarNames = new Set([
   'any',
 ]);
 
+const goStructs = new Set(['time', 'microTime', 'quantity']);
+
 function emitOf(
   shape: string,
   name: string,
@@ -133,8 +135,8 @@ function emitOf(
   const isStruct = f.$ref !== undefined && !scalarNames.has(type);
   if (fact === 'pointer') return 'present';
   if (fact === 'always') return 'always';
-  // A struct, or a time, held by value is written even when empty: omitempty does not apply to structs.
-  if (fact === 'value') return isStruct || type === 'time' || type === 'microTime' ? 'always' : 'nonzero';
+  // A struct held by value (a time and a quantity are some) is written even when empty: omitempty does not apply to structs.
+  if (fact === 'value') return isStruct || goStructs.has(type) ? 'always' : 'nonzero';
   if (name === 'metadata') return 'always';
   if (required) return 'always';
   // Newer fields follow today's API conventions: optional scalars and structs are pointers.

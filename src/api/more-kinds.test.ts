@@ -195,6 +195,36 @@ describe('what is read back', () => {
 describe('what is refused', () => {
   it.each<[string, Body, string[]]>([
     [
+      'apps/v1/DaemonSet',
+      { spec: { selector: { matchLabels: { a: 'not a label' } }, template } },
+      [
+        expect.stringMatching(
+          /^spec.selector.matchLabels: Invalid value: "not a label": a valid label must be/,
+        ),
+      ],
+    ],
+    [
+      'v1/PersistentVolume',
+      {
+        spec: {
+          capacity: { storage: '1' },
+          accessModes: ['ReadWriteOnce'],
+          csi: {
+            driver: 'd',
+            volumeHandle: 'h',
+            nodeStageSecretRef: { name: 'A', namespace: 'a.b' },
+            nodePublishSecretRef: { name: 'A.b', namespace: 'a.b' },
+          },
+        },
+      },
+      [
+        expect.stringMatching(
+          /^spec.csi.nodePublishSecretRef.name: Invalid value: "A.b": a lowercase RFC 1123 subdomain/,
+        ),
+        'spec.csi.nodePublishSecretRef.namespace: Invalid value: "a.b": must not contain dots',
+      ],
+    ],
+    [
       'apps/v1/StatefulSet',
       { spec: { selector: {}, template, podManagementPolicy: 'Any' } },
       [

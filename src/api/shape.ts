@@ -20,12 +20,24 @@ export function shape(name: string): ObjectSchema {
     if (fields === undefined) throw new Error(`no shape ${name} in generated/shapes.ts`);
     schema = new ObjectSchema(
       name,
-      () => new Map(Object.entries(fields).map(([key, notation]) => [key, parseField(key, notation)])),
+      () =>
+        new Map(
+          Object.entries(fields).map(([key, notation]) => [
+            key,
+            {
+              ...parseField(key, notation),
+              emptyIsNull: keepsNoEmptyLists(name) && /^\[\].* always\b/.test(notation),
+            },
+          ]),
+        ),
     );
     made.set(name, schema);
   }
   return schema;
 }
+
+/** Kubernetes stores most groups as protobuf, which does not tell an empty list from none: both are read back as null. */
+const keepsNoEmptyLists = (name: string): boolean => !/^(apiextensions|apiregistration)\./.test(name);
 
 const scalars = new Map<string, Schema>(
   (

@@ -41,6 +41,10 @@ describe('EndpointSlice', () => {
       ],
     ],
     [
+      { addressType: 'FQDN', endpoints: [{ addresses: [''] }] },
+      ['endpoints[0].addresses[0]: Required value'],
+    ],
+    [
       { ports: [{ name: 'a' }, { name: 'a', protocol: 'X' }] },
       [
         'ports[1].name: Duplicate value: "a"',
@@ -56,6 +60,9 @@ describe('EndpointSlice', () => {
       ['endpoints[0].hints.forZones[1].name: Duplicate value: "z"'],
     ],
   ])('rules %#', (body, wanted) => expect(complaints(EndpointSlice, slice(body))).toEqual(wanted));
+
+  it('does not tell no endpoints from none given', () =>
+    expect(slice({ endpoints: [], ports: [] })).toMatchObject({ endpoints: null, ports: null }));
 
   it('keeps its address type and counts labels as desired state', () => {
     const old = slice();

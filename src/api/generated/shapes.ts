@@ -182,7 +182,7 @@ export const shapes: Readonly<Record<string, Readonly<Record<string, string>>>> 
   'core.v1.ReplicationControllerSpec': { minReadySeconds: 'int32', replicas: 'int32 present', selector: '{}string atomic', template: 'core.v1.PodTemplateSpec present' },
   'core.v1.ReplicationControllerStatus': { availableReplicas: 'int32', conditions: '[]core.v1.ReplicationControllerCondition map=type strategy=merge key=type', fullyLabeledReplicas: 'int32', observedGeneration: 'int64', readyReplicas: 'int32', replicas: 'int32 required always' },
   'core.v1.ResourceClaim': { name: 'string required always', request: 'string present' },
-  'core.v1.ResourceFieldSelector': { containerName: 'string', divisor: 'quantity', resource: 'string required always' },
+  'core.v1.ResourceFieldSelector': { containerName: 'string', divisor: 'quantity always', resource: 'string required always' },
   'core.v1.ResourceHealth': { health: 'string present', message: 'string present', resourceID: 'string required always' },
   'core.v1.ResourceQuota': { apiVersion: 'string', kind: 'string', metadata: 'meta.v1.ObjectMeta always', spec: 'core.v1.ResourceQuotaSpec always', status: 'core.v1.ResourceQuotaStatus always' },
   'core.v1.ResourceQuotaSpec': { hard: '{}quantity', scopeSelector: 'core.v1.ScopeSelector present atomic', scopes: '[]string' },

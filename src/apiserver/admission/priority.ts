@@ -18,9 +18,17 @@ export function priority(store: Store, classes: KindDef): AdmissionPlugin {
   };
   return {
     name: 'Priority',
-    mutate({ operation, kind, subresource, object, name }) {
-      if (operation !== 'create' || kind.kind !== 'Pod' || kind.group !== '' || subresource !== '') return;
+    mutate({ operation, kind, subresource, object, old, name }) {
+      if (kind.kind !== 'Pod' || kind.group !== '' || subresource !== '') return;
       const { spec } = object as Pod;
+      if (operation === 'update') {
+        // Who leaves out what was computed for the pod on create does not ask to change it.
+        const before = (old as Pod).spec;
+        if (spec.priority === undefined && before.priority !== undefined) spec.priority = before.priority;
+        if (spec.preemptionPolicy === undefined && before.preemptionPolicy !== undefined)
+          spec.preemptionPolicy = before.preemptionPolicy;
+      }
+      if (operation !== 'create') return;
       let chosen: PriorityClass | undefined;
       if (spec.priorityClassName !== undefined && spec.priorityClassName !== '') {
         const entry = store.get(keyFor(classes, undefined, spec.priorityClassName));

@@ -9,6 +9,7 @@ import {
   formatTime,
   type KindDef,
   type KubeObject,
+  type MetaRules,
   notFound,
   type Preconditions,
   type ResourceRef,
@@ -194,6 +195,15 @@ export function storageFailure(error: unknown): unknown {
         error,
       );
 }
+
+/** The rules of metadata which hold for objects of the kind. */
+export const metaRulesOf = ({ scope, nameRule, custom, group }: KindDef): MetaRules => ({
+  namespaced: scope === 'Namespaced',
+  nameRule,
+  strictFinalizers: custom === null && !extensionGroups.includes(group),
+});
+/** Their own finalizers are not named after a domain. */
+const extensionGroups: readonly string[] = ['apiextensions.k8s.io', 'apiregistration.k8s.io'];
 
 /** Validates with the object's own rules; throws 422 with every cause. */
 export function throwIfInvalid(kind: KindDef, object: KubeObject, causes: Causes): void {

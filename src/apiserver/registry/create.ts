@@ -18,6 +18,7 @@ import {
   collectWarnings,
   commit,
   dryAnswer,
+  metaRulesOf,
   nowText,
   type Place,
   type RegistryCore,
@@ -71,11 +72,7 @@ export async function createDecoded(
       allocator && (await allocator.allocate({ object, old: undefined, dryRun: context.dryRun }, causes));
     let done = false;
     try {
-      validateObjectMeta(
-        metadata,
-        { namespaced: kind.scope === 'Namespaced', nameRule: kind.nameRule },
-        causes,
-      );
+      validateObjectMeta(metadata, metaRulesOf(kind), causes);
       if (kind.validate !== null) kind.validate(object, undefined, causes);
       throwIfInvalid(kind, object, causes);
       if (attempt === 1) collectWarnings(kind, object, undefined, context);

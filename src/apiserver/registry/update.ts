@@ -19,6 +19,7 @@ import {
   collectWarnings,
   commit,
   dryAnswer,
+  metaRulesOf,
   type Place,
   parseRevision,
   type RegistryCore,
@@ -103,11 +104,7 @@ export async function applyUpdate(
       allocator && (await allocator.allocate({ object, old, dryRun: context.dryRun }, causes));
     let done = false;
     try {
-      validateObjectMeta(
-        object.metadata,
-        { namespaced: kind.scope === 'Namespaced', nameRule: kind.nameRule },
-        causes,
-      );
+      validateObjectMeta(object.metadata, metaRulesOf(kind), causes);
       validateObjectMetaUpdate(object.metadata, old.metadata, causes);
       rules.validate(kind, object, old, causes);
       throwIfInvalid(kind, object, causes);

@@ -131,6 +131,12 @@ it('admission gives a pod its account, its priority and its patience', async () 
     'node.kubernetes.io/not-ready',
     'node.kubernetes.io/unreachable',
   ]);
+  const { priority: _, preemptionPolicy: __, ...asked } = spec;
+  const again = { metadata: { name: 'p', labels: { again: 'yes' } }, spec: asked };
+  expect(await f.ask('PUT', `${pods}/p`, { body: again })).toMatchObject({
+    code: 200,
+    json: { spec: { priority: 0, preemptionPolicy: 'PreemptLowerPriority' } },
+  });
   const named = {
     metadata: { name: 'q' },
     spec: {

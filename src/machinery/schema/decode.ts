@@ -102,6 +102,7 @@ class Decoder {
       const decoded = this.#value(field.schema, raw);
       this.#way.pop();
       if (field.emit === 'nonzero' && field.schema.type !== 'any' && isZero(decoded)) continue;
+      if (field.emptyIsNull === true && isZero(decoded)) continue;
       out[key] = decoded;
     }
     fillAlways(schema, out);

@@ -51,6 +51,8 @@ export interface Field {
   readonly schema: Schema;
   readonly required: boolean;
   readonly emit: Emit;
+  /** A list that is always written and has nothing in it becomes null, as one that was not given. */
+  readonly emptyIsNull?: boolean;
   /** Server-side apply treats the whole value as one. */
   readonly atomic: boolean;
   /** Strategic merge: `merge`, `replace`, `retainKeys`. Empty = replace lists, merge maps. */

@@ -123,7 +123,7 @@ export const isAlreadyExists = (error: unknown): boolean => isStatus(error, 'Alr
 export const isExpired = (error: unknown): boolean => isStatus(error, 'Expired') || isStatus(error, 'Gone');
 
 const refDetails = (ref: ResourceRef, name: string): StatusDetails => ({
-  name,
+  ...(name === '' ? {} : { name }),
   ...(ref.group !== '' && { group: ref.group }),
   kind: ref.resource,
 });

@@ -45,6 +45,22 @@ it.each([
   expect(messages((causes) => validateObjectMeta(meta, rules, causes))).toEqual(wanted);
 });
 
+it.each([
+  [['kubernetes', 'orphan', 'example.com/hold'], []],
+  [
+    ['Mine'],
+    [
+      'metadata.finalizers[0]: Invalid value: "Mine": name is neither a standard finalizer name nor is it fully qualified',
+    ],
+  ],
+])('finalizers %j of a built-in kind', (finalizers, wanted) => {
+  const meta = { name: 'a', namespace: 'b', finalizers };
+  expect(
+    messages((causes) => validateObjectMeta(meta, { ...rules, strictFinalizers: true }, causes)),
+  ).toEqual(wanted);
+  expect(messages((causes) => validateObjectMeta(meta, rules, causes))).toEqual([]);
+});
+
 it('allows one controller', () => {
   const two = [
     { ...owner, controller: true },

@@ -19,6 +19,8 @@ export interface MetaRules {
   readonly namespaced: boolean;
   /** The rule of the kind's names; `prefix` is true for generateName. */
   readonly nameRule: (name: string, prefix: boolean) => readonly string[];
+  /** Finalizers are Kubernetes' own or named after a domain. Custom resources may name them as they like. */
+  readonly strictFinalizers?: boolean;
 }
 
 /** The rules of a create. The name has been generated already if it had to be. */
@@ -41,7 +43,15 @@ export function validateObjectMeta(meta: DraftMeta, rules: MetaRules, causes: Ca
   validateOwnerReferences(meta.ownerReferences, 'metadata.ownerReferences', causes);
   validateFinalizers(meta.finalizers, 'metadata.finalizers', causes);
   validateManagedFields(meta.managedFields, 'metadata.managedFields', causes);
+  if (rules.strictFinalizers === true)
+    meta.finalizers?.forEach((finalizer, i) => {
+      if (finalizer.includes('/') || standardFinalizers.includes(finalizer)) return;
+      causes.invalid(at.index('metadata.finalizers', i), finalizer, unqualifiedFinalizerMessage);
+    });
 }
+
+const standardFinalizers: readonly string[] = ['kubernetes', 'orphan', 'foregroundDeletion'];
+const unqualifiedFinalizerMessage = 'name is neither a standard finalizer name nor is it fully qualified';
 
 const frozenFields = [
   'name',

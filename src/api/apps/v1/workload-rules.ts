@@ -2,6 +2,8 @@
 import {
   at,
   type Causes,
+  checkLabelKey,
+  checkLabelValue,
   checkPercent,
   compileLabelSelector,
   immutableMessage,
@@ -52,13 +54,22 @@ export const isEmptySelector = (selector: LabelSelector): boolean =>
 
 type Matcher = ReturnType<typeof compileLabelSelector>;
 
-/** Can the selector be read at all? Its keys and values may still be wrong. */
+/** Can labels be selected with it? Kubernetes does not compare labels with a selector that it cannot read. */
 export const isSoundSelector = (selector: LabelSelector | undefined): boolean =>
-  (selector?.matchExpressions ?? []).every(({ operator, values }) =>
-    operator === 'In' || operator === 'NotIn'
-      ? (values?.length ?? 0) > 0
-      : (operator === 'Exists' || operator === 'DoesNotExist') && (values?.length ?? 0) === 0,
+  Object.entries(selector?.matchLabels ?? {}).every(
+    ([key, value]) => isLabelKey(key) && isLabelValue(value),
+  ) &&
+  (selector?.matchExpressions ?? []).every(
+    ({ key, operator, values = [] }) =>
+      (operator === 'In' || operator === 'NotIn'
+        ? values.length > 0
+        : (operator === 'Exists' || operator === 'DoesNotExist') && values.length === 0) &&
+      isLabelKey(key) &&
+      values.every(isLabelValue),
   );
+
+const isLabelKey = (key: string): boolean => checkLabelKey(key).length === 0;
+const isLabelValue = (value: string): boolean => checkLabelValue(value).length === 0;
 
 const compiled = (selector: LabelSelector | undefined): Matcher | undefined =>
   isSoundSelector(selector) ? compileLabelSelector(selector) : undefined;

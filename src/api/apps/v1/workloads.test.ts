@@ -33,6 +33,13 @@ describe('Deployment', () => {
     [{}, []],
     [{ replicas: -1 }, ['spec.replicas: Invalid value: -1: must be greater than or equal to 0']],
     [
+      { selector: { matchLabels: { app: 'a b' } } },
+      [
+        expect.stringMatching(/^spec.selector.matchLabels: Invalid value: "a b": a valid label must be/),
+        'spec.selector: Invalid value: {"matchLabels":{"app":"a b"}}: invalid label selector',
+      ],
+    ],
+    [
       { selector: { matchLabels: { app: 'other' } } },
       [
         'spec.template.metadata.labels: Invalid value: {"app":"web"}: `selector` does not match template `labels`',

@@ -189,8 +189,11 @@ function validateCsiVolume(csi: CSIPersistentVolumeSource, field: FieldAt): void
 }
 
 function validateSecretReference(reference: SecretReference, field: FieldAt): void {
-  field.child('name').requiredText(reference.name);
-  field.child('namespace').requiredText(reference.namespace);
+  const { name, namespace } = reference;
+  if (name) field.child('name').refuse(name, checkDns1123Subdomain(name));
+  else field.child('name').required();
+  if (namespace) field.child('namespace').refuse(namespace, checkDns1123Label(namespace));
+  else field.child('namespace').required();
 }
 
 function validateClassesAndMode(spec: PersistentVolumeSpec, inline: boolean, field: FieldAt): void {

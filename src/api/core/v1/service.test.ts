@@ -54,6 +54,11 @@ describe('defaults', () => {
       sessionAffinityConfig: { clientIP: { timeoutSeconds: 10800 } },
     });
   });
+  it('of an address that is routed to a node', () => {
+    expect(created(Service, { spec: { ports, externalIPs: ['1.2.3.4'] } }).spec.externalTrafficPolicy).toBe(
+      'Cluster',
+    );
+  });
   it('of a name outside', () => {
     expect(created(Service, { spec: { type: 'ExternalName', externalName: 'example.com' } }).spec).toEqual({
       type: 'ExternalName',

@@ -4,6 +4,7 @@ import { defineKind, nameIsDns1035Label } from '../../../machinery/index.ts';
 import { ageColumn, nameColumn } from '../../columns.ts';
 import type { Service as ServiceObject } from '../../generated/core-v1.ts';
 import { shape } from '../../shape.ts';
+import { isExternallyAccessible } from './service-needs.ts';
 import { validateLoadBalancerStatus, validateService, validateServiceUpdate } from './service-rules.ts';
 import { keepAllocated } from './service-update.ts';
 import { warnService } from './service-warnings.ts';
@@ -121,7 +122,7 @@ function defaultService(service: ServiceObject): void {
     if (!port.targetPort && port.port) port.targetPort = port.port;
   }
   const { type } = spec;
-  if (type === 'NodePort' || type === 'LoadBalancer') spec.externalTrafficPolicy ||= 'Cluster';
+  if (isExternallyAccessible(service)) spec.externalTrafficPolicy ||= 'Cluster';
   if (type === 'NodePort' || type === 'LoadBalancer' || type === 'ClusterIP')
     spec.internalTrafficPolicy ??= 'Cluster';
   if (type !== 'ExternalName') defaultFamilies(spec);

@@ -141,8 +141,10 @@ function validateEndpoint(
   if (addresses.length === 0) causes.required(list, 'must contain at least 1 address');
   else if (addresses.length > maxAddresses) causes.tooMany(list, addresses.length, maxAddresses);
   addresses.forEach((address, i) => {
-    for (const message of checkAddress(address, addressType))
-      causes.invalid(at.index(list, i), address, message);
+    if (address === '' && addressType === 'FQDN') causes.required(at.index(list, i));
+    else
+      for (const message of checkAddress(address, addressType))
+        causes.invalid(at.index(list, i), address, message);
   });
   if (nodeName !== undefined)
     for (const message of checkDns1123Subdomain(nodeName))
@@ -168,7 +170,8 @@ function checkAddress(address: string, type: string): readonly string[] {
       const name = address.replace(/\.$/, '');
       const messages = checkDns1123Subdomain(name);
       if (messages.length > 0) return [messages.join(',')];
-      return name.includes('.') ? [] : ['should be a domain with at least two segments separated by dots'];
+      if (!name.includes('.')) return ['should be a domain with at least two segments separated by dots'];
+      return name.split('.').flatMap(checkDns1123Label).slice(0, 1);
     }
     default:
       return [];

@@ -172,6 +172,15 @@ describe('a pod read back', () => {
     expect(podOf({ volumes: [{ name: 'v', ...body }] }).spec.volumes).toEqual([{ name: 'v', ...stored }]);
   });
 
+  it('has the divisor of a resource', () => {
+    const env = [{ name: 'A', valueFrom: { resourceFieldRef: { resource: 'limits.cpu' } } }];
+    expect(
+      podOf({ containers: [{ name: 'c', image: 'i', env }] }).spec.containers[0]?.env?.[0]?.valueFrom,
+    ).toEqual({
+      resourceFieldRef: { resource: 'limits.cpu', divisor: '0' },
+    });
+  });
+
   it('has host ports on the host network', () => {
     const ports = [{ containerPort: 80 }, { containerPort: 81, hostPort: 81 }];
     const { spec } = podOf({ hostNetwork: true, containers: [container({ ports })] });
