@@ -1,13 +1,16 @@
 // Storage alone, without API server: durable commits, lists, watches, memory, start.
 //
-//   node --import tsx bench/storage.ts
+//   node --import tsx bench/storage.ts [lmdb|etcd]
+//
+// With etcd: Debian's, one member, its data on a disk beside LMDB's, and fewer records.
 //
 // Figures of a build machine stand in src/storage/README.md.
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { silentLog, systemClock } from '../src/base/index.ts';
-import { createStore, openLmdbBackend, type Store } from '../src/storage/index.ts';
+import { createStore, openEtcdBackend, openLmdbBackend, type Store } from '../src/storage/index.ts';
+import { EtcdProcess } from '../src/storage/testdata/etcd-process.ts';
 
 const options = { clock: systemClock, log: silentLog };
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'jotasu-bench-'));
@@ -23,8 +26,22 @@ function report(what: string, figure: string): void {
 
 const megabytes = (bytes: number) => `${Math.round(bytes / 1024 / 1024)} MiB`;
 
+const etcd =
+  process.argv[2] === 'etcd'
+    ? await EtcdProcess.start({ parent: os.tmpdir(), args: ['--quota-backend-bytes=8589934592'] })
+    : undefined;
+
 async function open(): Promise<Store> {
-  return createStore(await openLmdbBackend(directory, options), options);
+  if (etcd === undefined) return createStore(await openLmdbBackend(directory, options), options);
+  const backend = await openEtcdBackend({
+    ...options,
+    endpoints: [etcd.url],
+    prefix: '/bench',
+    tls: {},
+    compactionIntervalMs: 0,
+    startTimeoutMs: 10_000,
+  });
+  return createStore(backend, options);
 }
 
 /** Runs `write` from `writers` places until `count` are done. */
@@ -93,6 +110,32 @@ report(
     return `${Math.round(500_000 / (performance.now() - started))}/s`;
   })(),
 );
+if (etcd !== undefined) {
+  const exact = async (readers: number) => {
+    const count = 5000;
+    let left = count;
+    const started = performance.now();
+    await Promise.all(
+      Array.from({ length: readers }, async () => {
+        while (left-- > 0) {
+          await store.catchUp();
+          if (store.get(some.key) === undefined) throw new Error('the record is missing');
+        }
+      }),
+    );
+    return `${Math.round((count * 1000) / (performance.now() - started))}/s`;
+  };
+  report('exact get, 1 reader', await exact(1));
+  report('exact get, 64 readers', await exact(64));
+  await store.close();
+  const opening = performance.now();
+  store = await open();
+  report('open again with 14,800', `${Math.round(performance.now() - opening)} ms`);
+  await store.close();
+  await etcd.remove();
+  fs.rmSync(directory, { recursive: true });
+  process.exit(0);
+}
 const old = store.revision - 5000;
 const from = performance.now();
 store.listAt('/core/pods/', old);

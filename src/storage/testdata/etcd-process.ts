@@ -31,6 +31,8 @@ export interface EtcdProcessOptions {
   /** PEM files: serve TLS, and ask clients for certificates of this authority. */
   readonly tls?: { readonly certFile: string; readonly keyFile: string; readonly caFile: string };
   readonly args?: readonly string[];
+  /** Where its data go; in memory, where the machine has such a place, when nothing is said. */
+  readonly parent?: string;
 }
 
 /** One member. Killed, paused and started again on the same port and data. */
@@ -46,9 +48,9 @@ export class EtcdProcess {
     this.#args = args;
   }
 
-  static async start({ tls, args = [] }: EtcdProcessOptions = {}): Promise<EtcdProcess> {
+  static async start({ tls, args = [], parent }: EtcdProcessOptions = {}): Promise<EtcdProcess> {
     const inMemory = fs.existsSync('/dev/shm') ? '/dev/shm' : os.tmpdir();
-    const directory = fs.mkdtempSync(path.join(inMemory, 'jotasu-etcd-'));
+    const directory = fs.mkdtempSync(path.join(parent ?? inMemory, 'jotasu-etcd-'));
     const url = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${await freePort()}`;
     const peer = `http://127.0.0.1:${await freePort()}`;
     const secure =
