@@ -282,7 +282,7 @@ describe('what is refused', () => {
     [
       'networking.k8s.io/v1/Ingress',
       { spec: {} },
-      ['spec: Invalid value: []: either `defaultBackend` or `rules` must be specified'],
+      ['spec: Invalid value: null: either `defaultBackend` or `rules` must be specified'],
     ],
     [
       'networking.k8s.io/v1/Ingress',

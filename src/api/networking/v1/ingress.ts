@@ -106,7 +106,7 @@ function validateClassAnnotation({ metadata, spec }: IngressObject, causes: Caus
 function validateSpec(spec: IngressSpec, old: IngressSpec | undefined, field: FieldAt): void {
   const { rules = [], defaultBackend, tls = [], ingressClassName } = spec;
   if (rules.length === 0 && defaultBackend === undefined)
-    field.invalid(rules, 'either `defaultBackend` or `rules` must be specified');
+    field.invalid(spec.rules ?? null, 'either `defaultBackend` or `rules` must be specified');
   if (defaultBackend !== undefined) validateBackend(defaultBackend, field.child('defaultBackend'));
   for (const [i, rule] of rules.entries()) validateRule(rule, field.child('rules').index(i));
   // a name that was wrong before may stay
