@@ -254,6 +254,19 @@ it('counts whom it sent away', async () => {
   expect((await waiting).code).toBe(200);
 });
 
+it('counts what took too long', async () => {
+  await api.ask('POST', maps, { body: configMap('a') });
+  const waiting = api.ask('GET', `${maps}/a?timeout=1s&resourceVersion=${api.store.revision + 1}`);
+  await api.pass(1000);
+  expect((await waiting).code).toBe(504);
+  const all = await text();
+  const labels = request({ verb: 'GET', scope: 'resource', code: '504' });
+  expect(sampleOf(all, 'apiserver_request_total', labels)).toBe(1);
+  const { dry_run: _, ...terminated } = labels;
+  expect(sampleOf(all, 'apiserver_request_terminations_total', terminated)).toBe(1);
+  await api.ask('POST', maps, { body: configMap('b') });
+});
+
 it('tells of the health checks at /metrics/slis', async () => {
   const before = await text('/metrics/slis');
   expect(sampleOf(before, 'kubernetes_healthcheck', { name: 'shutdown', type: 'readyz' })).toBe(1);
