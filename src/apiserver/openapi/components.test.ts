@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { answeredKinds, kinds, Pod } from '../../api/index.ts';
-import { field, ObjectSchema, scalar } from '../../machinery/index.ts';
+import { field, type KubeObject, ObjectSchema, scalar } from '../../machinery/index.ts';
 import { Components } from './components.ts';
 import { pathsOf } from './paths.ts';
 
@@ -139,3 +139,31 @@ test('a kind that is not built in has the fields that its schema has, without de
     'x-kubernetes-group-version-kind': [{ group: 'example.com', kind: 'Widget', version: 'v1' }],
   });
 });
+
+test.each([2, 3] as const)(
+  'v%d: a custom resource has the words of its author, and ours for what every object has',
+  (version) => {
+    const schema = {
+      description: 'Theirs.',
+      type: 'object',
+      properties: {
+        spec: { type: 'object', properties: { size: { type: 'integer', description: 'How large.' } } },
+      },
+    };
+    const custom = { schema, decode: (value: unknown) => value as KubeObject };
+    const kind = { ...Pod, group: 'example.com', kind: 'Widget', listKind: 'WidgetList', custom };
+    const components = new Components(version);
+    expect(components.addKind(kind)).toBe('com.example.v1.Widget');
+    const definition = components.definitions['com.example.v1.Widget'] as Definition;
+    expect(definition).toMatchObject({
+      description: 'Theirs.',
+      properties: { spec: schema.properties.spec },
+    });
+    expect(Object.values(definition.properties ?? {}).slice(1)).toEqual([
+      { description: expect.any(String), type: 'string' },
+      { description: expect.any(String), type: 'string' },
+      expect.objectContaining({ description: expect.any(String) }),
+    ]);
+    expect(components.definitions).toHaveProperty(['com.example.v1.WidgetList']);
+  },
+);

@@ -91,9 +91,12 @@ export class Components {
     if (definition !== undefined) definition['x-kubernetes-group-version-kind'] = [gvk];
   }
 
+  /** A kind whose author described it. */
   #custom(kind: KindDef, schema: unknown): string {
     const name = customName(kind);
-    const metadata = this.#reference(this.#object(shape('meta.v1.ObjectMeta')), {});
+    const metadata = this.#reference(this.#object(shape('meta.v1.ObjectMeta')), {
+      description: 'Name, namespace, labels and other metadata.',
+    });
     this.#out.set(name, customDefinition(schema, this.#version, metadata));
     return name;
   }

@@ -16,8 +16,8 @@ export function customDefinition(schema: unknown, version: 2 | 3, metadata: Json
     ...written,
     properties: {
       ...(written['properties'] as Json | undefined),
-      apiVersion: { type: 'string' },
-      kind: { type: 'string' },
+      apiVersion: { description: 'The version of the API that the object is written in.', type: 'string' },
+      kind: { description: 'The kind of the object.', type: 'string' },
       metadata,
     },
   };
