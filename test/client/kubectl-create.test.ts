@@ -277,6 +277,29 @@ describe.skipIf(program === undefined)('kubectl', () => {
     await k.says('get hpa --no-headers', /^web +Deployment\/web +cpu: <unknown>\/80% +1 +5 +0 +\d+s$/);
   });
 
+  test('describe shows what was made', async () => {
+    for (const [what, ...wanted] of [
+      ['cm env', 'Name: env', 'A:\n----\nb\n'],
+      ['secret g', 'Type: Opaque', 'p: 6 bytes'],
+      ['sa sa', 'Image pull secrets: <none>'],
+      ['deploy web', 'Replicas: 2 desired | 0 updated', '25% max unavailable, 25% max surge', 'Port: 80/TCP'],
+      ['job once', 'Completion Mode: NonIndexed', 'Backoff Limit: 6', 'Pods Statuses: 0 Active'],
+      ['cj tick', 'Schedule: */5 * * * *', 'Concurrency Policy: Allow', 'Last Schedule Time: <unset>'],
+      ['ing in', 'Ingress Class: c', 't terminates a.example.com', '/x web:80'],
+      ['svc node', 'Type: NodePort', 'NodePort: 443-8443 30443/TCP', 'External Traffic Policy: Cluster'],
+      ['role r', 'deployments.apps [] [] [get list]'],
+      ['rolebinding rb', 'Kind: Role', 'ServiceAccount sa default'],
+      ['clusterrole urls', '[/healthz] [] [get]'],
+      ['clusterrolebinding crb', 'User bob'],
+      ['pdb p', 'Min available: 50%', 'Allowed disruptions: 0'],
+      ['pc high', 'Value: 1000', 'PreemptionPolicy: Never', 'Description: d'],
+      ['hpa web', 'Reference: Deployment/web', '<unknown> / 80%', 'Max replicas: 5'],
+    ] as const) {
+      const shown = (await k.ok(`describe ${what}`)).replace(/[ \t]+/g, ' ');
+      for (const text of wanted) expect(shown, what).toContain(text);
+    }
+  });
+
   test('only as a trial', async () => {
     await k.says('create cm trial --from-literal=a=b --dry-run=client', 'configmap/trial created (dry run)');
     await k.says(
