@@ -10,6 +10,7 @@ import type { Store } from '../storage/index.ts';
 import { admissionChain } from './admission/chain.ts';
 import { answeredBy } from './answered/all.ts';
 import type { ComponentCheck } from './answered/component-statuses.ts';
+import { ensureLocalApiServices } from './api-services.ts';
 import type { Authenticate, TokenAuthenticator } from './auth/authenticate.ts';
 import type { Authorize } from './auth/authorize.ts';
 import { postStartHooks } from './bootstrap.ts';
@@ -122,9 +123,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     random,
     log,
   };
-  const customResources = new CustomResources(core);
   const transport = inProcessTransport(core);
   const client = createClient(transport);
+  const customResources = new CustomResources(core, client);
 
   let draining = false;
   const pending = new Set(postStartHooks.map(({ name }) => name));
@@ -163,6 +164,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
         await run(client, known);
         pending.delete(name);
       }
+      await ensureLocalApiServices(
+        client,
+        kinds.all.filter((kind) => kind.custom === null),
+      );
     },
     drain() {
       draining = true;

@@ -11,6 +11,7 @@ import { defaultTolerations } from './default-tolerations.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { priority } from './priority.ts';
 import { serviceAccount } from './service-account.ts';
+import { uncalledWebhooks } from './uncalled-webhooks.ts';
 
 export interface AdmissionOptions {
   readonly authorize: Authorize;
@@ -34,4 +35,5 @@ export const admissionChain = (options: AdmissionOptions): AdmissionChain =>
       notReady: options.defaultNotReadyTolerationSeconds,
       unreachable: options.defaultUnreachableTolerationSeconds,
     }),
+    uncalledWebhooks(options.store),
   ]);

@@ -10,6 +10,7 @@ import {
   isProtectedGroup,
   setDefinitionCondition,
 } from '../../api/index.ts';
+import type { Client } from '../../client/index.ts';
 import {
   isConflict,
   isNotFound,
@@ -18,6 +19,7 @@ import {
   semanticEqual,
 } from '../../machinery/index.ts';
 import type { Entry } from '../../storage/index.ts';
+import { ensureCustomApiService, removeCustomApiService } from '../api-services.ts';
 import { internalContext } from '../registry/context.ts';
 import type { RegistryCore } from '../registry/core.ts';
 import { remove } from '../registry/delete.ts';
@@ -35,6 +37,9 @@ const batch = 50;
 
 export class CustomResources {
   readonly #core: RegistryCore;
+  readonly #client: Client;
+  /** Versions that are served no more, until their APIServices are gone. */
+  readonly #unserved = new Map<string, KindDef>();
   /** What is served, by the name of its definition. */
   readonly #served = new Map<string, { spec: unknown; names: unknown; kinds: readonly KindDef[] }>();
   /** Definitions that something happened to. */
@@ -42,8 +47,9 @@ export class CustomResources {
   #working: Promise<void> | undefined;
   readonly #emptying = new Map<string, () => void>();
 
-  constructor(core: RegistryCore) {
+  constructor(core: RegistryCore, client: Client) {
     this.#core = core;
+    this.#client = client;
   }
 
   /** Serves what is in the store, and follows it. Resolves when all that is there now is served. */
@@ -77,7 +83,7 @@ export class CustomResources {
 
   #forget({ metadata, spec }: CustomResourceDefinition): void {
     const served = this.#served.get(metadata.name);
-    for (const kind of served?.kinds ?? []) this.#core.kinds.remove(kind);
+    this.#remove(served?.kinds ?? []);
     this.#served.delete(metadata.name);
     this.#emptying.get(metadata.name)?.();
     this.#emptying.delete(metadata.name);
@@ -99,22 +105,30 @@ export class CustomResources {
       semanticEqual(served.names, names)
     )
       return;
-    for (const kind of served?.kinds ?? []) this.#core.kinds.remove(kind);
+    this.#remove(served?.kinds ?? []);
     const kinds = customKinds(definition);
     for (const kind of kinds) this.#core.kinds.add(kind);
     this.#served.set(name, { spec: definition.spec, names, kinds });
   }
 
+  #remove(kinds: readonly KindDef[]): void {
+    for (const kind of kinds) {
+      this.#core.kinds.remove(kind);
+      this.#unserved.set(kind.apiVersion, kind);
+    }
+  }
+
   #work(): void {
     this.#working ??= this.#workAll().finally(() => {
       this.#working = undefined;
-      if (this.#dirty.size > 0) this.#work();
+      if (this.#dirty.size + this.#unserved.size > 0) this.#work();
     });
   }
 
   async #workAll(): Promise<void> {
     // Events come in the middle of a commit: go on once it is done.
     await Promise.resolve();
+    await this.#removeServices();
     for (const name of this.#dirty) {
       this.#dirty.delete(name);
       try {
@@ -123,6 +137,14 @@ export class CustomResources {
         if (isConflict(error) || isNotFound(error)) this.#dirty.add(name);
         else this.#core.log.error('custom resource definition', { name, error });
       }
+    }
+  }
+
+  async #removeServices(): Promise<void> {
+    for (const [key, kind] of this.#unserved) {
+      this.#unserved.delete(key);
+      if (!this.#core.kinds.hasGroupVersion(kind.group, kind.version))
+        await removeCustomApiService(this.#client, kind);
     }
   }
 
@@ -153,8 +175,9 @@ export class CustomResources {
     const stored = (next.status.storedVersions ??= []);
     if (storage !== undefined && !stored.includes(storage)) stored.push(storage);
     this.#setConditions(next, conflict, clock.nowMs());
-    if (semanticEqual(next.status, definition.status)) return;
-    await this.#write(next);
+    if (!semanticEqual(next.status, definition.status)) await this.#write(next);
+    for (const kind of this.#served.get(definition.metadata.name)?.kinds ?? [])
+      await ensureCustomApiService(this.#client, kind);
   }
 
   #setConditions(

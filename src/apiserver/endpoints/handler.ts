@@ -1,6 +1,7 @@
 // The life of a request: identify → impersonate → find what is asked → authorise → wait for room → serve. Every failure ends in a
 // Status answer. HOT: bench/api.ts.
 import type { Duplex, Writable } from 'node:stream';
+import { APIService } from '../../api/index.ts';
 import type { Clock, Log } from '../../base/index.ts';
 import { connectionOf, type HttpRequest, type HttpResponse } from '../../http/index.ts';
 import { badRequest, type KindDef, StatusError, unauthorized, type Verb } from '../../machinery/index.ts';
@@ -10,6 +11,7 @@ import type { Authorize } from '../auth/authorize.ts';
 import { impersonate } from '../auth/impersonate.ts';
 import type { RegistryCore } from '../registry/core.ts';
 import { InconsistentContinue } from '../registry/list.ts';
+import { keyFor, objectOf } from '../registry/objects.ts';
 import {
   type ConnectionCall,
   findConnection,
@@ -136,6 +138,7 @@ export function createHandler(options: HandlerOptions): ApiHandler {
     // Who may not know is not told that there is nothing to know.
     if (verb !== undefined) allow(resourceAttributes(user, verb, { path, query, route }));
     if (kind === undefined) {
+      if (isElsewhere(core, route)) throw unavailable();
       if (isKnownPath(core.kinds, path)) throw notFoundPath();
       sendPageNotFound(response);
       return 0;
@@ -192,7 +195,7 @@ export function createHandler(options: HandlerOptions): ApiHandler {
     if (route === undefined) throw notFoundPath();
     const verb = request.method === 'POST' ? 'create' : 'get';
     allow(resourceAttributes(user, verb, { path, query, route }));
-    if (kind === undefined) throw notFoundPath();
+    if (kind === undefined) throw isElsewhere(core, route) ? unavailable() : notFoundPath();
     const series = metrics.requests.ofResource(kind, route, { verb, query, contentType: undefined }) ?? null;
     measured.series = series;
     const connection = findConnection(kind, route.subresource);
@@ -276,6 +279,15 @@ function firstPart(path: string): string {
   const end = path.indexOf('/', 1);
   return end < 0 ? path : path.slice(0, end);
 }
+
+/** Whether an APIService gives this version to another server: then it is away, not unknown. */
+function isElsewhere({ store }: RegistryCore, { group, version }: ResourceRoute): boolean {
+  const entry = store.get(keyFor(APIService as unknown as KindDef, undefined, `${version}.${group}`));
+  return entry !== undefined && objectOf<APIService>(entry).spec.service !== undefined;
+}
+
+const unavailable = () =>
+  new StatusError(503, 'ServiceUnavailable', 'the server is currently unable to handle the request', {});
 
 const pathAttributes = (user: UserInfo, method: string, path: string): RequestAttributes => ({
   user,

@@ -70,7 +70,8 @@ export function pathsOf(kind: KindDef, components: Components): Record<string, J
         [
           'application/json-patch+json',
           'application/merge-patch+json',
-          'application/strategic-merge-patch+json',
+          // How lists of a custom resource merge is said to nobody but the server.
+          ...(kind.custom === null ? ['application/strategic-merge-patch+json'] : []),
           'application/apply-patch+yaml',
         ].map((type) => [type, { schema: { type: 'object' } }]),
       ),

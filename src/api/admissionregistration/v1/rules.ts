@@ -54,6 +54,13 @@ export function defaultMatchResources(match: MatchResources | undefined): void {
   defaultRules(match.excludeResourceRules);
 }
 
+/** What the author of a webhook should know of this server, said when he writes it. */
+export const webhookWarnings = (webhooks: readonly Webhook[] | undefined): string[] =>
+  (webhooks ?? []).map(
+    ({ name, failurePolicy }) =>
+      `webhook ${JSON.stringify(name)}: this server does not call admission webhooks; requests that match it are ${failurePolicy === 'Ignore' ? 'admitted' : 'refused'}, as its failurePolicy says`,
+  );
+
 /** Faults that the older object has as well are not held against the new one. */
 export function validateWebhooks(
   webhooks: readonly Webhook[],

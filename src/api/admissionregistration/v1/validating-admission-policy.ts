@@ -54,6 +54,10 @@ export const ValidatingAdmissionPolicy = defineKind<ValidatingAdmissionPolicyObj
     defaultMatchResources(spec.matchConstraints);
   },
 
+  warn: ({ spec }) => [
+    `this server does not evaluate expressions; requests that the policy is bound to are ${spec?.failurePolicy === 'Ignore' ? 'admitted' : 'refused'}, as its failurePolicy says`,
+  ],
+
   validate({ metadata, spec = {} }, _old, causes) {
     const field = new FieldAt('spec', causes);
     if (spec.failurePolicy === undefined) field.child('failurePolicy').required();

@@ -14,6 +14,9 @@ import { shape } from '../../shape.ts';
 
 export type APIService = APIServiceObject;
 
+/** Requests for such a version are refused with 503. */
+const notProxied = 'this server does not hand requests on to other API servers';
+
 export const APIService = defineKind<APIServiceObject>({
   group: 'apiregistration.k8s.io',
   version: 'v1',
@@ -56,8 +59,20 @@ export const APIService = defineKind<APIServiceObject>({
               },
             ],
           }
-        : {};
+        : {
+            conditions: [
+              {
+                type: 'Available',
+                status: 'False',
+                reason: 'NotProxied',
+                message: notProxied,
+                lastTransitionTime: formatTime(nowMs),
+              },
+            ],
+          };
   },
+
+  warn: ({ spec }) => (spec?.service === undefined ? [] : [notProxied]),
 
   validate({ metadata, spec }, _old, causes) {
     const { group = '', version = '' } = spec;
