@@ -1,4 +1,4 @@
-// Priority: a pod's priority class becomes a number; without a class the global default counts, else 0.
+// Priority: a pod's priority class becomes a number; without a class the global default counts, else 0. There is one such default.
 import type { Pod, PriorityClass } from '../../api/index.ts';
 import { forbidden, type KindDef } from '../../machinery/index.ts';
 import type { Store } from '../../storage/index.ts';
@@ -61,6 +61,17 @@ export function priority(store: Store, classes: KindDef): AdmissionPlugin {
       }
       spec.priority = value;
       spec.preemptionPolicy = policy;
+    },
+    validate({ operation, kind, object, name }) {
+      if (operation === 'delete' || kind !== classes) return;
+      if ((object as PriorityClass).globalDefault !== true) return;
+      const already = globalDefault()?.metadata.name;
+      if (already === undefined || (operation === 'update' && already === name)) return;
+      throw forbidden(
+        refOf(kind),
+        name,
+        `PriorityClass ${already} is already marked as default. Only one default can exist`,
+      );
     },
   };
 }
