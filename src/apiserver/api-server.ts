@@ -25,7 +25,8 @@ import { inProcessTransport } from './in-process.ts';
 import { createOpenApi } from './openapi/openapi.ts';
 import type { RegistryCore } from './registry/core.ts';
 import { KindTable } from './registry/kind-table.ts';
-import { firstServiceIp, ServiceIps } from './service-ips.ts';
+import { firstServiceIp, parseRanges } from './service-ips/address-range.ts';
+import { ServiceIps } from './service-ips/service-ips.ts';
 
 export interface ApiServerOptions {
   readonly store: Store;
@@ -93,7 +94,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const serviceIps = new ServiceIps({
     kind: Service,
     store,
+    client: () => client,
+    clock,
     random,
+    log,
     serviceCidr: options.serviceCidr,
     nodePorts: options.nodePorts,
   });
@@ -156,6 +160,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       await customResources.start();
       const known = {
         kubernetesServiceIp: firstServiceIp(options.serviceCidr),
+        serviceCidrs: parseRanges(options.serviceCidr).map(({ cidr }) => cidr),
+        repairServiceIps: () => serviceIps.repair(),
         address: options.advertiseAddress,
         port: options.advertisePort(),
         clock,

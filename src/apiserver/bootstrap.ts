@@ -1,6 +1,6 @@
 // What every cluster has from its first second: the system namespaces, the system priority classes and the service by which
 // pods reach the API. Each is made when missing and otherwise left as users changed it.
-import { EndpointSlice, Namespace, PriorityClass, Service } from '../api/index.ts';
+import { EndpointSlice, Namespace, PriorityClass, Service, ServiceCIDR } from '../api/index.ts';
 import { type Clock, sleep } from '../base/index.ts';
 import type { Client } from '../client/index.ts';
 import {
@@ -16,6 +16,10 @@ import {
 export interface BootstrapOptions {
   /** The first address of the service range: the kubernetes service's. */
   readonly kubernetesServiceIp: string;
+  /** The ranges of services, the default family first. */
+  readonly serviceCidrs: readonly string[];
+  /** Makes the addresses of services and the objects that show them agree. */
+  readonly repairServiceIps: () => Promise<void>;
   /** Where the API server really listens. */
   readonly address: string;
   readonly port: number;
@@ -48,6 +52,8 @@ export interface PostStartHook {
 export const postStartHooks: readonly PostStartHook[] = [
   { name: 'start-system-namespaces-controller', run: ensureNamespaces },
   { name: 'scheduling/bootstrap-system-priority-classes', run: ensurePriorityClasses },
+  { name: 'start-kubernetes-service-cidr-controller', run: ensureServiceCidr },
+  { name: 'start-service-ip-repair-controllers', run: (_client, options) => options.repairServiceIps() },
   { name: 'bootstrap-controller', run: ensureKubernetesService },
 ];
 
@@ -58,6 +64,35 @@ async function ensureNamespaces(client: Client): Promise<void> {
 async function ensurePriorityClasses(client: Client): Promise<void> {
   for (const [name, value, description] of priorityClasses)
     await ensure(client, PriorityClass, { metadata: { name }, value, description, globalDefault: false });
+}
+
+/** The ranges of the flags as an object, which other servers may make at the same moment. */
+async function ensureServiceCidr(client: Client, { serviceCidrs }: BootstrapOptions): Promise<void> {
+  const cidrs = [...serviceCidrs];
+  await ensure(client, ServiceCIDR, { metadata: { name: 'kubernetes' }, spec: { cidrs } });
+  try {
+    await settleServiceCidr(client, cidrs);
+  } catch (error) {
+    if (!isConflict(error)) throw error;
+  }
+}
+
+/** A second family may join the first; else what is there is left as it is. */
+async function settleServiceCidr(client: Client, cidrs: string[]): Promise<void> {
+  let current = await client(ServiceCIDR).get('kubernetes');
+  const had = current.spec?.cidrs ?? [];
+  if (had.length === 1 && cidrs.length === 2 && had[0] === cidrs[0])
+    current = await client(ServiceCIDR).update({ ...current, spec: { cidrs } });
+  const matches = (current.spec?.cidrs ?? []).join() === cidrs.join();
+  if (!matches || current.status?.conditions?.some(({ type }) => type === 'Ready')) return;
+  const ready = {
+    type: 'Ready',
+    status: 'True',
+    reason: '',
+    message: 'Kubernetes default Service CIDR is ready',
+    lastTransitionTime: current.metadata.creationTimestamp,
+  };
+  await client(ServiceCIDR).updateStatus({ ...current, status: { conditions: [ready] } });
 }
 
 /**

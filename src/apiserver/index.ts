@@ -13,4 +13,4 @@ export {
 } from './auth/index.ts';
 export type { VersionInfo } from './endpoints/path.ts';
 export { objectOf, setFreezeShared } from './registry/objects.ts';
-export { firstServiceIp, parseIpv4Range } from './service-ips.ts';
+export { firstServiceIp, parseRanges } from './service-ips/address-range.ts';

@@ -30,7 +30,7 @@ import { type Answer, encodeForStore, freeze, keyFor, objectOf } from './objects
 
 /** What was handed out to an object that is about to be written. */
 export interface Allocation {
-  /** The write is done, or will not happen: then everything is given back. */
+  /** The write is done, or will not happen: gives back what the object, as it is then, does not hold. */
   end(written: boolean): Promise<void>;
 }
 
@@ -39,12 +39,14 @@ export interface Allocator {
   readonly kind: KindDef;
   /**
    * Fills in what `object` still needs and takes what it names. Problems go to `causes`. A dry run takes nothing that others
-   * would notice. What a stored object no longer names is given back without being told. Rejects as a commit does.
+   * would notice. Rejects as a commit does, and when there is nothing left to take; then it holds nothing.
    */
   allocate(
     call: { readonly object: KubeObject; readonly old: KubeObject | undefined; readonly dryRun: boolean },
     causes: Causes,
   ): Promise<Allocation>;
+  /** The object is gone: gives back what it held. */
+  release(object: KubeObject): Promise<void>;
 }
 
 export interface RegistryCore {

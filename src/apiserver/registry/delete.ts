@@ -149,6 +149,7 @@ export async function removeNow(core: RegistryCore, at: Place, entry: Entry): Pr
   const result = await commit(core, { key: entry.key, object: null, expect: entry.revision });
   if (!result.ok)
     return result.current === undefined ? Promise.reject(notFound(refOf(at.kind), at.name)) : undefined;
+  await core.allocators.get(at.kind)?.release(objectOf(entry));
   return deletedAnswer(at, entry);
 }
 

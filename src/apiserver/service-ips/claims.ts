@@ -7,7 +7,7 @@
 //
 // Who claims later than 5 sees the service in step 3. A server that dies between leaves a claim that ends by itself, long after
 // a write it had sent could still happen.
-import type { CommitResult, Store } from '../storage/index.ts';
+import type { CommitResult, Store } from '../../storage/index.ts';
 
 const prefix = '/jotasu/serviceclaims/';
 /** Longer than a commit may take. */
