@@ -5,6 +5,7 @@ export { ValidatingAdmissionPolicy } from './admissionregistration/v1/validating
 export { ValidatingAdmissionPolicyBinding } from './admissionregistration/v1/validating-admission-policy-binding.ts';
 export { ValidatingWebhookConfiguration } from './admissionregistration/v1/validating-webhook-configuration.ts';
 export { approvalOf, isProtectedGroup } from './apiextensions/v1/api-approval.ts';
+export { bareKind } from './apiextensions/v1/bare-kind.ts';
 export * from './apiextensions/v1/custom-resource-definition.ts';
 export { APIService } from './apiregistration/v1/api-service.ts';
 export { ControllerRevision } from './apps/v1/controller-revision.ts';

@@ -1,6 +1,13 @@
 // Namespace: when one is deleted, empties it and lets it go. Pods go before everything else, so that no container outlives the
 // policies, secrets and accounts it ran under. Conditions say what is still there.
-import { kubernetesFinalizer, Namespace, Pod } from '../../api/index.ts';
+import {
+  bareKind,
+  CustomResourceDefinition,
+  isEstablished,
+  kubernetesFinalizer,
+  Namespace,
+  Pod,
+} from '../../api/index.ts';
 import { isNotFound, type KindDef, semanticEqual } from '../../machinery/index.ts';
 import { type Controller, defineController } from '../framework/index.ts';
 import { type Contents, contentConditions, type Remaining } from './conditions.ts';
@@ -55,11 +62,20 @@ export function namespaceController(options: { kinds: readonly KindDef[] }): Con
         return;
       };
 
+      /** Of the resources that users have defined, those that lie in namespaces. */
+      async function customKinds(): Promise<readonly KindDef[]> {
+        const { items } = await client(CustomResourceDefinition).list();
+        return items
+          .filter((definition) => isEstablished(definition))
+          .map((definition) => bareKind(definition))
+          .filter((kind) => kind?.scope === 'Namespaced') as KindDef[];
+      }
+
       /** What stands in the way of the namespace's end; undefined = it is empty. */
       async function empty(namespace: string, signal: AbortSignal): Promise<Contents | undefined> {
         const failures: string[] = [];
         const remaining: Remaining[] = [];
-        for (const kinds of inOrder) {
+        for (const kinds of [...inOrder, await customKinds()]) {
           for (const kind of kinds) {
             signal.throwIfAborted();
             try {
