@@ -10,7 +10,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { silentLog, systemClock } from '../src/base/index.ts';
 import { createStore, openEtcdBackend, openLmdbBackend, type Store } from '../src/storage/index.ts';
-import { EtcdProcess } from '../src/storage/testdata/etcd-process.ts';
+import { EtcdProcess } from '../src/testkit/index.ts';
 
 const options = { clock: systemClock, log: silentLog };
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'jotasu-bench-'));

@@ -6,6 +6,7 @@ import { type Backend, BackendUnavailable, type Change, Compacted, type StoredRe
 import { History } from './history.ts';
 import { compareKeys, kindPrefixOf } from './key-order.ts';
 import { KindShelf } from './kind-shelf.ts';
+import { RevisionWaiters } from './revision-waiters.ts';
 import { type CommitResult, Entry, type Store, type StoreEvent, type StoreWatcher } from './store.ts';
 import { StoreMetrics, type WriteOperation } from './store-metrics.ts';
 import { WatchTable } from './watch-table.ts';
@@ -28,12 +29,6 @@ interface PendingCommit {
   readonly expect: number;
   readonly object: ((revision: number) => unknown) | undefined;
   entry: Entry | null;
-}
-
-interface Waiter {
-  readonly revision: number;
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
 }
 
 const retryDelayMs = 500;
@@ -66,7 +61,7 @@ class RevisionStore implements Store {
   readonly #history: History;
   readonly #watches: WatchTable;
   readonly #pending = new Map<string, PendingCommit[]>();
-  readonly #waiters = new Set<Waiter>();
+  readonly #waiters = new RevisionWaiters();
   readonly #metrics: StoreMetrics | null;
   #revision: number;
   #closing: Promise<void> | null = null;
@@ -137,26 +132,7 @@ class RevisionStore implements Store {
     if (signal?.aborted) return Promise.reject(signal.reason);
     if (this.#revision >= revision) return Promise.resolve();
     if (this.#closing !== null) return Promise.reject(new Error('the store is closed'));
-    return new Promise((resolve, reject) => {
-      const end = () => {
-        this.#waiters.delete(waiter);
-        signal?.removeEventListener('abort', onAbort);
-      };
-      const onAbort = () => waiter.reject(signal?.reason);
-      const waiter: Waiter = {
-        revision,
-        resolve: () => {
-          end();
-          resolve();
-        },
-        reject: (error) => {
-          end();
-          reject(error);
-        },
-      };
-      this.#waiters.add(waiter);
-      signal?.addEventListener('abort', onAbort);
-    });
+    return this.#waiters.wait(revision, signal);
   }
 
   async catchUp(): Promise<void> {
@@ -236,7 +212,7 @@ class RevisionStore implements Store {
     this.#watches.endAll('silently');
     await this.#scope.stop();
     await this.#backend.close();
-    for (const waiter of [...this.#waiters]) waiter.reject(new Error('the store is closed'));
+    this.#waiters.rejectAll(new Error('the store is closed'));
   }
 
   #shelf(prefix: string): KindShelf {
@@ -358,8 +334,7 @@ class RevisionStore implements Store {
     for (const change of changes) this.#apply(change);
     this.#revision = Math.max(this.#revision, revision);
     this.#watches.deliver();
-    if (this.#waiters.size === 0) return;
-    for (const waiter of this.#waiters) if (waiter.revision <= this.#revision) waiter.resolve();
+    this.#waiters.reached(this.#revision);
   }
 
   #apply(change: Change): void {

@@ -8,7 +8,7 @@ import { ConfigMap, Event, Pod, Service } from '../../src/api/index.ts';
 import { type RunningServer, serverDefaults, startServer } from '../../src/app/index.ts';
 import { silentLog as log, systemClock, systemRandom } from '../../src/base/index.ts';
 import { type Draft, isConflict, isExpired, StatusError } from '../../src/machinery/index.ts';
-import { EtcdProcess, whyNoEtcd } from '../../src/storage/testdata/etcd-process.ts';
+import { EtcdProcess, whyNoEtcd } from '../../src/testkit/index.ts';
 
 const cleanups: (() => void | Promise<void>)[] = [];
 afterEach(async () => {

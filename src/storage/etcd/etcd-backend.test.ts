@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe } from 'vitest';
+import { EtcdProcess, whyNoEtcd } from '../../testkit/index.ts';
 import type { BackendOptions } from '../backend.ts';
 import { backendContract } from '../contract.ts';
 import { storeContract } from '../store-contract.ts';
-import { EtcdProcess, whyNoEtcd } from '../testdata/etcd-process.ts';
 import { openEtcdBackend } from './index.ts';
 
 describe.skipIf(whyNoEtcd() !== undefined)('etcd', () => {

@@ -5,10 +5,10 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { silentLog as log, systemClock } from '../../base/index.ts';
+import { EtcdProcess, type EtcdProcessOptions, whyNoEtcd } from '../../testkit/index.ts';
 import { type Backend, BackendUnavailable, Compacted } from '../backend.ts';
 import { createStore } from '../revision-store.ts';
 import type { Store, StoreEvent } from '../store.ts';
-import { EtcdProcess, type EtcdProcessOptions, whyNoEtcd } from '../testdata/etcd-process.ts';
 import { type EtcdBackendOptions, openEtcdBackend } from './index.ts';
 
 const cleanups: (() => void | Promise<void>)[] = [];
