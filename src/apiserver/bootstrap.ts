@@ -12,6 +12,7 @@ import {
   type KindDef,
   type KubeObject,
 } from '../machinery/index.ts';
+import { ensureFlowControl } from './bootstrap-flow-control.ts';
 
 export interface BootstrapOptions {
   /** The first address of the service range: the kubernetes service's. */
@@ -52,6 +53,7 @@ export interface PostStartHook {
 export const postStartHooks: readonly PostStartHook[] = [
   { name: 'start-system-namespaces-controller', run: ensureNamespaces },
   { name: 'scheduling/bootstrap-system-priority-classes', run: ensurePriorityClasses },
+  { name: 'priority-and-fairness-config-producer', run: ensureFlowControl },
   { name: 'start-kubernetes-service-cidr-controller', run: ensureServiceCidr },
   { name: 'start-service-ip-repair-controllers', run: (_client, options) => options.repairServiceIps() },
   { name: 'bootstrap-controller', run: ensureKubernetesService },

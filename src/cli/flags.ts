@@ -1,6 +1,7 @@
 // What the words behind a flag must look like. Each parser takes the text and returns the value, or throws with what is expected;
 // commander puts the flag's name before it. A parser also says what its key in a config file takes.
 import { InvalidArgumentError } from 'commander';
+import { parseCidr } from '../machinery/index.ts';
 
 /** What a key of a config file holds in YAML. Lists are of texts. */
 export type Takes = 'text' | 'number' | 'duration' | 'list';
@@ -74,6 +75,20 @@ export function ipv4Cidr(text: string): string {
   const address = ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
   const mask = bits === 0 ? 0 : (0xffffffff << (32 - bits)) >>> 0;
   if ((address & mask) >>> 0 !== address) return expected(`${what} ${text} has bits set beyond its prefix.`);
+  return text;
+}
+
+/** Ranges of services: one, or one of each address family: `10.96.0.0/16,fd00:10:96::/112`. */
+export function serviceRanges(text: string): string {
+  const what = 'Must be a range such as 10.96.0.0/16, or one of each address family with a comma between.';
+  const families = new Set<string>();
+  for (const part of text.split(',')) {
+    const cidr = parseCidr(part);
+    if (cidr === undefined || families.has(cidr.family)) return expected(what);
+    if (cidr.network !== part) return expected(`${what} ${part} should be ${cidr.network}.`);
+    if (cidr.bytes.length * 8 - cidr.prefixLength < 2) return expected(`${what} ${part} is too small.`);
+    families.add(cidr.family);
+  }
   return text;
 }
 

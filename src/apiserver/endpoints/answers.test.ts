@@ -215,6 +215,7 @@ const others = `[+]log ok
 [+]etcd ok
 [+]poststarthook/start-system-namespaces-controller ok
 [+]poststarthook/scheduling/bootstrap-system-priority-classes ok
+[+]poststarthook/priority-and-fairness-config-producer ok
 [+]poststarthook/start-kubernetes-service-cidr-controller ok
 [+]poststarthook/start-service-ip-repair-controllers ok
 [+]poststarthook/bootstrap-controller ok

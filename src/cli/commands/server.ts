@@ -1,7 +1,7 @@
 // `jotasu server`: the control plane in the foreground. Flags that kube-apiserver has too carry its names.
 import type { Command } from 'commander';
 import { withConfigFile } from '../config-file.ts';
-import { durationMs, ipv4Cidr, list, listOf, whole } from '../flags.ts';
+import { durationMs, ipv4Cidr, list, listOf, serviceRanges, whole } from '../flags.ts';
 import type { Handlers, LogFlags, RequestLogFlags, ServerFlags } from '../handlers.ts';
 import { logFlags, type ParsedLogOptions, requestLogFlags, withLogOptions } from '../shared-options.ts';
 
@@ -63,7 +63,11 @@ export function serverCommand(program: Command, handlers: Handlers): void {
     .option('--tls-san <names>', 'further names and addresses in the serving certificate', list)
     .option('--token-auth-file <file>', 'tokens that are accepted: lines of token,user,uid,"group1,group2"')
     .option('--write-kubeconfig <file>', "write an administrator's kubeconfig to this file")
-    .option('--service-cidr <range>', 'addresses of services (default: 10.96.0.0/16)', ipv4Cidr)
+    .option(
+      '--service-cidr <ranges>',
+      'addresses of services; two ranges for two families (default: 10.96.0.0/16)',
+      serviceRanges,
+    )
     .option('--cluster-cidr <range>', 'addresses of pods (default: 10.244.0.0/16)', ipv4Cidr)
     .option(
       '--node-cidr-mask-size <bits>',
