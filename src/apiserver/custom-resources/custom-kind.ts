@@ -8,6 +8,7 @@ import {
   defineKind,
   FieldAt,
   hasDefaults,
+  internalError,
   type JsonSchema,
   type KindDef,
   type KubeObject,
@@ -24,10 +25,13 @@ type Json = Record<string, unknown>;
 /** The kinds of an accepted definition, the preferred version first. */
 export function customKinds(definition: CustomResourceDefinition): readonly KindDef[] {
   return definition.spec.versions
-    .filter(({ served }) => served)
+    .filter(({ served, storage }) => served && (storage || !needsWebhook(definition)))
     .toSorted((a, b) => compareVersions(a.name, b.name))
     .map((version) => customKind(definition, version));
 }
+
+/** No webhook is called, so that no other version can be made of what is stored. */
+const needsWebhook = ({ spec }: CustomResourceDefinition): boolean => spec.conversion?.strategy === 'Webhook';
 
 /** Stable before beta before alpha, newer before older; what is no such version comes last, in the order of letters. */
 export function compareVersions(a: string, b: string): number {
@@ -47,7 +51,8 @@ function rank(version: string): readonly number[] | undefined {
   return [stability, Number(parts[1]), Number(parts[3] ?? 0)];
 }
 
-function customKind({ spec, status }: CustomResourceDefinition, version: Version): KindDef {
+function customKind(definition: CustomResourceDefinition, version: Version): KindDef {
+  const { spec, status } = definition;
   const { group, scope } = spec;
   const names = status?.acceptedNames ?? spec.names;
   const schema = (version.schema?.openAPIV3Schema ?? {}) as JsonSchema;
@@ -114,6 +119,12 @@ function customKind({ spec, status }: CustomResourceDefinition, version: Version
       conversion: {
         toStored: (object) => ({ ...object, apiVersion: `${group}/${storedVersion}` }),
         fromStored(object) {
+          if (needsWebhook(definition) && object.apiVersion !== apiVersion)
+            throw internalError(
+              new Error(
+                `conversion webhook for ${object.apiVersion}, Kind=${names.kind} failed: this server does not call conversion webhooks`,
+              ),
+            );
           const own = { ...structuredClone(object), apiVersion };
           applyDefaults(schema, own);
           return own;
