@@ -9,7 +9,7 @@ import {
 import { badRequest } from '../../machinery/index.ts';
 import type { RequestAttributes, UserInfo } from '../auth/attributes.ts';
 import type { Authorize } from '../auth/authorize.ts';
-import type { AnsweredKind } from './answered-kind.ts';
+import type { AnsweredKind } from '../registry/core.ts';
 import { answered, readQuestion } from './ask.ts';
 
 type Question = Pick<authorizationV1.SubjectAccessReviewSpec, 'resourceAttributes' | 'nonResourceAttributes'>;

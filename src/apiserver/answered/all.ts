@@ -1,8 +1,8 @@
 // Every kind that is answered, not stored. Adding one = its file, one line here, and one in api's list of answered kinds.
 import type { KindDef } from '../../machinery/index.ts';
 import type { Authorize } from '../auth/authorize.ts';
+import type { AnsweredKind } from '../registry/core.ts';
 import { accessReviews } from './access-reviews.ts';
-import type { AnsweredKind } from './answered-kind.ts';
 import { bindings } from './bindings.ts';
 import { type ComponentCheck, componentStatuses } from './component-statuses.ts';
 import { type IdentityOptions, identityReviews } from './identity-reviews.ts';
@@ -13,9 +13,11 @@ export interface AnsweredOptions {
   readonly components: readonly ComponentCheck[];
 }
 
-export type AnsweredKinds = ReadonlyMap<KindDef, AnsweredKind>;
-
-export const answeredBy = ({ authorize, identity, components }: AnsweredOptions): AnsweredKinds =>
+export const answeredBy = ({
+  authorize,
+  identity,
+  components,
+}: AnsweredOptions): ReadonlyMap<KindDef, AnsweredKind> =>
   new Map(
     [bindings, componentStatuses(components), ...identityReviews(identity), ...accessReviews(authorize)].map(
       (answers) => [answers.kind, answers],

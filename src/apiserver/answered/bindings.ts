@@ -1,9 +1,9 @@
 // bindings: pods/binding under its old address, where the body alone names the pod.
 import { Binding, bindingBody, Pod } from '../../api/index.ts';
 import { badRequest, invalid } from '../../machinery/index.ts';
+import type { AnsweredKind } from '../registry/core.ts';
 import { decodeRequestBody } from '../registry/decode.ts';
 import { binding } from '../subresources/binding.ts';
-import type { AnsweredKind } from './answered-kind.ts';
 
 export const bindings: AnsweredKind = {
   kind: Binding,

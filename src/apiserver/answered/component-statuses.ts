@@ -1,7 +1,7 @@
 // componentstatuses: each part of the control plane is asked how it is, whenever somebody asks.
 import { ComponentStatus } from '../../api/index.ts';
 import type { KubeObject } from '../../machinery/index.ts';
-import type { AnsweredKind } from './answered-kind.ts';
+import type { AnsweredKind } from '../registry/core.ts';
 
 /** A part of the control plane, under the name that Kubernetes gives it: scheduler, controller-manager, etcd-0. */
 export interface ComponentCheck {

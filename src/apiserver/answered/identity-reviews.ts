@@ -3,8 +3,8 @@ import { type authenticationV1, SelfSubjectReview, TokenReview } from '../../api
 import { badRequest } from '../../machinery/index.ts';
 import type { UserInfo } from '../auth/attributes.ts';
 import type { TokenAuthenticator } from '../auth/authenticate.ts';
+import type { AnsweredKind } from '../registry/core.ts';
 import { nowText } from '../registry/core.ts';
-import type { AnsweredKind } from './answered-kind.ts';
 import { answered, readQuestion } from './ask.ts';
 
 export interface IdentityOptions {

@@ -1,11 +1,10 @@
 // Get and list of kinds that are answered, in the forms of the registry: what follows cannot tell them from stored objects.
 import { StatusError } from '../../machinery/index.ts';
 import { Entry } from '../../storage/index.ts';
-import type { Place, RegistryCore } from '../registry/core.ts';
+import type { AnsweredKind, Place, RegistryCore } from '../registry/core.ts';
 import type { ListAnswer, ListOptions } from '../registry/list.ts';
 import type { Answer } from '../registry/objects.ts';
 import { select, selected } from '../registry/selection.ts';
-import type { AnsweredKind } from './answered-kind.ts';
 
 export async function readAnswered(core: RegistryCore, from: AnsweredKind, at: Place): Promise<Answer> {
   const all = (await from.readAll?.(core)) ?? [];

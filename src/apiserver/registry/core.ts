@@ -23,7 +23,6 @@ import {
   type Store,
 } from '../../storage/index.ts';
 import type { AdmissionChain } from '../admission/admission.ts';
-import type { AnsweredKinds } from '../answered/all.ts';
 import type { CallContext } from './context.ts';
 import type { KindTable } from './kind-table.ts';
 import { type Answer, encodeForStore, freeze, keyFor, objectOf } from './objects.ts';
@@ -49,11 +48,30 @@ export interface Allocator {
   release(object: KubeObject): Promise<void>;
 }
 
+/**
+ * A kind that is answered, not stored: the server makes the answer when it is asked. answered/all.ts lists them. What a kind's verbs do
+ * not name never gets here.
+ */
+export interface AnsweredKind {
+  readonly kind: KindDef;
+  /** Kinds with the verb create. `call` is a WriteCall. Rejects with a StatusError. */
+  readonly create?: (
+    core: RegistryCore,
+    call: {
+      readonly at: Place;
+      readonly body: { readonly value: unknown; readonly duplicates: readonly string[] };
+      readonly context: CallContext;
+    },
+  ) => Promise<Answer>;
+  /** Kinds with the verbs get and list: all there are, in the order of their names. */
+  readonly readAll?: (core: RegistryCore) => Promise<readonly KubeObject[]>;
+}
+
 export interface RegistryCore {
   readonly store: Store;
   readonly kinds: KindTable;
   /** Of these kinds nothing is stored. */
-  readonly answered: AnsweredKinds;
+  readonly answered: ReadonlyMap<KindDef, AnsweredKind>;
   readonly admission: AdmissionChain;
   readonly allocators: ReadonlyMap<KindDef, Allocator>;
   readonly clock: Clock;
