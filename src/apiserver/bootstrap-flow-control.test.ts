@@ -28,7 +28,10 @@ it('has the flow schemas of Kubernetes, each with a level that exists', async ()
   ]);
   const { items } = (await f.ask('GET', `${base}/flowschemas`)).json;
   expect(items.length).toBe(13);
-  for (const { spec } of items) expect(names).toContain(spec.priorityLevelConfiguration.name);
+  for (const { spec, status } of items) {
+    expect(names).toContain(spec.priorityLevelConfiguration.name);
+    expect(status.conditions[0]).toMatchObject({ type: 'Dangling', status: 'False', reason: 'Found' });
+  }
   expect(levels[0].spec).toEqual({
     type: 'Limited',
     limited: { nominalConcurrencyShares: 5, lendablePercent: 0, limitResponse: { type: 'Reject' } },
@@ -44,7 +47,7 @@ it('puts back what is mandatory or follows the table, and nothing else', async (
   await f.ask('DELETE', `${base}/flowschemas/probes`);
   const revision = f.store.revision;
   await ensureFlowControl(f.api.client);
-  expect(f.store.revision).toBe(revision + 2);
+  expect(f.store.revision).toBe(revision + 3);
   const now = async (name: string) =>
     (await f.ask('GET', level(name))).json.spec.limited.nominalConcurrencyShares;
   expect([await now('system'), await now('workload-low')]).toEqual([30, 77]);

@@ -145,9 +145,33 @@ const mandatory = new Set(['exempt', 'catch-all']);
 export async function ensureFlowControl(client: Client): Promise<void> {
   await Promise.all(priorityLevels.map((level) => ensure(client, PriorityLevelConfiguration, level)));
   await Promise.all(flowSchemas.map((wanted) => ensure(client, FlowSchema, wanted)));
+  await Promise.all(flowSchemas.map(({ metadata }) => reportLevel(client, metadata.name as string)));
 }
 
-/** Another server may do the same at this moment. */
+/** What kubectl shows as MISSINGPL. */
+async function reportLevel(client: Client, name: string): Promise<void> {
+  const current = await client(FlowSchema).get(name);
+  if (current.status?.conditions?.some(({ type }) => type === 'Dangling')) return;
+  const level = JSON.stringify(current.spec?.priorityLevelConfiguration.name);
+  const found = {
+    type: 'Dangling',
+    status: 'False',
+    reason: 'Found',
+    message: `This FlowSchema references the PriorityLevelConfiguration object named ${level} and it exists`,
+    lastTransitionTime: current.metadata.creationTimestamp,
+  };
+  await ignoringConflict(client(FlowSchema).updateStatus({ ...current, status: { conditions: [found] } }));
+}
+
+/** Another server does the same at this moment. */
+const ignoringConflict = (write: Promise<unknown>): Promise<void> =>
+  write.then(
+    () => {},
+    (error: unknown) => {
+      if (!isConflict(error)) throw error;
+    },
+  );
+
 async function ensure<T extends PriorityLevelConfiguration | FlowSchema>(
   client: Client,
   kind: KindDef<T>,
@@ -164,10 +188,6 @@ async function ensure<T extends PriorityLevelConfiguration | FlowSchema>(
     const next = { ...current, spec: structuredClone((wanted as T).spec) };
     kind.defaults?.(next);
     if (semanticEqual(next.spec, current.spec)) return;
-    await client(kind)
-      .update(next)
-      .catch((failure: unknown) => {
-        if (!isConflict(failure)) throw failure;
-      });
+    await ignoringConflict(client(kind).update(next));
   }
 }
