@@ -41,7 +41,7 @@ async function bind(core: RegistryCore, { at, body, context }: SubresourceCall) 
 
 /** Why a pod cannot be given to a node now. `uid` '' = any pod of that name. */
 function unbindable(at: Place, { metadata, spec }: Pod, uid: string): StatusError | undefined {
-  const because = (why: string) => conflict(refOf(at.kind), at.name, why);
+  const because = (why: string) => conflict({ ...refOf(at.kind), resource: 'pods/binding' }, at.name, why);
   if (uid !== '' && uid !== metadata.uid)
     return because(`Precondition failed: UID in precondition: ${uid}, UID in object meta: ${metadata.uid}`);
   if (metadata.deletionTimestamp !== undefined)

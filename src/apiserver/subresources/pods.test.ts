@@ -30,7 +30,7 @@ it('binding sets the node once and says so in a condition', async () => {
   const again = await f.ask('POST', `${pods}/p/binding`, { body: { target: { ...target, name: 'n2' } } });
   expect([again.code, again.json.message]).toEqual([
     409,
-    'Operation cannot be fulfilled on pods "p": pod p is already assigned to node "n1"',
+    'Operation cannot be fulfilled on pods/binding "p": pod p is already assigned to node "n1"',
   ]);
 });
 

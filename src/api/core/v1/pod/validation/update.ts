@@ -53,7 +53,7 @@ function validateDeadline(spec: PodSpec, old: PodSpec, field: FieldAt): boolean 
   const seconds = spec.activeDeadlineSeconds;
   const before = old.activeDeadlineSeconds;
   if (seconds === undefined) {
-    if (before !== undefined) field.invalid(null, 'must not update from a positive integer to nil value');
+    if (before !== undefined) field.invalid('null', 'must not update from a positive integer to nil value');
     return true;
   }
   if (seconds < 0 || seconds > maxInt32) {
