@@ -101,6 +101,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     serviceCidr: options.serviceCidr,
     nodePorts: options.nodePorts,
   });
+  let starting = true;
   const core: RegistryCore = {
     store,
     kinds,
@@ -113,6 +114,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       components: [...(options.components ?? []), storeCheck(store)],
     }),
     admission: admissionChain({
+      isStarting: () => starting,
       authorize: options.authorize,
       store,
       clock,
@@ -174,6 +176,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
         client,
         kinds.all.filter((kind) => kind.custom === null),
       );
+      starting = false;
     },
     drain() {
       draining = true;

@@ -76,13 +76,6 @@ const draftOf = (
 
 async function ensure(client: Client, draft: Draft<APIService>): Promise<void> {
   try {
-    // Asked first, because admission may refuse to make what is there already.
-    await client(APIService).get(draft.metadata.name ?? '');
-    return;
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-  }
-  try {
     await client(APIService).create(draft);
   } catch (error) {
     if (!isAlreadyExists(error)) throw error;

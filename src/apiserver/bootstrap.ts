@@ -137,26 +137,10 @@ async function ensure<T extends KubeObject>(
   kind: KindDef<T>,
   draft: Draft<T>,
 ): Promise<void> {
-  if (await exists(client, kind, draft)) return;
   try {
     await client(kind).create(draft);
   } catch (error) {
     if (!isAlreadyExists(error)) throw error;
-  }
-}
-
-/** Asked first, because admission may refuse to make what is there already, and then no server could start again. */
-async function exists<T extends KubeObject>(
-  client: Client,
-  kind: KindDef<T>,
-  { metadata }: Draft<T>,
-): Promise<boolean> {
-  try {
-    await client(kind).get(metadata.name ?? '', metadata.namespace);
-    return true;
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-    return false;
   }
 }
 

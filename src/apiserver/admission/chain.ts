@@ -14,6 +14,8 @@ import { serviceAccount } from './service-account.ts';
 import { uncalledWebhooks } from './uncalled-webhooks.ts';
 
 export interface AdmissionOptions {
+  /** Until the server has made what every cluster starts with. */
+  readonly isStarting: () => boolean;
   readonly authorize: Authorize;
   readonly store: Store;
   readonly clock: Clock;
@@ -35,5 +37,5 @@ export const admissionChain = (options: AdmissionOptions): AdmissionChain =>
       notReady: options.defaultNotReadyTolerationSeconds,
       unreachable: options.defaultUnreachableTolerationSeconds,
     }),
-    uncalledWebhooks(options.store),
+    uncalledWebhooks(options.store, options.isStarting),
   ]);
