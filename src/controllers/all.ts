@@ -7,7 +7,7 @@ import { namespaceController } from './namespace/controller.ts';
 import { nodeIpamController } from './node-ipam/controller.ts';
 import { nodeLifecycleController } from './node-lifecycle/controller.ts';
 import { podGcController } from './pod-gc/controller.ts';
-import { replicaSetController } from './replicaset/controller.ts';
+import { replicaSetController, replicationController } from './replicaset/controller.ts';
 import { serviceAccountController } from './service-account/controller.ts';
 import { taintEvictionController } from './taint-eviction/controller.ts';
 
@@ -41,5 +41,6 @@ export const allControllers = (settings: ControllerSettings): readonly Controlle
   podGcController({ terminatedPodThreshold: settings.terminatedPodGcThreshold }),
   deploymentController,
   replicaSetController,
+  replicationController,
   endpointSliceController,
 ];

@@ -18,7 +18,6 @@ import { seededRandom } from '../base/index.ts';
 import { type Draft, forbidden, formatMicroTime } from '../machinery/index.ts';
 import { buildNode, buildTemplate, ControllerHarness, disorderly } from '../testkit/index.ts';
 import { deploymentController } from './deployment/controller.ts';
-import { templateHash } from './deployment/template-hash.ts';
 import { endpointSliceController } from './endpoint-slice/controller.ts';
 import { namespaceController } from './namespace/controller.ts';
 import { nodeIpamController } from './node-ipam/controller.ts';
@@ -26,6 +25,7 @@ import { nodeLifecycleController } from './node-lifecycle/controller.ts';
 import { podGcController } from './pod-gc/controller.ts';
 import { replicaSetController } from './replicaset/controller.ts';
 import { taintEvictionController } from './taint-eviction/controller.ts';
+import { templateHash } from './template-hash.ts';
 
 const seeds = [1, 2, 3, 4, 5, 6];
 const labels = { app: 'web' };

@@ -5,40 +5,23 @@ import {
   controllerOf,
   type Draft,
   isAlreadyExists,
-  isNotFound,
-  keyOf,
   semanticEqual,
 } from '../../machinery/index.ts';
 import { type ControllerContext, defineController, maps, owns } from '../framework/index.ts';
-import { adoptPatch, isNamespaceEnding, releasePatch } from '../pod-facts.ts';
+import { ignoreNotFound, mapsOrphans, ownedOrOrphaned, settleOwnership } from '../ownership.ts';
+import { isNamespaceEnding } from '../pod-facts.ts';
 import { hasTemplateOf } from './new-set.ts';
 import { type DeploymentPlan, planDeployment } from './plan.ts';
 import { revisionAnnotation } from './rollout.ts';
 import { createFailedStatus } from './status.ts';
-
-const orphans = 'withoutController';
 
 export const deploymentController = defineController({
   name: 'deployment',
   reconciles: Deployment,
   watches: [
     owns(ReplicaSet),
-    // A set without a controller may be one that a Deployment should adopt.
-    maps(
-      ReplicaSet,
-      (set, lister) => {
-        const { labels, namespace } = set.metadata;
-        if (labels === undefined || controllerOf(set) !== undefined) return [];
-        return lister(Deployment)
-          .list(namespace)
-          .filter((deployment) => compileLabelSelector(deployment.spec.selector)(labels))
-          .map(keyOf);
-      },
-      {
-        when: (old, set) =>
-          controllerOf(old)?.uid !== controllerOf(set)?.uid ||
-          !semanticEqual(old.metadata.labels, set.metadata.labels),
-      },
+    mapsOrphans(Deployment, ReplicaSet, (deployment, set) =>
+      compileLabelSelector(deployment.spec.selector)(set.metadata.labels),
     ),
     // With strategy Recreate the end of the last old pod is what it waits for.
     maps(
@@ -58,19 +41,17 @@ export const deploymentController = defineController({
   concurrency: 8,
 
   build(context) {
-    const { clock, lister, informer } = context;
+    const { clock, lister } = context;
     const deployments = lister(Deployment);
-    const sets = informer(ReplicaSet);
     const pods = lister(Pod);
-    sets.addIndex(orphans, (set) => (controllerOf(set) === undefined ? [set.metadata.namespace!] : []));
+    const candidatesOf = ownedOrOrphaned(context, ReplicaSet);
 
     return async function reconcile(key, signal) {
       const deployment = deployments.get(key);
       if (deployment === undefined) return;
-      const { namespace, uid } = deployment.metadata;
       const plan = planDeployment({
         deployment,
-        sets: [...sets.byIndex('byController', uid), ...sets.byIndex(orphans, namespace!)],
+        sets: candidatesOf(deployment),
         matches: compileLabelSelector(deployment.spec.selector),
         podsOf: (set) => pods.byIndex('byController', set.metadata.uid),
         nowMs: clock.nowMs(),
@@ -89,8 +70,7 @@ async function apply(
 ): Promise<void> {
   const { client, event } = context;
   const { name, namespace } = deployment.metadata;
-  if (plan.adopt.length > 0) await adopt(context, deployment, plan.adopt);
-  for (const set of plan.release) await patchSet(context, set, releasePatch(deployment, set));
+  await settleOwnership(context, { owner: deployment, ownerKind: Deployment, kind: ReplicaSet }, plan);
   signal.throwIfAborted();
   if (plan.create !== undefined && !(await createSet(context, deployment, plan.create))) return;
   for (const { next, event: text } of plan.change) {
@@ -110,19 +90,6 @@ async function apply(
     });
   }
   await writeStatus(context, deployment, plan.status);
-}
-
-/** Asks the server first: a set adopted by a Deployment that has been deleted meanwhile would be collected with it. */
-async function adopt(
-  context: ControllerContext,
-  deployment: Deployment,
-  found: readonly ReplicaSet[],
-): Promise<void> {
-  const { name, namespace, uid } = deployment.metadata;
-  const fresh = await context.client(Deployment).get(name, namespace);
-  if (fresh.metadata.uid !== uid || fresh.metadata.deletionTimestamp !== undefined)
-    throw new Error(`${namespace}/${name} is being deleted and adopts no replica sets`);
-  for (const set of found) await patchSet(context, set, adoptPatch(deployment, set));
 }
 
 /** Whether the set of the current template is there now. When its name is taken, the next run tries another one. */
@@ -174,12 +141,3 @@ async function writeStatus(
     })
     .catch(ignoreNotFound);
 }
-
-async function patchSet({ client }: ControllerContext, set: ReplicaSet, patch: object): Promise<void> {
-  const { name, namespace } = set.metadata;
-  await client(ReplicaSet).patch({ name, namespace }, 'strategic', patch).catch(ignoreNotFound);
-}
-
-const ignoreNotFound = (error: unknown): void => {
-  if (!isNotFound(error)) throw error;
-};

@@ -2,6 +2,7 @@
 // Pure.
 import type { Deployment, ReplicaSet } from '../../api/index.ts';
 import { controllerRef, type Draft, semanticEqual } from '../../machinery/index.ts';
+import { templateHash } from '../template-hash.ts';
 import {
   byAge,
   desiredReplicasAnnotation,
@@ -12,7 +13,6 @@ import {
   revisionHistoryAnnotation,
   specReplicas,
 } from './rollout.ts';
-import { templateHash } from './template-hash.ts';
 
 export const hashLabel = 'pod-template-hash';
 

@@ -9,9 +9,9 @@ import {
   epochMs,
   type SetParts,
 } from '../../testkit/index.ts';
+import { templateHash } from '../template-hash.ts';
 import { planDeployment } from './plan.ts';
 import { fenceposts, revisionAnnotation, revisionHistoryAnnotation, specReplicas } from './rollout.ts';
-import { templateHash } from './template-hash.ts';
 
 const nowMs = epochMs + 60_000;
 const labels = { app: 'web' };

@@ -1,6 +1,7 @@
 // What a Deployment needs next: at most one ReplicaSet to make, sizes to change, old ones to clear away, and its status. Pure.
 import { type Deployment, isTerminal, type Pod, type ReplicaSet } from '../../api/index.ts';
-import { controllerOf, type Draft, type LabelMatcher } from '../../machinery/index.ts';
+import type { Draft, LabelMatcher } from '../../machinery/index.ts';
+import { claim } from '../ownership.ts';
 import { findNewSet, inStep, newSetDraft, revisionFor, revisionOf, sizeAnnotations } from './new-set.ts';
 import {
   activeOrLatest,
@@ -69,7 +70,7 @@ const nothing = {
 
 export function planDeployment(view: DeploymentView): DeploymentPlan {
   const { deployment, nowMs } = view;
-  const { owned, adopt, release } = claim(view);
+  const { owned, adopt, release } = claim(deployment, view.sets, (set) => view.matches(set.metadata.labels));
   const newSet = findNewSet(deployment, owned);
   const sorted: Sorted = { ...view, newSet, old: owned.filter((set) => set !== newSet) };
   if (deployment.metadata.deletionTimestamp !== undefined)
@@ -85,22 +86,6 @@ export function planDeployment(view: DeploymentView): DeploymentPlan {
   if (deployment.spec.paused === true) return planScale(sorted);
   if (deployment.spec.strategy?.type === 'Recreate') return planRecreate(sorted);
   return scaleChanged(deployment, owned) ? planScale(sorted) : planRolling(sorted);
-}
-
-function claim({ deployment, sets, matches }: DeploymentView) {
-  const owned: ReplicaSet[] = [];
-  const adopt: ReplicaSet[] = [];
-  const release: ReplicaSet[] = [];
-  for (const set of sets) {
-    const owner = controllerOf(set);
-    const fits = matches(set.metadata.labels);
-    const going = set.metadata.deletionTimestamp !== undefined;
-    if (owner?.uid === deployment.metadata.uid) {
-      if (fits) owned.push(set);
-      else if (!going) release.push(set);
-    } else if (owner === undefined && fits && !going) adopt.push(set);
-  }
-  return { owned, adopt, release };
 }
 
 const scaleChanged = (deployment: Deployment, sets: readonly ReplicaSet[]): boolean =>

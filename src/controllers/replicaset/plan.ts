@@ -1,8 +1,17 @@
-// What a ReplicaSet needs next. Pure: objects in, intended changes out.
-import { isActive, isTerminal, type Pod, type ReplicaSet } from '../../api/index.ts';
+// What a ReplicaSet or a ReplicationController needs next. Pure: objects in, intended changes out.
+import {
+  isActive,
+  isTerminal,
+  type Pod,
+  type ReplicaSet,
+  type ReplicationController,
+} from '../../api/index.ts';
 import { controllerOf, type LabelMatcher } from '../../machinery/index.ts';
 import { availableInMs } from '../pod-facts.ts';
 import { chooseVictims } from './victims.ts';
+
+/** The two differ in their selectors alone, and those come compiled. */
+export type Replicated = ReplicaSet | ReplicationController;
 
 export interface ReplicaSetPlan {
   /** Orphans that match and become ours. */
@@ -23,7 +32,7 @@ export interface ReplicaSetPlan {
 export const burst = 500;
 
 export interface ReplicaSetView {
-  readonly set: ReplicaSet;
+  readonly set: Replicated;
   /** Everything of the namespace that is owned by this set or by nobody. */
   readonly pods: readonly Pod[];
   /** The compiled selector. */

@@ -1,20 +1,19 @@
-// The status of a ReplicaSet: counts of its pods, and what went wrong. Pure.
-import { isAvailable, isReady, type ReplicaSet } from '../../api/index.ts';
+// The status of a ReplicaSet or a ReplicationController: counts of its pods, and what went wrong. Pure.
+import { isAvailable, isReady, type ReplicaSet, type ReplicationController } from '../../api/index.ts';
 import { compileLabelMap, formatTime } from '../../machinery/index.ts';
+import type { PodFailure } from '../pod-writes.ts';
 import { nonZero } from '../status-counts.ts';
-import type { ReplicaSetPlan } from './plan.ts';
+import type { ReplicaSetPlan, Replicated } from './plan.ts';
 
-export interface ReplicaSetFailure {
-  readonly reason: 'FailedCreate' | 'FailedDelete';
-  readonly message: string;
-}
+/** That of a ReplicationController knows no terminating pods. */
+export type ReplicaStatus = NonNullable<ReplicaSet['status']> & NonNullable<ReplicationController['status']>;
 
 /** `failure`: of this run; undefined = none. */
 export function planStatus(
-  set: ReplicaSet,
+  set: Replicated,
   { active, terminating }: Pick<ReplicaSetPlan, 'active' | 'terminating'>,
-  at: { readonly nowMs: number; readonly failure: ReplicaSetFailure | undefined },
-): NonNullable<ReplicaSet['status']> {
+  at: { readonly nowMs: number; readonly failure: PodFailure | undefined },
+): ReplicaStatus {
   const isFullyLabeled = compileLabelMap(set.spec.template?.metadata?.labels);
   const minReadySeconds = set.spec.minReadySeconds ?? 0;
   let fullyLabeledReplicas = 0;
@@ -30,7 +29,7 @@ export function planStatus(
   return {
     replicas: active.length,
     ...nonZero({ fullyLabeledReplicas, readyReplicas, availableReplicas }),
-    terminatingReplicas: terminating.length,
+    ...(set.kind === 'ReplicaSet' && { terminatingReplicas: terminating.length }),
     ...(set.metadata.generation !== undefined && { observedGeneration: set.metadata.generation }),
     ...(conditions.length > 0 && { conditions }),
   };
@@ -39,7 +38,7 @@ export function planStatus(
 type Conditions = NonNullable<NonNullable<ReplicaSet['status']>['conditions']>;
 
 /** The first failure stays until it is over: messages name a new pod each time, and each change would wake the set again. */
-function withFailure(before: Conditions, failure: ReplicaSetFailure | undefined, nowMs: number): Conditions {
+function withFailure(before: Conditions, failure: PodFailure | undefined, nowMs: number): Conditions {
   const type = 'ReplicaFailure';
   if (failure === undefined) return before.filter((c) => c.type !== type);
   if (before.some((c) => c.type === type)) return before;

@@ -3,21 +3,18 @@
 
 const maxAtOnce = 32;
 
-/** Calls `run` `count` times. Stops after the first batch that had a failure, and returns that failure. */
-export async function inBatches(
-  count: number,
+/** Calls `run` for each item. Stops after the first batch that had a failure, and returns that failure. */
+export async function inBatches<T>(
+  items: readonly T[],
   signal: AbortSignal,
-  run: () => Promise<void>,
+  run: (item: T) => Promise<unknown>,
 ): Promise<Error | undefined> {
-  let done = 0;
-  for (let size = 1; done < count; size = Math.min(maxAtOnce, size * 2)) {
+  for (let done = 0, size = 1; done < items.length; done += size, size = Math.min(maxAtOnce, size * 2)) {
     signal.throwIfAborted();
-    const now = Math.min(size, count - done);
-    const results = await Promise.allSettled(Array.from({ length: now }, run));
+    const results = await Promise.allSettled(items.slice(done, done + size).map(run));
     const failed = results.find((r) => r.status === 'rejected');
     if (failed !== undefined)
       return failed.reason instanceof Error ? failed.reason : new Error(String(failed.reason));
-    done += now;
   }
   return undefined;
 }

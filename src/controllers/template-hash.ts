@@ -1,5 +1,6 @@
-// The pod-template-hash: names the ReplicaSet of a template. Equal templates give equal hashes, whatever the order of fields.
-import { safeEncode } from '../../base/index.ts';
+// The hash that names what is made from a template: a Deployment's ReplicaSets, the revisions of sets.
+// Equal templates give equal hashes, whatever the order of fields.
+import { safeEncode } from '../base/index.ts';
 
 function canonical(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
