@@ -163,9 +163,15 @@ describe.skipIf(program === undefined)('kubectl 1.20', () => {
     await k.ok('label cm w1 w-');
     await follower.until('DELETED');
     expect(follower.stop()).toHaveLength(3);
-    const waiting = k.run('wait pod/p --for=delete --timeout=20s');
+    const waiting = k.run('wait deploy/web --for=condition=Available --timeout=20s');
+    const { kind, apiVersion, metadata, spec } = await k.json('get deploy web');
+    const conditions = [{ type: 'Available', status: 'True' }];
+    await k.ok(
+      'replace --raw /apis/apps/v1/namespaces/default/deployments/web/status -f -',
+      JSON.stringify({ kind, apiVersion, metadata, spec, status: { conditions } }),
+    );
+    expect(await waiting).toEqual({ code: 0, out: 'deployment.apps/web condition met\n', err: '' });
     await k.says('delete pod p', 'pod "p" deleted');
-    expect((await waiting).code).toBe(0);
     await k.says('delete deploy d --cascade=foreground --wait=false', 'deployment.apps "d" deleted');
     expect(await field('deploy d', '.metadata.finalizers')).toBe('["foregroundDeletion"]');
     await k.says(
@@ -174,7 +180,7 @@ describe.skipIf(program === undefined)('kubectl 1.20', () => {
     );
   });
 
-  test.each<[string, string, string | RegExp]>([
+  test.concurrent.each<[string, string, string | RegExp]>([
     [
       'create -f -',
       web.replace('replicas:', 'replicass:'),

@@ -53,12 +53,13 @@ describe.skipIf(program === undefined)('kubectl', () => {
       'delete cm held --timeout=500ms',
       'error: timed out waiting for the condition on configmaps/held',
     );
-    const deleting = k.run('delete cm held');
+    const deleting = k.follow('delete cm held');
+    await deleting.until('configmap "held" deleted');
     await k.says(
       `patch cm held --type=merge -p '{"metadata":{"finalizers":null}}'`,
       'configmap/held patched',
     );
-    expect(await deleting).toEqual({ code: 0, out: 'configmap "held" deleted\n', err: '' });
+    expect(await deleting.ended).toBe(0);
   });
 
   test('delete of pods: with grace, now, by force', async () => {
@@ -166,13 +167,13 @@ describe.skipIf(program === undefined)('kubectl', () => {
     const only = k.follow('get cm -o name --watch-only -l w=1');
     await k.ok('create cm w1 --from-literal=a=b');
     await k.ok('label cm w1 w=1');
-    await Promise.all([plain.until('w1'), typed.until('ADDED'), only.until('configmap/w1')]);
+    await Promise.all([plain.until('w1'), typed.until('ADDED')]);
     await k.ok('annotate cm w1 x=y');
     await typed.until('MODIFIED');
     // It leaves the selection, and that is its end here.
     await k.ok('label cm w1 w-');
     await typed.until('DELETED');
-    await plain.until('\n');
+    await Promise.all([plain.until('\n'), only.until('configmap/w1')]);
     expect(typed.stop().map((line) => line.replace(/\d+s$/, 'T'))).toEqual([
       'ADDED  w1  1  T',
       'MODIFIED  w1  1  T',

@@ -129,7 +129,7 @@ describe.skipIf(program === undefined)('kubectl', () => {
     await server?.stop();
   });
 
-  test.each([
+  test.concurrent.each([
     ['pods', 'NAME  READY  STATUS  RESTARTS  AGE\na  0/1  Pending  0  T\nb  0/2  Pending  0  T'],
     [
       'pods -o wide',
@@ -194,7 +194,7 @@ describe.skipIf(program === undefined)('kubectl', () => {
     else expect(shown).toMatch(wanted);
   });
 
-  test.each([
+  test.concurrent.each([
     ['pods -l tier -o name', 'pod/a'],
     ["pods -l '!tier' -o name", 'pod/b'],
     ["pods -l 'app in (web,x),tier notin (back)' -o name", 'pod/a\npod/b'],
@@ -235,7 +235,7 @@ describe.skipIf(program === undefined)('kubectl', () => {
     ]);
   });
 
-  test.each([
+  test.concurrent.each([
     [
       'pod a',
       [

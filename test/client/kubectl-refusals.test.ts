@@ -47,7 +47,7 @@ describe.skipIf(program === undefined)('kubectl', () => {
     await server?.stop();
   });
 
-  test.each<[string, string, string | RegExp]>([
+  test.concurrent.each<[string, string, string | RegExp]>([
     [
       'an unknown field',
       other.replace('replicas', 'replicass'),
@@ -134,7 +134,7 @@ describe.skipIf(program === undefined)('kubectl', () => {
       '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"zz"},"data":{"a":"b","a":"c"}}',
     ));
 
-  test.each<[string, string, string | RegExp]>([
+  test.concurrent.each<[string, string, string | RegExp]>([
     [
       'deploy web',
       '{"spec":{"selector":{"matchLabels":{"app":null,"a":"b"}},"template":{"metadata":{"labels":{"a":"b"}}}}}',
@@ -240,7 +240,7 @@ describe.skipIf(program === undefined)('kubectl', () => {
     k.refuses(`patch ${what} -p '${patch}'`, message),
   );
 
-  test.each<[string, string | RegExp]>([
+  test.concurrent.each<[string, string | RegExp]>([
     ['get unicorns', `error: the server doesn't have a resource type "unicorns"`],
     ['get deployments.v2.apps', `error: the server doesn't have a resource type "deployments"`],
     ['get pods none', 'Error from server (NotFound): pods "none" not found'],

@@ -114,11 +114,14 @@ function compare(command: string, said: string, wanted: string | RegExp): void {
 
 export class Follower {
   text = '';
+  /** The code that it ended with. */
+  readonly ended: Promise<number | null>;
   private readonly child: ChildProcess;
   private look = () => {};
 
   constructor(child: ChildProcess) {
     this.child = child;
+    this.ended = new Promise((resolve) => child.once('close', resolve));
     child.stdout?.on('data', (chunk) => {
       this.text += chunk;
       this.look();
