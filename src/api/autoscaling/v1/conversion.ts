@@ -162,7 +162,7 @@ export function storedAutoscaler(object: KubeObject): StoredAutoscaler {
   const behavior = read(annotations[behaviorAnnotation]);
   const current = readList(annotations[statusesAnnotation])?.map((metric) => unflatten(metric, 'current'));
   const conditions = readList(annotations[conditionsAnnotation]);
-  const { currentCPUUtilizationPercentage, ...restOfStatus } = status ?? {};
+  const { currentCPUUtilizationPercentage, currentReplicas, ...restOfStatus } = status ?? {};
   const cpu =
     currentCPUUtilizationPercentage === undefined
       ? null
@@ -188,7 +188,9 @@ export function storedAutoscaler(object: KubeObject): StoredAutoscaler {
     },
     status: {
       ...(restOfStatus as NonNullable<StoredAutoscaler['status']>),
-      conditions: (conditions ?? null) as unknown as HorizontalPodAutoscalerCondition[],
+      ...((currentReplicas ?? 0) !== 0 && { currentReplicas }),
+      ...(conditions !== undefined &&
+        conditions.length > 0 && { conditions: conditions as unknown as HorizontalPodAutoscalerCondition[] }),
       currentMetrics: (current ?? cpu) as unknown as MetricStatus[],
     },
   };
@@ -224,6 +226,7 @@ export function servedAutoscaler(object: KubeObject): ServedAutoscaler {
     },
     status: {
       ...(restOfStatus as NonNullable<ServedAutoscaler['status']>),
+      currentReplicas: status?.currentReplicas ?? 0,
       ...(used !== undefined && { currentCPUUtilizationPercentage: used }),
     },
   };
