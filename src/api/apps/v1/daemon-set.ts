@@ -91,7 +91,10 @@ export const DaemonSet = defineKind<DaemonSetObject>({
   ],
   indexes: { byController: controllerUid },
 
-  defaults({ spec }) {
+  defaults(ds) {
+    const { spec } = ds;
+    // There from the beginning, and so owned by whoever creates or replaces the set.
+    if (ds.metadata.annotations?.[templateGenerationAnnotation] === undefined) setTemplateGeneration(ds, 0);
     spec.updateStrategy ??= {};
     const strategy = spec.updateStrategy;
     strategy.type ||= 'RollingUpdate';

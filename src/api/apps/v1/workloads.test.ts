@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { Causes } from '../../../machinery/index.ts';
+import { Causes, decodeObject } from '../../../machinery/index.ts';
 import { complaints, created, updated } from '../../../testkit/index.ts';
+import { DaemonSet } from './daemon-set.ts';
 import { Deployment } from './deployment.ts';
 import { ReplicaSet } from './replica-set.ts';
 
@@ -138,4 +139,16 @@ describe('ReplicaSet', () => {
       'spec.template.metadata.labels: Invalid value: null: `selector` does not match template `labels`',
     );
   });
+});
+
+it('a DaemonSet counts its templates from before it is prepared, so that its author owns the count', () => {
+  const set = {
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: { name: 'a' },
+    spec: structuredClone(spec),
+  };
+  const decoded = decodeObject(DaemonSet.schema, set, []) as unknown as DaemonSet;
+  DaemonSet.defaults?.(decoded);
+  expect(decoded.metadata.annotations).toEqual({ 'deprecated.daemonset.template.generation': '0' });
 });
