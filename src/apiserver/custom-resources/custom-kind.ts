@@ -78,6 +78,7 @@ function customKind(definition: CustomResourceDefinition, version: Version): Kin
     shortNames: names.shortNames ?? [],
     categories: names.categories ?? [],
     scope: scope === 'Cluster' ? 'Cluster' : 'Namespaced',
+    unconditionalUpdate: false,
     schema: resourceShape(`${apiVersion}.${names.kind}`, schema, metadata),
     custom: {
       schema,

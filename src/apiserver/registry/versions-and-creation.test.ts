@@ -64,6 +64,27 @@ describe('an update that names no version', () => {
   });
 });
 
+it('definitions of resources are not replaced unseen', async () => {
+  const crds = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+  const body = {
+    metadata: { name: 'boxes.example.com' },
+    spec: {
+      group: 'example.com',
+      scope: 'Namespaced',
+      names: { plural: 'boxes', kind: 'Box' },
+      versions: [
+        { name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } },
+      ],
+    },
+  };
+  expect((await f.ask('POST', crds, { body })).code).toBe(201);
+  const told = await f.ask('PUT', `${crds}/boxes.example.com`, { body });
+  expect([told.code, told.json.message]).toEqual([
+    422,
+    expect.stringContaining('metadata.resourceVersion: Invalid value: 0x0: must be specified for an update'),
+  ]);
+});
+
 describe('a PUT to a name that nothing has', () => {
   it.each([
     [leases, 'Lease', { spec: {} }],

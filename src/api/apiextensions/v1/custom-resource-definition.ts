@@ -48,6 +48,7 @@ export const CustomResourceDefinition = defineKind<CustomResourceDefinitionObjec
   shortNames: ['crd', 'crds'],
   categories: ['api-extensions'],
   scope: 'Cluster',
+  unconditionalUpdate: false,
   schema: shape('apiextensions.v1.CustomResourceDefinition'),
   subresources: { status: true },
   generationFields: ['spec'],
