@@ -5,7 +5,8 @@
 // Figures of a build machine stand in src/scheduler/README.md.
 import type { Node, Pod } from '../src/api/index.ts';
 import { seededRandom } from '../src/base/index.ts';
-import { ClusterCache, Cycle, defaultProfile, nodeTotal, podInfo } from '../src/scheduler/index.ts';
+import { Cycle, defaultProfile, podInfo } from '../src/scheduler/index.ts';
+import { PluginFixture } from '../src/scheduler/plugin-fixture.ts';
 
 const time = '2026-01-01T00:00:00Z';
 const meta = (name: string) => ({ name, uid: name, resourceVersion: '1', creationTimestamp: time });
@@ -32,15 +33,16 @@ const podAt = (i: number, cpu: string): Pod =>
   }) as Pod;
 
 function measure(nodes: number, pods: number, cpu: string): string {
-  const cache = new ClusterCache(nodeTotal);
+  const fixture = new PluginFixture();
+  const cache = fixture.cluster;
   for (let i = 0; i < nodes; i++) cache.setNode(nodeAt(i));
-  const cycle = new Cycle(defaultProfile, seededRandom(1));
+  const cycle = new Cycle(defaultProfile.build(fixture.context), { random: seededRandom(1) });
   const drafts = Array.from({ length: pods }, (_, i) => podAt(i, cpu));
   const started = performance.now();
   let placed = 0;
   for (const pod of drafts) {
     const info = podInfo(pod);
-    const { node } = cycle.decide(info, cache.nodes);
+    const { node } = cycle.decide(info, cache);
     if (node === undefined) continue;
     cache.place(info, node.name);
     placed++;

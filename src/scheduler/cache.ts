@@ -1,38 +1,54 @@
 // The scheduler's picture of the cluster: nodes with what runs on them, decided but not yet bound pods included.
 import type { Node, Pod } from '../api/index.ts';
-import { NodeInfo, type PodInfo } from './plugin.ts';
-import type { Resources } from './resources.ts';
+import { decrement, increment, NodeInfo } from './node-info.ts';
+import type { ClusterView } from './plugin.ts';
+import type { PodInfo } from './pod-info.ts';
 
-export class ClusterCache {
+interface Placed {
+  info: PodInfo;
+  nodeName: string;
+}
+
+export class ClusterCache implements ClusterView {
   readonly #nodes = new Map<string, NodeInfo>();
   /** Kept in step with the map; the order is that of arrival, so decisions are repeatable. */
   #list: NodeInfo[] = [];
+  readonly #freeSlots: number[] = [];
+  #slots = 0;
   /** Where each known pod counts. */
-  readonly #placed = new Map<string, string>();
+  readonly #placed = new Map<string, Placed>();
   /** Pods of nodes that are not known (yet, or any more). */
   readonly #homeless = new Map<string, Map<string, PodInfo>>();
-  readonly #totalOf: (node: Node) => Resources;
-
-  constructor(totalOf: (node: Node) => Resources) {
-    this.#totalOf = totalOf;
-  }
+  readonly #claims = new Map<string, number>();
+  /** Where pods are to go once room is made for them. */
+  readonly #nominated = new Map<string, { readonly info: PodInfo; readonly nodeName: string }>();
 
   get nodes(): readonly NodeInfo[] {
     return this.#list;
+  }
+
+  get claims(): ReadonlyMap<string, number> {
+    return this.#claims;
+  }
+
+  node(name: string): NodeInfo | undefined {
+    return this.#nodes.get(name);
   }
 
   setNode(node: Node): void {
     const name = node.metadata.name;
     const old = this.#nodes.get(name);
     if (old !== undefined) {
-      old.update(node, this.#totalOf(node));
+      old.update(node);
       return;
     }
-    const info = new NodeInfo(node, this.#totalOf(node));
-    for (const pod of this.#homeless.get(name)?.values() ?? []) info.add(pod);
-    this.#homeless.delete(name);
+    const info = new NodeInfo(node);
+    info.slot = this.#freeSlots.pop() ?? this.#slots++;
     this.#nodes.set(name, info);
     this.#list.push(info);
+    for (const pod of this.#homeless.get(name)?.values() ?? []) info.add(pod);
+    this.#homeless.delete(name);
+    this.#showNominated(name);
   }
 
   removeNode(name: string): void {
@@ -40,18 +56,16 @@ export class ClusterCache {
     if (info === undefined) return;
     this.#nodes.delete(name);
     this.#list = this.#list.filter((n) => n !== info);
+    this.#freeSlots.push(info.slot);
     if (info.pods.size > 0) this.#homeless.set(name, new Map(info.pods));
   }
 
-  /** Counts a pod on a node, with what it asks for now; moves it if it counted elsewhere. Returns whether room became free. */
-  place(pod: PodInfo, nodeName: string): boolean {
-    const before = this.#placed.get(pod.uid);
-    const known = before === undefined ? undefined : this.#nodes.get(before)?.pods.get(pod.uid);
-    if (before !== undefined) {
-      if (before === nodeName && known?.requests.equals(pod.requests)) return false;
-      this.remove(pod.uid);
-    }
-    this.#placed.set(pod.uid, nodeName);
+  /** Counts a pod on a node, as it is now; moves it if it counted elsewhere. */
+  place(pod: PodInfo, nodeName: string): void {
+    this.denominate(pod.uid);
+    this.remove(pod.uid);
+    this.#placed.set(pod.uid, { info: pod, nodeName });
+    for (const claim of pod.claims ?? []) increment(this.#claims, claim);
     const node = this.#nodes.get(nodeName);
     if (node !== undefined) node.add(pod);
     else {
@@ -59,19 +73,52 @@ export class ClusterCache {
       if (waiting === undefined) this.#homeless.set(nodeName, (waiting = new Map()));
       waiting.set(pod.uid, pod);
     }
-    return known !== undefined;
   }
 
   remove(uid: string): void {
-    const nodeName = this.#placed.get(uid);
-    if (nodeName === undefined) return;
+    const placed = this.#placed.get(uid);
+    if (placed === undefined) return;
+    const { info, nodeName } = placed;
     this.#placed.delete(uid);
+    for (const claim of info.claims ?? []) decrement(this.#claims, claim);
     this.#nodes.get(nodeName)?.remove(uid);
     const waiting = this.#homeless.get(nodeName);
     if (waiting?.delete(uid) && waiting.size === 0) this.#homeless.delete(nodeName);
   }
 
+  /** What counts of the pod, undefined = it has no node. */
+  placed(uid: string): PodInfo | undefined {
+    return this.#placed.get(uid)?.info;
+  }
+
   nodeOf(pod: Pod): string | undefined {
-    return this.#placed.get(pod.metadata.uid);
+    return this.#placed.get(pod.metadata.uid)?.nodeName;
+  }
+
+  /** The pod is to come to this node; a nomination to another is void. */
+  nominate(pod: PodInfo, nodeName: string): void {
+    this.denominate(pod.uid);
+    this.#nominated.set(pod.uid, { info: pod, nodeName });
+    this.#showNominated(nodeName);
+  }
+
+  /** Returns where it was to go. */
+  denominate(uid: string): string | undefined {
+    const nodeName = this.#nominated.get(uid)?.nodeName;
+    if (nodeName === undefined) return undefined;
+    this.#nominated.delete(uid);
+    this.#showNominated(nodeName);
+    return nodeName;
+  }
+
+  nominationOf(uid: string): string | undefined {
+    return this.#nominated.get(uid)?.nodeName;
+  }
+
+  #showNominated(nodeName: string): void {
+    const node = this.#nodes.get(nodeName);
+    if (node === undefined) return;
+    const pods = [...this.#nominated.values()].filter((n) => n.nodeName === nodeName).map((n) => n.info);
+    node.nominated = pods.length === 0 ? null : pods;
   }
 }

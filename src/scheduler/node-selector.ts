@@ -1,6 +1,6 @@
 // Node selector terms, compiled once a pod: what affinity and nodeSelector ask of a node's labels and name.
 import type { coreV1 } from '../api/index.ts';
-import type { NodeInfo } from './plugin.ts';
+import type { NodeInfo } from './node-info.ts';
 
 type NodeSelectorRequirement = coreV1.NodeSelectorRequirement;
 type NodeSelectorTerm = coreV1.NodeSelectorTerm;

@@ -1,14 +1,18 @@
-// The plugins in the order in which they are asked. Adding one = its file and one line here.
-import type { Plugin } from './plugin.ts';
+// The plugins in the order in which they are asked, with kube-scheduler's default weights. Adding one = its file and one line here.
+import type { Plugin, PluginContext, PluginFactory } from './plugin.ts';
 import { nodeAffinity } from './plugins/node-affinity.ts';
 import { nodeName } from './plugins/node-name.ts';
 import { nodePorts } from './plugins/node-ports.ts';
 import { nodeResourcesFit } from './plugins/node-resources-fit.ts';
 import { nodeSpread } from './plugins/node-spread.ts';
 import { nodeUnschedulable } from './plugins/node-unschedulable.ts';
+import { prioritySort } from './plugins/priority-sort.ts';
+import { schedulingGates } from './plugins/scheduling-gates.ts';
 import { taintToleration } from './plugins/taint-toleration.ts';
 
-export const defaultProfile: readonly Plugin[] = [
+export const catalogue: readonly (Plugin | PluginFactory)[] = [
+  schedulingGates,
+  prioritySort,
   nodeUnschedulable,
   nodeName,
   taintToleration,
@@ -16,4 +20,31 @@ export const defaultProfile: readonly Plugin[] = [
   nodePorts,
   nodeResourcesFit,
   nodeSpread,
-] as readonly unknown[] as readonly Plugin[];
+] as readonly unknown[] as readonly (Plugin | PluginFactory)[];
+
+/** One scheduler name and what decides for its pods. */
+export interface Profile {
+  readonly schedulerName: string;
+  /** Built plugins: weights and switched off hooks are as the profile wants them. */
+  readonly build: (context: PluginContext) => readonly Plugin[];
+  readonly percentageOfNodesToScore: number;
+}
+
+/** Builds each plugin that needs a context; `args` by the plugin's name, read already. */
+export function buildPlugins(
+  entries: readonly (Plugin | PluginFactory)[],
+  context: PluginContext,
+  args: ReadonlyMap<string, unknown> = new Map(),
+): readonly Plugin[] {
+  return entries.map((entry) => {
+    if (!('build' in entry)) return entry;
+    return entry.build(context, args.has(entry.name) ? args.get(entry.name) : entry.readArgs?.({}));
+  });
+}
+
+/** What kube-scheduler does when it is told nothing. */
+export const defaultProfile: Profile = {
+  schedulerName: 'default-scheduler',
+  build: (context) => buildPlugins(catalogue, context),
+  percentageOfNodesToScore: 0,
+};

@@ -1,18 +1,29 @@
 import { beforeEach, expect, test } from 'vitest';
+import { Node } from '../api/index.ts';
 import { FakeClock } from '../base/index.ts';
-import { buildPod, type PodParts } from '../testkit/index.ts';
-import { definePlugin, type Plugin } from './plugin.ts';
+import { buildNode, buildPod, type PodParts } from '../testkit/index.ts';
+import { definePlugin, type Plugin, wakeOn } from './plugin.ts';
+import { prioritySort } from './plugins/priority-sort.ts';
 import { podInfo } from './pod-info.ts';
 import { SchedulingQueue } from './queue.ts';
 
 const picky = definePlugin<object>({
   name: 'Picky',
-  wakeOn: [{ kind: 'Node', on: 'add' }],
+  wakeOn: [
+    wakeOn(Node, 'add'),
+    wakeOn(Node, 'update', (waiting, node) => node.metadata.labels?.for === waiting.pod.metadata.name),
+  ],
   preFilter: () => ({}),
 }) as unknown as Plugin;
 const pod = (name: string, parts: PodParts = {}) => podInfo(buildPod(name, parts));
 const priority = (value: number): PodParts => ({ spec: { priority: value } });
-const nodeAdded = { kind: 'Node', on: 'add' } as const;
+const changeOf = (on: 'add' | 'update' | 'delete', labels = {}) => ({
+  kind: Node,
+  on,
+  object: buildNode('n', { labels }),
+  old: undefined,
+});
+const nodeAdded = changeOf('add');
 
 let clock: FakeClock;
 let queue: SchedulingQueue;
@@ -20,7 +31,7 @@ let ready: number;
 beforeEach(() => {
   clock = new FakeClock();
   ready = 0;
-  queue = new SchedulingQueue(clock, () => ready++);
+  queue = new SchedulingQueue(clock, { onReady: () => ready++, before: prioritySort.before! });
 });
 const pop = () => queue.pop()?.pod.metadata.name;
 const failOnce = (name: string) => {
@@ -56,13 +67,17 @@ test('what was removed is not popped, and comes again at the end of the line', (
 test('a failed pod sleeps until a change that it waits for, and not before its back-off', async () => {
   queue.set(pod('a'));
   failOnce('a');
-  queue.changed({ kind: 'Node', on: 'update' });
+  queue.changed(changeOf('delete'));
+  queue.changed(changeOf('update', { for: 'b' }));
   await clock.advance(5000);
   expect(pop()).toBeUndefined();
+  queue.changed(changeOf('update', { for: 'a' }));
+  failOnce('a');
+  await clock.advance(5000);
   queue.changed(nodeAdded);
   failOnce('a');
   queue.changed(nodeAdded);
-  await clock.advance(1999);
+  await clock.advance(3999);
   expect(pop()).toBeUndefined();
   await clock.advance(1);
   expect(pop()).toBe('a');

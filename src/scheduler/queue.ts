@@ -1,8 +1,9 @@
-// Pods that wait for a node: ready ones by priority and age, failed ones asleep until something changes that may help them, and
+// Pods that wait for a node: ready ones in the order that the profile gives, failed ones asleep until something changes that may help them, and
 // in between a back-off that keeps a hopeless pod from being tried all the time.
 import { type Clock, Heap, type Timer } from '../base/index.ts';
 import { semanticEqual } from '../machinery/index.ts';
-import type { Plugin, PodInfo, WakeHint } from './plugin.ts';
+import type { ClusterChange, Plugin } from './plugin.ts';
+import type { PodInfo } from './pod-info.ts';
 
 const backoffInitialMs = 1000;
 const backoffMaxMs = 10_000;
@@ -28,24 +29,33 @@ class Waiting {
   }
 }
 
+type Before = (a: PodInfo, b: PodInfo) => boolean;
+
 export class SchedulingQueue {
   readonly #clock: Clock;
   readonly #onReady: () => void;
+  readonly #before: Before;
   readonly #byUid = new Map<string, Waiting>();
   /** Both heaps may hold entries that have left meanwhile; `place` tells. */
-  readonly #active = new Heap<Waiting>((a, b) =>
-    a.info.priority !== b.info.priority ? a.info.priority > b.info.priority : a.order < b.order,
-  );
+  readonly #active: Heap<Waiting>;
   readonly #backoff = new Heap<Waiting>((a, b) => a.readyMs < b.readyMs);
   readonly #asleep = new Set<Waiting>();
   #order = 0;
   #timer: Timer | null = null;
   #timerMs = Number.POSITIVE_INFINITY;
 
-  /** `onReady` is called whenever `pop` may have something to give. */
-  constructor(clock: Clock, onReady: () => void) {
+  /**
+   * `onReady` is called whenever `pop` may have something to give. `before` says which of two pods comes first; those between which
+   * it does not choose come in the order of their arrival.
+   */
+  constructor(clock: Clock, options: { onReady: () => void; before?: Before | undefined }) {
+    const { onReady, before = () => false } = options;
     this.#clock = clock;
     this.#onReady = onReady;
+    this.#before = before;
+    this.#active = new Heap<Waiting>((a, b) =>
+      before(a.info, b.info) ? true : before(b.info, a.info) ? false : a.order < b.order,
+    );
   }
 
   /** Pods that wait, in flight ones included. */
@@ -77,7 +87,8 @@ export class SchedulingQueue {
       return;
     }
     const { pod: old } = waiting.info;
-    const moved = waiting.place === 'active' && waiting.info.priority !== info.priority;
+    const moved =
+      waiting.place === 'active' && (this.#before(waiting.info, info) || this.#before(info, waiting.info));
     waiting.info = info;
     if (moved) this.#replace(waiting);
     else if (waiting.place === 'asleep' && !asksTheSame(old, info.pod)) this.#wake(waiting);
@@ -123,15 +134,14 @@ export class SchedulingQueue {
   }
 
   /** Something changed in the cluster: wakes the pods that wait for it. */
-  changed(hint: WakeHint): void {
-    for (const waiting of this.#asleep) {
-      for (const plugin of waiting.refusedBy) {
-        if (plugin.wakeOn.some((w) => w.kind === hint.kind && w.on === hint.on)) {
-          this.#wake(waiting);
-          break;
-        }
-      }
-    }
+  changed(change: ClusterChange): void {
+    for (const waiting of this.#asleep) if (mayHelp(waiting, change)) this.#wake(waiting);
+  }
+
+  /** Something besides the plugins' hints speaks for another try now. */
+  activate(uid: string): void {
+    const waiting = this.#byUid.get(uid);
+    if (waiting?.place === 'asleep') this.#wake(waiting);
   }
 
   stop(): void {
@@ -188,6 +198,13 @@ export class SchedulingQueue {
     if (next !== undefined) this.#schedule(next.readyMs);
     if (this.#asleep.size > 0) this.#schedule(now + flushEveryMs);
   };
+}
+
+function mayHelp({ info, refusedBy }: Waiting, { kind, on, object, old }: ClusterChange): boolean {
+  for (const plugin of refusedBy)
+    for (const hint of plugin.wakeOn)
+      if (hint.kind === kind && hint.on === on && (hint.helps?.(info, object, old) ?? true)) return true;
+  return false;
 }
 
 /** The status says what came of earlier tries; only what the author may change counts. */

@@ -16,34 +16,44 @@ export type AttemptResult = 'scheduled' | 'unschedulable' | 'error';
 const attemptsShown = 15;
 
 export class SchedulerMetrics {
-  readonly #attempts: Readonly<Record<AttemptResult, Counter>>;
-  readonly #attemptDurations: Readonly<Record<AttemptResult, Histogram>>;
+  readonly #attempts: MetricFamily<Counter>;
+  readonly #attemptDurations: MetricFamily<Histogram>;
+  /** Series that were found already, by profile and result. */
+  readonly #series = new Map<string, { readonly count: Counter; readonly duration: Histogram }>();
+  readonly #preemptions: Counter;
+  readonly #victims: Histogram;
   readonly #decisions: Histogram;
   readonly #tries: Histogram;
   readonly #podDurations: MetricFamily<Histogram>;
   readonly #pending: MetricFamily<Gauge>;
   readonly #stopShowing: () => void;
 
-  constructor(registry: MetricRegistry, { profile, queue }: { profile: string; queue: SchedulingQueue }) {
+  constructor(registry: MetricRegistry, queue: SchedulingQueue) {
     const buckets = exponentialBuckets(0.001, 2, 15);
-    const attempts = registry.counter({
+    this.#attempts = registry.counter({
       name: 'scheduler_schedule_attempts_total',
       help: 'Attempts to find a node for a pod, by what came of them.',
       labels: ['result', 'profile'],
     });
-    const durations = registry.histogram({
+    this.#attemptDurations = registry.histogram({
       name: 'scheduler_scheduling_attempt_duration_seconds',
       help: 'Time an attempt took, the binding included.',
       labels: ['result', 'profile'],
       buckets,
     });
-    const each = <Series>(family: MetricFamily<Series>): Record<AttemptResult, Series> => ({
-      scheduled: family.of('scheduled', profile),
-      unschedulable: family.of('unschedulable', profile),
-      error: family.of('error', profile),
-    });
-    this.#attempts = each(attempts);
-    this.#attemptDurations = each(durations);
+    this.#preemptions = registry
+      .counter({
+        name: 'scheduler_preemption_attempts_total',
+        help: 'How often room was made for a pod by evicting others.',
+      })
+      .of();
+    this.#victims = registry
+      .histogram({
+        name: 'scheduler_preemption_victims',
+        help: 'How many pods were evicted at once to make room for one.',
+        buckets: exponentialBuckets(1, 2, 7),
+      })
+      .of();
     this.#decisions = registry
       .histogram({
         name: 'scheduler_scheduling_algorithm_duration_seconds',
@@ -87,9 +97,23 @@ export class SchedulerMetrics {
     this.#decisions.observe(durationMs / 1000);
   }
 
-  attempted(result: AttemptResult, durationMs: number): void {
-    this.#attempts[result].increment();
-    this.#attemptDurations[result].observe(durationMs / 1000);
+  attempted(profile: string, result: AttemptResult, durationMs: number): void {
+    const key = `${result} ${profile}`;
+    let series = this.#series.get(key);
+    if (series === undefined) {
+      series = {
+        count: this.#attempts.of(result, profile),
+        duration: this.#attemptDurations.of(result, profile),
+      };
+      this.#series.set(key, series);
+    }
+    series.count.increment();
+    series.duration.observe(durationMs / 1000);
+  }
+
+  preempted(victims: number): void {
+    this.#preemptions.increment();
+    this.#victims.observe(victims);
   }
 
   /** A pod has its node, `waitedMs` after it was first seen. */

@@ -1,6 +1,7 @@
 // NodeAffinity: nodeSelector and required affinity say where a pod may go, preferred affinity where it would rather go.
+import { Node } from '../../api/index.ts';
 import { compileTerm, compileTerms, type NodeTest } from '../node-selector.ts';
-import { definePlugin, fits } from '../plugin.ts';
+import { definePlugin, fits, wakeOn } from '../plugin.ts';
 
 interface State {
   readonly selector: readonly (readonly [string, string])[];
@@ -14,10 +15,7 @@ export const nodeAffinity = definePlugin<State>({
   name: 'NodeAffinity',
   reasons: ['', "node(s) didn't match Pod's node affinity/selector"],
   weight: 2,
-  wakeOn: [
-    { kind: 'Node', on: 'add' },
-    { kind: 'Node', on: 'update' },
-  ],
+  wakeOn: [wakeOn(Node, 'add'), wakeOn(Node, 'update')],
   preFilter({ pod }) {
     const affinity = pod.spec.affinity?.nodeAffinity;
     const selector = Object.entries(pod.spec.nodeSelector ?? {});

@@ -1,5 +1,7 @@
 // NodePorts: two pods cannot hold the same host port of one node. A port on all addresses clashes with that port on any.
-import { definePlugin, fits, type NodeInfo } from '../plugin.ts';
+import { Node, Pod } from '../../api/index.ts';
+import type { NodeInfo } from '../node-info.ts';
+import { definePlugin, fits, wakeOn } from '../plugin.ts';
 
 const taken = 1;
 
@@ -14,10 +16,7 @@ function clashes(wanted: string, node: NodeInfo): boolean {
 export const nodePorts = definePlugin<readonly string[]>({
   name: 'NodePorts',
   reasons: ['', "node(s) didn't have free ports for the requested pod ports"],
-  wakeOn: [
-    { kind: 'Pod', on: 'delete' },
-    { kind: 'Node', on: 'add' },
-  ],
+  wakeOn: [wakeOn(Pod, 'delete'), wakeOn(Node, 'add')],
   preFilter: ({ hostPorts }) => hostPorts ?? undefined,
   filter(wanted, node) {
     if (node.hostPorts.size === 0) return fits;

@@ -1,5 +1,8 @@
 // NodeResourcesFit: a node must have what the pod requests; emptier nodes score higher (least allocated).
-import { definePlugin, fits, type NodeInfo, type PodInfo } from '../plugin.ts';
+import { Node, Pod } from '../../api/index.ts';
+import type { NodeInfo } from '../node-info.ts';
+import { definePlugin, fits, wakeOn } from '../plugin.ts';
+import type { PodInfo } from '../pod-info.ts';
 
 const lacking = 1;
 
@@ -21,11 +24,7 @@ const share = (left: number, total: number): number => (total === 0 || left <= 0
 export const nodeResourcesFit = definePlugin<PodInfo>({
   name: 'NodeResourcesFit',
   reasons: ['', 'Insufficient resources'],
-  wakeOn: [
-    { kind: 'Pod', on: 'delete' },
-    { kind: 'Node', on: 'add' },
-    { kind: 'Node', on: 'update' },
-  ],
+  wakeOn: [wakeOn(Pod, 'delete'), wakeOn(Node, 'add'), wakeOn(Node, 'update')],
   preFilter: (pod) => pod,
   filter: (pod, node) => (fitsIn(pod, node) ? fits : lacking),
   explain({ requests: wanted }, { free }) {

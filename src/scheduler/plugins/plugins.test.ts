@@ -2,8 +2,10 @@
 import { describe, expect, test } from 'vitest';
 import type { coreV1 } from '../../api/index.ts';
 import { buildNode, buildPod, buildSet, type NodeParts, type PodParts } from '../../testkit/index.ts';
-import { fits, NodeInfo, type Plugin } from '../plugin.ts';
-import { nodeTotal, podInfo } from '../pod-info.ts';
+import { NodeInfo } from '../node-info.ts';
+import { type Plugin, PodRefusal } from '../plugin.ts';
+import { refusals as refusalsOf } from '../plugin-fixture.ts';
+import { podInfo } from '../pod-info.ts';
 import { nodeAffinity } from './node-affinity.ts';
 import { nodeName } from './node-name.ts';
 import { nodePorts } from './node-ports.ts';
@@ -13,23 +15,16 @@ import { nodeUnschedulable } from './node-unschedulable.ts';
 import { taintToleration } from './taint-toleration.ts';
 
 const infoOf = (parts: NodeParts, running: readonly PodParts[] = []): NodeInfo => {
-  const node = buildNode('n', parts);
-  const info = new NodeInfo(node, nodeTotal(node));
+  const info = new NodeInfo(buildNode('n', parts));
   for (const [i, pod] of running.entries()) info.add(podInfo(buildPod(`r${i}`, { node: 'n', ...pod })));
   return info;
 };
 
-/** The reasons against the node; none = fits; undefined = the plugin does not matter to the pod. */
-function refusals<S>(plugin: Plugin<S>, pod: PodParts, node: NodeInfo): readonly string[] | undefined {
-  const state = plugin.preFilter(podInfo(buildPod('a', pod)), [node]);
-  if (state === undefined) return undefined;
-  const refusal = plugin.filter!(state, node);
-  if (refusal === fits) return [];
-  return plugin.explain === null ? [plugin.reasons[refusal]!] : plugin.explain(state, node);
-}
+const refusals = <S>(plugin: Plugin<S>, pod: PodParts, node: NodeInfo) =>
+  refusalsOf(plugin, podInfo(buildPod('a', pod)), node);
 function scoreOf<S>(plugin: Plugin<S>, pod: PodParts, node: NodeInfo): number | undefined {
   const state = plugin.preFilter(podInfo(buildPod('a', pod)), [node]);
-  return state === undefined ? undefined : plugin.score!(state, node);
+  return state === undefined || state instanceof PodRefusal ? undefined : plugin.score!(state, node);
 }
 const spec = (more: Partial<coreV1.PodSpec>): PodParts => ({ spec: more });
 

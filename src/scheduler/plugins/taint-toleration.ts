@@ -1,6 +1,6 @@
 // TaintToleration: nodes keep off pods that do not bear their taints; taints that only prefer lower the score.
-import { type coreV1, tolerates } from '../../api/index.ts';
-import { definePlugin, fits } from '../plugin.ts';
+import { type coreV1, Node, tolerates } from '../../api/index.ts';
+import { definePlugin, fits, wakeOn } from '../plugin.ts';
 
 type Taint = coreV1.Taint;
 type Toleration = coreV1.Toleration;
@@ -20,10 +20,7 @@ export const taintToleration = definePlugin<State>({
   name: 'TaintToleration',
   reasons: ['', 'node(s) had untolerated taint(s)'],
   weight: 3,
-  wakeOn: [
-    { kind: 'Node', on: 'add' },
-    { kind: 'Node', on: 'update' },
-  ],
+  wakeOn: [wakeOn(Node, 'add'), wakeOn(Node, 'update')],
   preFilter: ({ pod }) => ({ tolerations: pod.spec.tolerations ?? [] }),
   filter({ tolerations }, { taints }) {
     for (const taint of taints)
