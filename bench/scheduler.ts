@@ -6,7 +6,7 @@
 import type { Node, Pod } from '../src/api/index.ts';
 import { seededRandom } from '../src/base/index.ts';
 import { Cycle, defaultProfile, podInfo } from '../src/scheduler/index.ts';
-import { PluginFixture } from '../src/scheduler/plugin-fixture.ts';
+import { PluginFixture } from '../src/testkit/index.ts';
 
 const time = '2026-01-01T00:00:00Z';
 const meta = (name: string) => ({ name, uid: name, resourceVersion: '1', creationTimestamp: time });

@@ -2,10 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { coreV1, Node, Pod } from '../api/index.ts';
 import { seededRandom } from '../base/index.ts';
-import { buildNode, buildPod, buildSet } from '../testkit/index.ts';
+import { buildNode, buildPod, buildSet, PluginFixture } from '../testkit/index.ts';
 import { ClusterCache } from './cache.ts';
 import { Cycle, enoughFeasible } from './cycle.ts';
-import { PluginFixture } from './plugin-fixture.ts';
 import { podInfo } from './pod-info.ts';
 import { buildPlugins, catalogue } from './profile.ts';
 

@@ -14,4 +14,5 @@ export { deepFreeze } from './fake-objects.ts';
 export { type Delivery, type FakeCall, FakeTransport, type FakeTransportOptions } from './fake-transport.ts';
 export { complaints, created, settleBody, updated } from './kind-check.ts';
 export { type ReadFamily, type ReadSample, readMetrics, sampleOf } from './metrics-text.ts';
+export { PluginFixture, refusalsOf } from './plugin-fixture.ts';
 export { SimulatedNode, type SimulatedNodeOptions } from './simulated-node.ts';

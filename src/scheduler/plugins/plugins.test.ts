@@ -1,10 +1,16 @@
 // Each plugin's table: one pod, one node, what the plugin says.
 import { describe, expect, test } from 'vitest';
 import type { coreV1 } from '../../api/index.ts';
-import { buildNode, buildPod, buildSet, type NodeParts, type PodParts } from '../../testkit/index.ts';
+import {
+  buildNode,
+  buildPod,
+  buildSet,
+  type NodeParts,
+  type PodParts,
+  refusalsOf,
+} from '../../testkit/index.ts';
 import { NodeInfo } from '../node-info.ts';
 import { type Plugin, PodRefusal } from '../plugin.ts';
-import { refusals as refusalsOf } from '../plugin-fixture.ts';
 import { podInfo } from '../pod-info.ts';
 import { nodeAffinity } from './node-affinity.ts';
 import { nodeName } from './node-name.ts';

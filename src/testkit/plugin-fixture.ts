@@ -1,10 +1,17 @@
-// For the tests of plugins: a cluster in memory and what plugins watch besides it, changed by hand.
+// For the tests of scheduler plugins: a cluster in memory and what plugins watch besides it, changed by hand.
 import { FakeClock } from '../base/index.ts';
 import type { ChangeHandlers, Client } from '../client/index.ts';
 import { type KindDef, type KubeObject, keyOf } from '../machinery/index.ts';
-import { ClusterCache } from './cache.ts';
-import { fits, type NodeInfo, type Plugin, type PluginContext, PodRefusal, reasonText } from './index.ts';
-import type { PodInfo } from './pod-info.ts';
+import {
+  ClusterCache,
+  fits,
+  type NodeInfo,
+  type Plugin,
+  type PluginContext,
+  type PodInfo,
+  PodRefusal,
+  reasonText,
+} from '../scheduler/index.ts';
 
 export class PluginFixture {
   readonly cluster = new ClusterCache();
@@ -63,7 +70,7 @@ export class PluginFixture {
 }
 
 /** The reasons against the node; none = fits; undefined = the plugin does not matter to the pod; a text = it refuses the pod. */
-export function refusals<S>(
+export function refusalsOf<S>(
   plugin: Plugin<S>,
   pod: PodInfo,
   node: NodeInfo,
