@@ -8,17 +8,18 @@ export interface PlacedContainer {
   readonly path: string;
 }
 
-/** Init containers, then containers, then ephemeral ones: the order in which rules report. */
-export function* placedContainers(spec: PodSpec, path: string): Generator<PlacedContainer> {
-  for (const [field, list] of [
-    ['initContainers', spec.initContainers],
-    ['containers', spec.containers],
-    ['ephemeralContainers', spec.ephemeralContainers],
-  ] as const) {
-    for (const [i, container] of (list ?? []).entries()) {
-      yield { container, path: at.index(at.child(path, field), i) };
-    }
-  }
+/** Init containers, then containers, then ephemeral ones: the order in which rules report. HOT: bench/api.ts. */
+export function placedContainers(spec: PodSpec, path: string): readonly PlacedContainer[] {
+  const out: PlacedContainer[] = [];
+  const place = (field: string, list: readonly Container[] | undefined | null) => {
+    if (!list) return;
+    const above = at.child(path, field);
+    for (let i = 0; i < list.length; i++) out.push({ container: list[i]!, path: at.index(above, i) });
+  };
+  place('initContainers', spec.initContainers);
+  place('containers', spec.containers);
+  place('ephemeralContainers', spec.ephemeralContainers as readonly Container[] | undefined);
+  return out;
 }
 
 /** An init container that keeps running beside the others. */

@@ -1,4 +1,5 @@
-// Warnings for authors of pods and templates: what is accepted but cannot be meant.
+// Warnings for authors of pods and templates: what is accepted but cannot be meant. HOT: every create asks, and nearly always there is
+// nothing to warn of, so each rule first sees whether its fields are there (bench/api.ts).
 import { at, checkDns1123Label, type DraftMeta, warnIp } from '../../../../machinery/index.ts';
 import type {
   Container,
@@ -9,7 +10,7 @@ import type {
   PodSpec,
   PodTemplateSpec,
 } from '../../../generated/core-v1.ts';
-import { placedContainers } from './containers.ts';
+import { type PlacedContainer, placedContainers } from './containers.ts';
 import { isWhole } from './quantities.ts';
 import { appArmorPrefix, containerSeccompPrefix, podSeccompAnnotation } from './validation/annotations.ts';
 
@@ -38,15 +39,18 @@ interface Subject {
 }
 
 function warnSpec(subject: Subject): string[] {
-  return [
-    ...warnNodeLabels(subject),
-    ...warnAnnotations(subject),
-    ...warnVolumes(subject),
-    ...warnRepeats(subject),
-    ...warnContainers(subject),
-    ...warnPorts(subject),
-    ...warnSelectors(subject),
-  ];
+  const { spec, meta } = subject;
+  const out: string[] = [];
+  const add = (found: Iterable<string>) => {
+    for (const text of found) out.push(text);
+  };
+  if (spec.nodeSelector || spec.affinity || spec.topologySpreadConstraints) add(warnNodeLabels(subject));
+  if (meta.annotations) add(warnAnnotations(subject));
+  if (spec.volumes) add(warnVolumes(subject));
+  add(warnRepeats(subject));
+  add(warnContainers(subject));
+  if (spec.affinity) add(warnSelectors(subject));
+  return out;
 }
 
 const oldNodeLabels: Record<string, string> = {
@@ -157,6 +161,10 @@ function* warnVolumes({ spec, path }: Subject): Generator<string> {
 
 function* warnRepeats({ spec, path }: Subject): Generator<string> {
   const here = at.child(path, 'spec');
+  if (spec.overhead) yield* warnFractions(spec.overhead, `${here}.overhead`);
+  if ((spec.terminationGracePeriodSeconds ?? 0) < 0)
+    yield `${here}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`;
+  if (!spec.hostAliases && !spec.imagePullSecrets && !spec.dnsConfig) return;
   const ips = new Set<string>();
   for (const [i, { ip }] of (spec.hostAliases ?? []).entries()) {
     if (ips.has(ip)) yield `${here}.hostAliases[${i}].ip: duplicate ip ${JSON.stringify(ip)}`;
@@ -172,9 +180,6 @@ function* warnRepeats({ spec, path }: Subject): Generator<string> {
     if (name === '') yield `${here}.imagePullSecrets[${i}].name: invalid empty name ""`;
   for (const [i, server] of (spec.dnsConfig?.nameservers ?? []).entries())
     yield* warnIp(`${here}.dnsConfig.nameservers[${i}]`, server);
-  yield* warnFractions(spec.overhead, `${here}.overhead`);
-  if ((spec.terminationGracePeriodSeconds ?? 0) < 0)
-    yield `${here}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`;
 }
 
 /** Bytes cannot be halved; the amount is rounded up, which is rarely what `100m` was meant to say. */
@@ -187,11 +192,14 @@ function* warnFractions(list: Readonly<Record<string, string>> | undefined, path
 }
 
 function* warnContainers({ spec, path }: Subject): Generator<string> {
-  for (const { container, path: here } of placedContainers(spec, at.child(path, 'spec'))) {
-    yield* warnFractions(container.resources?.limits, `${here}.resources.limits`);
-    yield* warnFractions(container.resources?.requests, `${here}.resources.requests`);
-    yield* warnEnv(container, here);
+  const containers = placedContainers(spec, at.child(path, 'spec'));
+  for (const { container, path: here } of containers) {
+    const { resources } = container;
+    if (resources?.limits) yield* warnFractions(resources.limits, `${here}.resources.limits`);
+    if (resources?.requests) yield* warnFractions(resources.requests, `${here}.resources.requests`);
+    if (container.env && container.env.length > 1) yield* warnEnv(container, here);
   }
+  yield* warnPorts(containers);
 }
 
 /** A later variable of the same name may build on the earlier one (`X=$(X)/more`); otherwise it hides it. */
@@ -207,9 +215,10 @@ function* warnEnv(container: Container, path: string): Generator<string> {
   }
 }
 
-function* warnPorts({ spec, path }: Subject): Generator<string> {
+function* warnPorts(containers: readonly PlacedContainer[]): Generator<string> {
+  if (!containers.some(({ container }) => container.ports)) return;
   const seen = new Map<string, { path: string; port: ContainerPort }[]>();
-  for (const { container, path: here } of placedContainers(spec, at.child(path, 'spec')))
+  for (const { container, path: here } of containers)
     for (const [i, port] of (container.ports ?? []).entries()) {
       const place = `${here}.ports[${i}]`;
       if (port.hostIP && !port.hostPort) yield `${place}: hostIP set without hostPort: ${goPort(port)}`;
