@@ -1,14 +1,17 @@
 // Every controller. Adding one = its folder and one line here.
 import type { KindDef } from '../machinery/index.ts';
+import { daemonSetController } from './daemon-set/controller.ts';
 import { deploymentController } from './deployment/controller.ts';
 import { endpointSliceController } from './endpoint-slice/controller.ts';
 import type { Controller } from './framework/index.ts';
+import { jobController } from './job/controller.ts';
 import { namespaceController } from './namespace/controller.ts';
 import { nodeIpamController } from './node-ipam/controller.ts';
 import { nodeLifecycleController } from './node-lifecycle/controller.ts';
 import { podGcController } from './pod-gc/controller.ts';
 import { replicaSetController, replicationController } from './replicaset/controller.ts';
 import { serviceAccountController } from './service-account/controller.ts';
+import { statefulSetController } from './stateful-set/controller.ts';
 import { taintEvictionController } from './taint-eviction/controller.ts';
 
 export interface ControllerSettings {
@@ -42,5 +45,8 @@ export const allControllers = (settings: ControllerSettings): readonly Controlle
   deploymentController,
   replicaSetController,
   replicationController,
+  statefulSetController,
+  daemonSetController,
+  jobController,
   endpointSliceController,
 ];

@@ -1,5 +1,5 @@
 // Objects for tests in one line: complete enough to be read from a cache, and nothing in them that the test did not say.
-import type { coreV1, Deployment, Node, Pod, ReplicaSet } from '../api/index.ts';
+import type { coreV1, Deployment, Job, Node, Pod, ReplicaSet } from '../api/index.ts';
 import { controllerRef, formatTime, type KubeObject, type ObjectMeta } from '../machinery/index.ts';
 
 type Labels = Record<string, string>;
@@ -183,6 +183,42 @@ export function buildDeployment(name: string, replicas: number, parts: Deploymen
     },
     ...(status !== undefined && { status }),
   } as Deployment;
+}
+
+/** What the server makes of a job that says nothing: one pod that must succeed once. */
+export const buildJobSpec = (spec: Partial<Job['spec']> = {}): Job['spec'] => ({
+  parallelism: 1,
+  backoffLimit: 6,
+  completionMode: 'NonIndexed',
+  suspend: false,
+  podReplacementPolicy: spec.podFailurePolicy === undefined ? 'TerminatingOrFailed' : 'Failed',
+  manualSelector: false,
+  template: {
+    spec: { containers: [{ name: 'c', image: 'i' }], restartPolicy: 'Never' } as coreV1.PodSpec,
+  },
+  ...spec,
+});
+
+export interface JobParts {
+  readonly meta?: Partial<ObjectMeta>;
+  readonly status?: Job['status'];
+}
+
+/** A Job of namespace default with the selector that the server generates. */
+export function buildJob(name: string, spec: Partial<Job['spec']> = {}, parts: JobParts = {}): Job {
+  const labels = { 'batch.kubernetes.io/controller-uid': `uid-${name}` };
+  const full = buildJobSpec(spec);
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: meta(name, { namespace: 'default', generation: 1, ...parts.meta }),
+    spec: {
+      selector: { matchLabels: labels },
+      ...full,
+      template: { ...full.template, metadata: { labels } },
+    },
+    ...(parts.status !== undefined && { status: parts.status }),
+  };
 }
 
 export const buildTemplate = (labels: Labels, image = 'i:1'): coreV1.PodTemplateSpec => ({
