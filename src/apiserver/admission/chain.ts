@@ -11,6 +11,7 @@ import { defaultTolerations } from './default-tolerations.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { priority } from './priority.ts';
 import { serviceAccount } from './service-account.ts';
+import { taintNodesByCondition } from './taint-nodes-by-condition.ts';
 import { uncalledWebhooks } from './uncalled-webhooks.ts';
 
 export interface AdmissionOptions {
@@ -29,7 +30,8 @@ export interface AdmissionOptions {
 export const admissionChain = (options: AdmissionOptions): AdmissionChain =>
   createChain(new AdmissionMetrics(options.metrics, options.clock), [
     namespaceLifecycle(options.store, options.namespaces),
-    serviceAccount,
+    taintNodesByCondition,
+    serviceAccount(options.store),
     certificateRequester,
     certificateSigners(options.authorize),
     priority(options.store, options.priorityClasses),

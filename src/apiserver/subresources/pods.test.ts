@@ -145,6 +145,8 @@ it('admission gives a pod its account, its priority and its patience', async () 
       containers: [{ name: 'c', image: 'i' }],
     },
   };
+  const accounts = pods.replace('/pods', '/serviceaccounts');
+  await f.ask('POST', accounts, { body: { metadata: { name: 'robot' } } });
   expect((await f.ask('POST', pods, { body: named })).json.spec).toMatchObject({
     serviceAccountName: 'robot',
     serviceAccount: 'robot',
