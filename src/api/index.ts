@@ -45,6 +45,7 @@ export {
   validateNamespaceFinalizers,
 } from './core/v1/namespace.ts';
 export { Node } from './core/v1/node.ts';
+export * from './core/v1/node-selector.ts';
 export { PersistentVolume, shortAccessModes, storageClassAnnotation } from './core/v1/persistent-volume.ts';
 export { PersistentVolumeClaim } from './core/v1/persistent-volume-claim.ts';
 export * from './core/v1/pod.ts';

@@ -11,6 +11,20 @@ export function availableInMs(pod: Pod, minReadySeconds: number, nowMs: number):
   return left > 0 ? left : undefined;
 }
 
+/** When the next of them becomes available, as far as waiting brings it about. */
+export function nextAvailableInMs(
+  pods: readonly Pod[],
+  minReadySeconds: number,
+  nowMs: number,
+): number | undefined {
+  let next: number | undefined;
+  for (const pod of pods) {
+    const left = availableInMs(pod, minReadySeconds, nowMs);
+    if (left !== undefined && (next === undefined || left < next)) next = left;
+  }
+  return next;
+}
+
 /** A pod made from a template for an owner; the server completes the name. */
 export function podFromTemplate(owner: KubeObject, template: coreV1.PodTemplateSpec): Draft<Pod> {
   const { labels, annotations, finalizers } = template.metadata ?? {};

@@ -2,7 +2,8 @@
 // Equal templates give equal hashes, whatever the order of fields.
 import { safeEncode } from '../base/index.ts';
 
-function canonical(value: unknown): unknown {
+/** Members in the order of their names, at every depth; absent ones left out. */
+export function canonical(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(canonical);
   const source = value as Record<string, unknown>;

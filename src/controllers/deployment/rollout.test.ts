@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ReplicaSet } from '../../api/index.ts';
 import { buildDeployment, buildSet, type SetParts } from '../../testkit/index.ts';
+import { scaled } from '../int-or-percent.ts';
 import {
   activeOrLatest,
   desiredReplicasAnnotation,
@@ -8,7 +9,6 @@ import {
   isSaturated,
   maxReplicasAnnotation,
   newSetReplicas,
-  scaled,
   shareScale,
   shrinkOldSets,
 } from './rollout.ts';

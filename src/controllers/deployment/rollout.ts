@@ -1,6 +1,7 @@
 // The arithmetic of a rollout: how many replicas each ReplicaSet of a Deployment should have next. Pure. The rules are those of
 // Kubernetes' deployment controller (deployment_util), because people tune maxSurge and maxUnavailable by them.
 import type { Deployment, ReplicaSet } from '../../api/index.ts';
+import { scaled } from '../int-or-percent.ts';
 
 export const revisionAnnotation = 'deployment.kubernetes.io/revision';
 export const revisionHistoryAnnotation = 'deployment.kubernetes.io/revision-history';
@@ -14,14 +15,6 @@ const total = (sets: readonly ReplicaSet[], count: (set: ReplicaSet) => number):
 export const totalSpec = (sets: readonly ReplicaSet[]): number => total(sets, specReplicas);
 export const totalAvailable = (sets: readonly ReplicaSet[]): number =>
   total(sets, (s) => s.status?.availableReplicas ?? 0);
-
-/** A number, or a percentage of `whole` rounded up or down. */
-export function scaled(value: number | string | undefined, whole: number, round: 'up' | 'down'): number {
-  if (typeof value === 'number') return value;
-  const percent = Number.parseInt(value ?? '0', 10);
-  const exact = (percent * whole) / 100;
-  return round === 'up' ? Math.ceil(exact) : Math.floor(exact);
-}
 
 export interface Fenceposts {
   readonly maxSurge: number;

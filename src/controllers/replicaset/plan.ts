@@ -7,7 +7,7 @@ import {
   type ReplicationController,
 } from '../../api/index.ts';
 import { controllerOf, type LabelMatcher } from '../../machinery/index.ts';
-import { availableInMs } from '../pod-facts.ts';
+import { nextAvailableInMs } from '../pod-facts.ts';
 import { chooseVictims } from './victims.ts';
 
 /** The two differ in their selectors alone, and those come compiled. */
@@ -69,15 +69,6 @@ export function planReplicaSet({ set, pods, matches, related, nowMs }: ReplicaSe
     create: Math.min(burst, Math.max(0, missing)),
     remove:
       missing < 0 ? chooseVictims(all, { count: Math.min(burst, -missing), related: related(), nowMs }) : [],
-    wakeInMs: nextAvailable(all, set.spec.minReadySeconds ?? 0, nowMs),
+    wakeInMs: nextAvailableInMs(all, set.spec.minReadySeconds ?? 0, nowMs),
   };
-}
-
-function nextAvailable(pods: readonly Pod[], minReadySeconds: number, nowMs: number): number | undefined {
-  let next: number | undefined;
-  for (const pod of pods) {
-    const left = availableInMs(pod, minReadySeconds, nowMs);
-    if (left !== undefined && (next === undefined || left < next)) next = left;
-  }
-  return next;
 }
