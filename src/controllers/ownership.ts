@@ -11,8 +11,10 @@ import {
 import { type ControllerContext, maps, type Watch } from './framework/index.ts';
 import { adoptPatch, releasePatch } from './pod-facts.ts';
 
-/** The index of objects that nobody manages, by namespace. */
+/** The index of objects that nobody manages, by namespace. One function: controllers share informers, and with them their indexes. */
 const orphans = 'withoutController';
+const namespaceOfOrphan = (object: KubeObject): readonly string[] =>
+  controllerOf(object) === undefined ? [object.metadata.namespace!] : [];
 
 /** What an owner finds, sorted. */
 export interface Claims<T> {
@@ -74,9 +76,7 @@ export function ownedOrOrphaned<T extends KubeObject>(
   kind: KindDef<T>,
 ): (owner: KubeObject) => readonly T[] {
   const objects = informer(kind);
-  objects.addIndex(orphans, (object) =>
-    controllerOf(object) === undefined ? [object.metadata.namespace!] : [],
-  );
+  objects.addIndex(orphans, namespaceOfOrphan);
   return ({ metadata }) => [
     ...objects.byIndex('byController', metadata.uid),
     ...objects.byIndex(orphans, metadata.namespace!),
