@@ -58,6 +58,7 @@ export { ServiceAccount } from './core/v1/service-account.ts';
 export * from './core/v1/service-allocation.ts';
 export * from './core/v1/service-needs.ts';
 export { tolerates } from './core/v1/taints.ts';
+export * from './core/v1/volume-binding.ts';
 export {
   describeShape,
   type FieldDescription,
@@ -119,6 +120,11 @@ export { shape } from './shape.ts';
 export { CSIDriver } from './storage/v1/csi-driver.ts';
 export { CSINode } from './storage/v1/csi-node.ts';
 export { CSIStorageCapacity } from './storage/v1/csi-storage-capacity.ts';
-export { defaultClassAnnotation, isDefaultClass, StorageClass } from './storage/v1/storage-class.ts';
+export {
+  defaultClassAnnotation,
+  defaultStorageClass,
+  isDefaultClass,
+  StorageClass,
+} from './storage/v1/storage-class.ts';
 export { VolumeAttachment } from './storage/v1/volume-attachment.ts';
 export { VolumeAttributesClass } from './storage/v1/volume-attributes-class.ts';

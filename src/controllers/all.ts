@@ -1,18 +1,25 @@
 // Every controller. Adding one = its folder and one line here.
 import type { KindDef } from '../machinery/index.ts';
+import { cronJobController } from './cron-job/controller.ts';
 import { daemonSetController } from './daemon-set/controller.ts';
 import { deploymentController } from './deployment/controller.ts';
 import { endpointSliceController } from './endpoint-slice/controller.ts';
+import { ephemeralVolumeController } from './ephemeral-volume/controller.ts';
 import type { Controller } from './framework/index.ts';
 import { jobController } from './job/controller.ts';
 import { namespaceController } from './namespace/controller.ts';
 import { nodeIpamController } from './node-ipam/controller.ts';
 import { nodeLifecycleController } from './node-lifecycle/controller.ts';
+import { persistentVolumeController } from './persistent-volume-binder/controller.ts';
+import type { VolumeProvisioner } from './persistent-volume-binder/provisioner.ts';
 import { podGcController } from './pod-gc/controller.ts';
+import { pvProtectionController } from './pv-protection/controller.ts';
+import { pvcProtectionController } from './pvc-protection/controller.ts';
 import { replicaSetController, replicationController } from './replicaset/controller.ts';
 import { serviceAccountController } from './service-account/controller.ts';
 import { statefulSetController } from './stateful-set/controller.ts';
 import { taintEvictionController } from './taint-eviction/controller.ts';
+import { ttlAfterFinishedController } from './ttl-after-finished/controller.ts';
 
 export interface ControllerSettings {
   readonly kinds: readonly KindDef[];
@@ -28,6 +35,8 @@ export interface ControllerSettings {
   readonly unhealthyZoneThreshold: number;
   readonly defaultUnreachableTolerationSeconds: number;
   readonly terminatedPodGcThreshold: number;
+  /** Who makes volumes in this process, by what classes name; none = only provisioners outside do. */
+  readonly volumeProvisioners?: readonly VolumeProvisioner[];
 }
 
 export const allControllers = (settings: ControllerSettings): readonly Controller[] => [
@@ -48,5 +57,11 @@ export const allControllers = (settings: ControllerSettings): readonly Controlle
   statefulSetController,
   daemonSetController,
   jobController,
+  cronJobController,
+  ttlAfterFinishedController,
   endpointSliceController,
+  persistentVolumeController({ provisioners: settings.volumeProvisioners ?? [] }),
+  pvProtectionController,
+  pvcProtectionController,
+  ephemeralVolumeController,
 ];

@@ -7,3 +7,9 @@ export {
   startControllers,
 } from './framework/index.ts';
 export { startGarbageCollector } from './garbage-collector/collector.ts';
+export {
+  type ProvisionedVolume,
+  type ProvisionRequest,
+  VolumeInUse,
+  type VolumeProvisioner,
+} from './persistent-volume-binder/provisioner.ts';

@@ -7,10 +7,13 @@ import { type AdmissionChain, createChain } from './admission.ts';
 import { AdmissionMetrics } from './admission-metrics.ts';
 import { certificateRequester } from './certificate-requester.ts';
 import { certificateSigners } from './certificate-signers.ts';
+import { claimResize } from './claim-resize.ts';
+import { defaultStorageClass } from './default-storage-class.ts';
 import { defaultTolerations } from './default-tolerations.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { priority } from './priority.ts';
 import { serviceAccount } from './service-account.ts';
+import { storageObjectInUseProtection } from './storage-object-in-use-protection.ts';
 import { taintNodesByCondition } from './taint-nodes-by-condition.ts';
 import { uncalledWebhooks } from './uncalled-webhooks.ts';
 
@@ -39,5 +42,8 @@ export const admissionChain = (options: AdmissionOptions): AdmissionChain =>
       notReady: options.defaultNotReadyTolerationSeconds,
       unreachable: options.defaultUnreachableTolerationSeconds,
     }),
+    defaultStorageClass(options.store),
+    storageObjectInUseProtection,
+    claimResize(options.store),
     uncalledWebhooks(options.store, options.isStarting),
   ]);

@@ -24,6 +24,21 @@ export const isDefaultClass = ({ metadata }: StorageClassObject): boolean =>
     (annotation) => metadata.annotations?.[annotation] === 'true',
   );
 
+/** The one that claims without a class get: of several defaults the newest, then the first by name. */
+export function defaultStorageClass(classes: Iterable<StorageClassObject>): StorageClassObject | undefined {
+  let best: StorageClassObject | undefined;
+  for (const one of classes) {
+    if (!isDefaultClass(one)) continue;
+    const [made, bestMade] = [one.metadata.creationTimestamp, best?.metadata.creationTimestamp];
+    if (
+      best === undefined ||
+      (made === bestMade ? one.metadata.name < best.metadata.name : made! > bestMade!)
+    )
+      best = one;
+  }
+  return best;
+}
+
 export const StorageClass = defineKind<StorageClassObject>({
   group: 'storage.k8s.io',
   version: 'v1',
