@@ -49,7 +49,7 @@ const claimTemplate = (name: string) =>
   ({
     metadata: { name, labels: { tier: 'db' } },
     spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
-  }) as PersistentVolumeClaim;
+  }) as unknown as PersistentVolumeClaim;
 const claims = async () => names(await plane.list(PersistentVolumeClaim));
 
 /** As `kubectl rollout status` judges it. */

@@ -59,9 +59,11 @@ interface Place {
 
 export function planStatefulSet(view: StatefulSetView): StatefulSetPlan {
   const { set, pods, nowMs } = view;
+  const taken = set.metadata.deletionTimestamp === undefined ? [...steps(view)] : [];
+  const leaving = new Set(taken.flatMap((step) => (step.do === 'delete' ? [step.pod] : [])));
   return {
-    steps: set.metadata.deletionTimestamp === undefined ? [...steps(view)] : [],
-    status: planStatus(view),
+    steps: taken,
+    status: planStatus(view, leaving),
     wakeInMs: nextAvailableInMs(pods, set.spec.minReadySeconds ?? 0, nowMs),
   };
 }
@@ -155,7 +157,8 @@ function* condemnedSteps(
   { places, condemned }: Sorted,
 ): Generator<StatefulStep, boolean> {
   if (isTerminating(pod)) return isOrdered(view);
-  if (isOrdered(view) && !serves(view, pod)) {
+  // One that has ended will never serve again, so there is nothing to wait for.
+  if (isOrdered(view) && !isTerminal(pod) && !serves(view, pod)) {
     const firstUnavailable = [...places, ...[...condemned].reverse()].find((place) =>
       isUnavailable(view, place.pod),
     );

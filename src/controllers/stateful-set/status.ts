@@ -1,17 +1,14 @@
 // The status of a StatefulSet: counts of its pods, by revision too, and when an update is complete. Pure.
-import { isAvailable, isReady, isTerminating, type StatefulSet } from '../../api/index.ts';
+import { isAvailable, isReady, isTerminating, type Pod, type StatefulSet } from '../../api/index.ts';
 import { nonZero } from '../status-counts.ts';
 import { revisionOf } from './identity.ts';
 import type { StatefulSetView } from './plan.ts';
 
-export function planStatus({
-  set,
-  pods,
-  current,
-  update,
-  collisionCount,
-  nowMs,
-}: StatefulSetView): NonNullable<StatefulSet['status']> {
+/** `leaving`: what this run deletes. It counts as gone, since by `currentReplicas` the next run may tell which revision to make. */
+export function planStatus(
+  { set, pods, current, update, collisionCount, nowMs }: StatefulSetView,
+  leaving: ReadonlySet<Pod>,
+): NonNullable<StatefulSet['status']> {
   let readyReplicas = 0;
   let availableReplicas = 0;
   let currentReplicas = 0;
@@ -21,7 +18,7 @@ export function planStatus({
       readyReplicas++;
       if (isAvailable(pod, set.spec.minReadySeconds ?? 0, nowMs)) availableReplicas++;
     }
-    if (isTerminating(pod)) continue;
+    if (isTerminating(pod) || leaving.has(pod)) continue;
     if (revisionOf(pod) === current.metadata.name) currentReplicas++;
     if (revisionOf(pod) === update.metadata.name) updatedReplicas++;
   }
