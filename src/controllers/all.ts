@@ -3,6 +3,8 @@ import type { KindDef } from '../machinery/index.ts';
 import { cronJobController } from './cron-job/controller.ts';
 import { daemonSetController } from './daemon-set/controller.ts';
 import { deploymentController } from './deployment/controller.ts';
+import { disruptionController } from './disruption/controller.ts';
+import { staleTargetController } from './disruption/stale-target.ts';
 import { endpointSliceController } from './endpoint-slice/controller.ts';
 import { ephemeralVolumeController } from './ephemeral-volume/controller.ts';
 import type { Controller } from './framework/index.ts';
@@ -64,4 +66,6 @@ export const allControllers = (settings: ControllerSettings): readonly Controlle
   pvProtectionController,
   pvcProtectionController,
   ephemeralVolumeController,
+  disruptionController,
+  staleTargetController,
 ];
