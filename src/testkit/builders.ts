@@ -1,5 +1,5 @@
 // Objects for tests in one line: complete enough to be read from a cache, and nothing in them that the test did not say.
-import type { coreV1, Deployment, Job, Node, Pod, ReplicaSet } from '../api/index.ts';
+import type { CronJob, coreV1, Deployment, Job, Node, Pod, ReplicaSet } from '../api/index.ts';
 import { controllerRef, formatTime, type KubeObject, type ObjectMeta } from '../machinery/index.ts';
 
 type Labels = Record<string, string>;
@@ -216,6 +216,34 @@ export function buildJob(name: string, spec: Partial<Job['spec']> = {}, parts: J
       selector: { matchLabels: labels },
       ...full,
       template: { ...full.template, metadata: { labels } },
+    },
+    ...(parts.status !== undefined && { status: parts.status }),
+  };
+}
+
+export interface CronJobParts {
+  readonly meta?: Partial<ObjectMeta>;
+  readonly status?: CronJob['status'];
+}
+
+/** A CronJob of namespace default, hourly unless told otherwise, with the defaults that the server gives. */
+export function buildCronJob(
+  name: string,
+  spec: Partial<CronJob['spec']> = {},
+  parts: CronJobParts = {},
+): CronJob {
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'CronJob',
+    metadata: meta(name, { namespace: 'default', generation: 1, ...parts.meta }),
+    spec: {
+      schedule: '0 * * * *',
+      concurrencyPolicy: 'Allow',
+      suspend: false,
+      successfulJobsHistoryLimit: 3,
+      failedJobsHistoryLimit: 1,
+      jobTemplate: { spec: buildJobSpec() },
+      ...spec,
     },
     ...(parts.status !== undefined && { status: parts.status }),
   };

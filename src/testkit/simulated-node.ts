@@ -20,9 +20,17 @@ export interface SimulatedNodeOptions {
   readonly allocatable?: Readonly<Record<string, string>>;
   /** How long a pod takes to be running and ready; undefined = it runs and never gets ready. Default 500 ms. */
   readonly readyAfterMs?: (pod: Pod) => number | undefined;
-  /** How long a pod takes to end. Default 200 ms. */
+  /** What a ready pod comes to by itself; undefined = it runs until it is deleted. Default undefined. */
+  readonly outcome?: (pod: Pod) => Outcome | undefined;
+  /** How long a deleted pod takes to end. Default 200 ms. */
   readonly endsAfterMs?: number;
   readonly leaseRenewMs?: number;
+}
+
+/** All containers exit with this code so long after the pod was ready. With restartPolicy OnFailure a failure is a restart. */
+export interface Outcome {
+  readonly afterMs: number;
+  readonly exitCode: number;
 }
 
 const leaseNamespace = 'kube-node-lease';
@@ -174,6 +182,47 @@ export class SimulatedNode {
     if (running.ending || !this.#pods.has(pod.metadata.uid)) return;
     running.ready = true;
     await this.#report(pod, true);
+    const { restartPolicy } = pod.spec;
+    for (let restarts = 1; ; restarts++) {
+      const outcome = this.#options.outcome?.(pod);
+      if (outcome === undefined || restartPolicy === 'Always') return;
+      await sleep(clock, outcome.afterMs, signal);
+      if (running.ending || !this.#pods.has(pod.metadata.uid)) return;
+      if (outcome.exitCode === 0 || restartPolicy === 'Never') {
+        await this.#finish(pod, outcome.exitCode);
+        return;
+      }
+      await this.#reportContainers(pod, { restartCount: restarts, state: { running: {} }, ready: true });
+    }
+  }
+
+  async #finish(pod: Pod, exitCode: number): Promise<void> {
+    this.#pods.delete(pod.metadata.uid);
+    const now = formatTime(this.#options.clock.nowMs());
+    const phase = exitCode === 0 ? 'Succeeded' : 'Failed';
+    const condition = (type: string) => ({ type, status: 'False', lastTransitionTime: now });
+    const conditions = [condition('ContainersReady'), condition('Ready')];
+    const state = { terminated: { exitCode, finishedAt: now } };
+    await this.#reportContainers(pod, { restartCount: 0, state, ready: false }, { phase, conditions });
+  }
+
+  async #reportContainers(
+    { metadata: { name, namespace, uid }, spec }: Pod,
+    container: object,
+    status: object = {},
+  ): Promise<void> {
+    const containerStatuses = spec.containers.map((c) => ({
+      name: c.name,
+      image: c.image,
+      imageID: '',
+      ...container,
+    }));
+    await this.#tell((client) =>
+      client(Pod).patch({ name, namespace, subresource: 'status' }, 'strategic', {
+        metadata: { uid },
+        status: { ...status, containerStatuses },
+      }),
+    );
   }
 
   async #end(pod: Pod, signal: AbortSignal): Promise<void> {
