@@ -131,6 +131,8 @@ function emitOf(
   if (name === 'apiVersion' || name === 'kind') return 'nonzero';
   // creationTimestamp is left out when zero since Kubernetes 1.34; the server always sets it on stored objects.
   if (shape === 'meta.v1.ObjectMeta' && name === 'creationTimestamp') return 'nonzero';
+  // Its rules tell an empty list, which is refused, from none, which gets the default.
+  if (shape === 'autoscaling.v2.HPAScalingRules' && name === 'policies') return 'present';
   const fact = emission[shape]?.[name];
   const isStruct = f.$ref !== undefined && !scalarNames.has(type);
   if (fact === 'pointer') return 'present';

@@ -285,7 +285,7 @@ export const shapes: Readonly<Record<string, Readonly<Record<string, string>>>> 
   'autoscaling.v2.ExternalMetricSource': { metric: 'autoscaling.v2.MetricIdentifier required always', target: 'autoscaling.v2.MetricTarget required always' },
   'autoscaling.v2.ExternalMetricStatus': { current: 'autoscaling.v2.MetricValueStatus required always', metric: 'autoscaling.v2.MetricIdentifier required always' },
   'autoscaling.v2.HPAScalingPolicy': { periodSeconds: 'int32 required always', type: 'string required always', value: 'int32 required always' },
-  'autoscaling.v2.HPAScalingRules': { policies: '[]autoscaling.v2.HPAScalingPolicy', selectPolicy: 'string present', stabilizationWindowSeconds: 'int32 present', tolerance: 'quantity present' },
+  'autoscaling.v2.HPAScalingRules': { policies: '[]autoscaling.v2.HPAScalingPolicy present', selectPolicy: 'string present', stabilizationWindowSeconds: 'int32 present', tolerance: 'quantity present' },
   'autoscaling.v2.HorizontalPodAutoscaler': { apiVersion: 'string', kind: 'string', metadata: 'meta.v1.ObjectMeta always', spec: 'autoscaling.v2.HorizontalPodAutoscalerSpec required always', status: 'autoscaling.v2.HorizontalPodAutoscalerStatus always' },
   'autoscaling.v2.HorizontalPodAutoscalerBehavior': { scaleDown: 'autoscaling.v2.HPAScalingRules present', scaleUp: 'autoscaling.v2.HPAScalingRules present' },
   'autoscaling.v2.HorizontalPodAutoscalerCondition': { lastTransitionTime: 'time always', message: 'string', reason: 'string', status: 'string required always', type: 'string required always' },

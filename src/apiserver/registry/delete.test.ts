@@ -122,6 +122,11 @@ describe('pods', () => {
     });
     const told = await f.ask('DELETE', `${pods}/free`);
     expect([told.code, told.json.kind]).toEqual([200, 'Pod']);
+    expect(told.json.metadata).toMatchObject({
+      deletionTimestamp: '2026-01-02T03:04:05Z',
+      deletionGracePeriodSeconds: 0,
+      generation: 2,
+    });
     expect((await f.ask('GET', `${pods}/free`)).code).toBe(404);
   });
 
@@ -143,7 +148,11 @@ describe('pods', () => {
       deletionTimestamp: '2026-01-02T03:04:15Z',
       deletionGracePeriodSeconds: 10,
     });
-    await f.ask('DELETE', `${pods}/slow`, { body: { gracePeriodSeconds: 0 } });
+    const forced = await f.ask('DELETE', `${pods}/slow`, { body: { gracePeriodSeconds: 0 } });
+    expect(forced.json.metadata).toMatchObject({
+      deletionTimestamp: '2026-01-02T03:04:05Z',
+      deletionGracePeriodSeconds: 0,
+    });
     expect((await f.ask('GET', `${pods}/slow`)).code).toBe(404);
   });
 
@@ -165,6 +174,25 @@ describe('pods', () => {
     const told = await f.ask('DELETE', `${pods}/long`);
     expect(told.json.metadata.deletionGracePeriodSeconds).toBe(120);
   });
+});
+
+it('only a delete marks, and nobody takes the mark back', async () => {
+  await make('held', { finalizers: ['x/a'] });
+  const type = 'application/merge-patch+json';
+  const patch = (metadata: object) => f.ask('PATCH', `${cms}/held`, { type, body: { metadata } });
+  const told = await patch({ deletionTimestamp: '2026-01-01T00:00:00Z', deletionGracePeriodSeconds: 3 });
+  expect([told.code, told.json.message]).toEqual([
+    422,
+    'ConfigMap "held" is invalid: [metadata.deletionTimestamp: Invalid value: 2026-01-01 00:00:00 +0000 UTC: field is immutable, metadata.deletionGracePeriodSeconds: Invalid value: 3: field is immutable]',
+  ]);
+  await f.ask('DELETE', `${cms}/held`);
+  const mark = { deletionTimestamp: '2026-01-02T03:04:05Z', deletionGracePeriodSeconds: 0 };
+  for (const deletionTimestamp of [null, '2026-01-01T00:00:00Z'])
+    expect(await patch({ deletionTimestamp, deletionGracePeriodSeconds: null })).toMatchObject({
+      code: 200,
+      json: { metadata: mark },
+    });
+  expect((await patch({ deletionGracePeriodSeconds: 3 })).code).toBe(422);
 });
 
 it('deletes collections by selector, and says what', async () => {

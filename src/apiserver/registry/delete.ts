@@ -56,9 +56,10 @@ export async function remove(core: RegistryCore, { at, options, context }: Delet
 
     const marked = planDeletion(core, { at, options, context }, entry);
     if (marked === undefined) {
-      if (context.dryRun) return deletedAnswer(at, entry);
+      const last = lastState(core, at, entry);
+      if (context.dryRun) return last ?? deletedAnswer(at, entry);
       const gone = await removeNow(core, at, entry);
-      if (gone !== undefined) return gone;
+      if (gone !== undefined) return last ?? gone;
     } else {
       if (context.dryRun) return dryAnswer(at.kind, marked);
       const result =
@@ -98,7 +99,8 @@ function planDeletion(
   if (finalizers.length > 0) metadata.finalizers = finalizers;
   else delete metadata.finalizers;
   if (pendingSince === undefined) {
-    metadata.deletionGracePeriodSeconds = grace;
+    // What holds itself (a namespace, a definition) is marked by its own rules, which say nothing of grace.
+    if (kind.deletionHeld === null) metadata.deletionGracePeriodSeconds = grace;
     metadata.deletionTimestamp = formatTime(core.clock.nowMs() + grace * 1000);
     if (kind.generationFields.length > 0) metadata.generation = (metadata.generation ?? 0) + 1;
     kind.beginDeletion?.(object);
@@ -108,6 +110,20 @@ function planDeletion(
     metadata.deletionTimestamp = formatTime(started + grace * 1000);
   }
   return object;
+}
+
+/** What could have had a grace period says in the answer that it has none left; null = the kind knows no grace. */
+function lastState(core: RegistryCore, { kind }: Place, entry: Entry): Answer | null {
+  if (kind.gracePeriodSeconds === null || !kind.returnsDeleted) return null;
+  const object = mutableCopy(entry);
+  const { metadata } = object;
+  const graceMs = (metadata.deletionGracePeriodSeconds ?? 0) * 1000;
+  if (metadata.deletionTimestamp === undefined) {
+    metadata.deletionTimestamp = formatTime(core.clock.nowMs());
+    if (kind.generationFields.length > 0) metadata.generation = (metadata.generation ?? 0) + 1;
+  } else metadata.deletionTimestamp = formatTime(Date.parse(metadata.deletionTimestamp) - graceMs);
+  metadata.deletionGracePeriodSeconds = 0;
+  return dryAnswer(kind, object);
 }
 
 /** Less than nothing counts as one second. */

@@ -170,8 +170,10 @@ function keepServerFields({ metadata }: KubeObject, old: KubeObject): void {
   metadata.uid = old.metadata.uid;
   metadata.creationTimestamp = old.metadata.creationTimestamp;
   carry(metadata, old.metadata, 'generation');
-  carry(metadata, old.metadata, 'deletionTimestamp');
-  carry(metadata, old.metadata, 'deletionGracePeriodSeconds');
+  // A deletion is never taken back, and only a delete begins one: the rules for metadata refuse what says otherwise.
+  if (old.metadata.deletionTimestamp !== undefined) carry(metadata, old.metadata, 'deletionTimestamp');
+  if (metadata.deletionGracePeriodSeconds === undefined)
+    carry(metadata, old.metadata, 'deletionGracePeriodSeconds');
   delete metadata.selfLink;
 }
 

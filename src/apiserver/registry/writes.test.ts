@@ -28,6 +28,13 @@ const deployment = (name: string) => ({
 });
 
 describe('create', () => {
+  it('gives a limit range without a name one', async () => {
+    const path = '/api/v1/namespaces/default/limitranges';
+    const { json } = await f.ask('POST', path, { body: { metadata: {}, spec: { limits: [] } } });
+    expect(json.metadata.name).toMatch(/^[0-9a-f-]{36}$/);
+    expect((await f.ask('GET', `${path}/${json.metadata.name}`)).code).toBe(200);
+  });
+
   it('fills in what only the server knows, and ignores what authors say of it', async () => {
     const { code, json } = await f.ask('POST', cms, {
       body: configMap('made', {

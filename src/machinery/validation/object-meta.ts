@@ -80,15 +80,27 @@ export function validateObjectMetaUpdate(meta: DraftMeta, old: DraftMeta, causes
     causes.invalid('metadata.resourceVersion', '', 'must be specified for an update');
   if ((meta.generation ?? 0) < (old.generation ?? 0))
     causes.invalid('metadata.generation', meta.generation ?? 0, 'must not be decremented');
-  for (const field of frozenFields)
-    if ((meta[field] ?? '') !== (old[field] ?? ''))
+  for (const field of frozenFields) {
+    if ((meta[field] ?? '') === (old[field] ?? '')) continue;
+    const path = `metadata.${field}`;
+    if (meta[field] !== undefined && field.endsWith('Timestamp'))
+      causes.list.push({
+        reason: 'FieldValueInvalid',
+        message: `Invalid value: ${asGoTime(String(meta[field]))}: ${immutableMessage}`,
+        field: path,
+      });
+    // a missing time is null, a missing text is ""
+    else
       causes.invalid(
-        `metadata.${field}`,
-        // a missing time is null, a missing text is ""
+        path,
         meta[field] ?? (field === 'name' || field === 'namespace' || field === 'uid' ? '' : null),
         immutableMessage,
       );
+  }
 }
+
+/** A time as Go prints it. */
+const asGoTime = (text: string): string => text.replace('T', ' ').replace(/Z$/, ' +0000 UTC');
 
 export function validateAnnotations(
   annotations: Readonly<Record<string, string>> | undefined,

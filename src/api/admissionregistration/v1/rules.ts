@@ -20,6 +20,7 @@ import type {
   ValidatingWebhook,
   WebhookClientConfig,
 } from '../../generated/admissionregistration-v1.ts';
+import { type GoUrl, GoUrlError, parseGoUrl } from './go-url.ts';
 
 type Webhook = ValidatingWebhook & Partial<Pick<MutatingWebhook, 'reinvocationPolicy'>>;
 
@@ -149,26 +150,24 @@ function validateClientConfig({ url, service }: WebhookClientConfig, field: Fiel
 const form = '; desired format: https://host[/path]';
 
 function validateUrl(text: string, field: FieldAt): void {
-  if (!URL.canParse(text)) {
-    // without a scheme there is no host either
-    if (/^[^:/?#]*(?:$|[/?#])/.test(text)) {
-      field.invalid('', `'https' is the only allowed URL scheme${form}`);
-      field.invalid('', `host must be provided${form}`);
-    } else field.required(`url must be a valid URL: parse ${JSON.stringify(text)}: invalid URL${form}`);
+  let url: GoUrl;
+  try {
+    url = parseGoUrl(text);
+  } catch (error) {
+    if (!(error instanceof GoUrlError)) throw error;
+    field.required(`url must be a valid URL: parse ${quote(text)}: ${error.message}${form}`);
     return;
   }
-  const url = new URL(text);
-  const scheme = url.protocol.slice(0, -1);
-  if (scheme !== 'https') field.invalid(scheme, `'https' is the only allowed URL scheme${form}`);
+  if (url.scheme !== 'https') field.invalid(url.scheme, `'https' is the only allowed URL scheme${form}`);
   if (url.host === '') field.invalid('', `host must be provided${form}`);
-  if (url.username !== '' || url.password !== '')
-    field.invalid(
-      url.password === '' ? url.username : `${url.username}:${url.password}`,
-      'user information is not permitted in the URL',
-    );
-  if (url.hash !== '') field.invalid(url.hash.slice(1), 'fragments are not permitted in the URL');
-  if (url.search !== '') field.invalid(url.search.slice(1), 'query parameters are not permitted in the URL');
+  if (url.user !== undefined) field.invalid(url.user, 'user information is not permitted in the URL');
+  if (url.fragment !== '') field.invalid(url.fragment, 'fragments are not permitted in the URL');
+  if (url.query !== '') field.invalid(url.query, 'query parameters are not permitted in the URL');
 }
+
+/** As Go quotes what cannot be printed. */
+const quote = (text: string): string =>
+  JSON.stringify(text).replace(/\\u00([0-9a-f]{2})/g, (_, hex: string) => `\\x${hex}`);
 
 function validateUrlPath(path: string, field: FieldAt): void {
   if (path === '' || path === '/') return;

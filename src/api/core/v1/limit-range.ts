@@ -25,6 +25,10 @@ export const LimitRange = defineKind<LimitRangeObject>({
   defaults({ spec }) {
     for (const limit of spec.limits ?? []) defaultLimit(limit);
   },
+  // Who gives it no name gets one.
+  prepareCreate({ metadata }) {
+    if (!metadata.name) metadata.name = metadata.uid;
+  },
   validate({ spec }, _old, causes) {
     const field = new FieldAt('spec', causes).child('limits');
     const seen = new Set<string>();
