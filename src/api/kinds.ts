@@ -45,6 +45,8 @@ import { EndpointSlice } from './discovery/v1/endpoint-slice.ts';
 import { EventsEvent } from './events/v1/event.ts';
 import { FlowSchema } from './flowcontrol/v1/flow-schema.ts';
 import { PriorityLevelConfiguration } from './flowcontrol/v1/priority-level-configuration.ts';
+import { NodeMetrics } from './metrics/v1beta1/node-metrics.ts';
+import { PodMetrics } from './metrics/v1beta1/pod-metrics.ts';
 import { Ingress } from './networking/v1/ingress.ts';
 import { IngressClass } from './networking/v1/ingress-class.ts';
 import { IPAddress } from './networking/v1/ip-address.ts';
@@ -139,6 +141,8 @@ export const answeredKinds: readonly KindDef[] = [
   SelfSubjectAccessReview,
   SelfSubjectRulesReview,
   SubjectAccessReview,
+  NodeMetrics,
+  PodMetrics,
 ];
 
 const everyKind = [...kinds, ...answeredKinds];

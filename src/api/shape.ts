@@ -9,6 +9,7 @@ import {
   scalar,
 } from '../machinery/index.ts';
 import { shapes } from './generated/shapes.ts';
+import { metricsShapes } from './metrics/v1beta1/shapes.ts';
 
 const made = new Map<string, ObjectSchema>();
 
@@ -16,8 +17,8 @@ const made = new Map<string, ObjectSchema>();
 export function shape(name: string): ObjectSchema {
   let schema = made.get(name);
   if (schema === undefined) {
-    const fields = shapes[name];
-    if (fields === undefined) throw new Error(`no shape ${name} in generated/shapes.ts`);
+    const fields = shapes[name] ?? metricsShapes[name];
+    if (fields === undefined) throw new Error(`there is no shape ${name}`);
     schema = new ObjectSchema(
       name,
       () =>

@@ -1,7 +1,15 @@
 // The API server put together: registry over a store, admission, HTTP handler and in-process client. No process, no port, no
 // files here; `app` brings those.
 import type { Duplex } from 'node:stream';
-import { answeredKinds, kinds as builtInKinds, Namespace, PriorityClass, Service } from '../api/index.ts';
+import {
+  answeredKinds,
+  kinds as builtInKinds,
+  type MetricSource,
+  Namespace,
+  PriorityClass,
+  Service,
+  type UsageSource,
+} from '../api/index.ts';
 import type { Clock, Log, MetricRegistry, Random } from '../base/index.ts';
 import { type Client, createClient, type Transport } from '../client/index.ts';
 import type { HttpRequest, HttpResponse } from '../http/index.ts';
@@ -22,6 +30,7 @@ import { showStore, showVersion } from './endpoints/metrics-server.ts';
 import type { VersionInfo } from './endpoints/path.ts';
 import { healthChecks } from './health-checks.ts';
 import { inProcessTransport } from './in-process.ts';
+import { WorkloadMetrics } from './metrics-api/workload-metrics.ts';
 import { createOpenApi } from './openapi/openapi.ts';
 import type { RegistryCore } from './registry/core.ts';
 import { KindTable } from './registry/kind-table.ts';
@@ -55,6 +64,10 @@ export interface ApiServerOptions {
   readonly audiences?: readonly string[] | undefined;
   /** The parts of the control plane besides the store. */
   readonly components?: readonly ComponentCheck[] | undefined;
+  /** What nodes and pods use, for metrics.k8s.io; the first source that knows one answers. */
+  readonly usage?: readonly UsageSource[] | undefined;
+  /** For custom.metrics.k8s.io and external.metrics.k8s.io. */
+  readonly workloadMetrics?: readonly MetricSource[] | undefined;
   /** How long a request may take, watches and streams excepted; 0 = as long as it takes, undefined = a minute. */
   readonly requestTimeoutMs?: number | undefined;
   /** For watches that name no timeout; 0 = they never end, undefined = 30 minutes. */
@@ -112,7 +125,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
         audiences: options.audiences ?? ['https://kubernetes.default.svc'],
       },
       components: [...(options.components ?? []), storeCheck(store)],
+      usage: options.usage ?? [],
     }),
+    workloadMetrics: new WorkloadMetrics({ sources: options.workloadMetrics ?? [], store, kinds }),
     admission: admissionChain({
       isStarting: () => starting,
       authorize: options.authorize,

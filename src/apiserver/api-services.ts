@@ -30,6 +30,7 @@ const priorities: Readonly<Record<string, readonly [group: number, version: numb
   'v1.discovery.k8s.io': [16200, 15],
   'v1.flowcontrol.apiserver.k8s.io': [16100, 21],
   'v1.resource.k8s.io': [15200, 15],
+  'v1beta1.metrics.k8s.io': [100, 100],
 };
 
 /** The aggregator itself has none, as in Kubernetes. */

@@ -1,7 +1,8 @@
 // The in-process Transport: the same registry, without HTTP and without encoding. Objects handed out are the cache's own.
-import type { Target, Transport, WatchEvent, WriteOptions } from '../client/index.ts';
+import type { ListQuery, Target, Transport, WatchEvent, WriteOptions } from '../client/index.ts';
 import { expired, type KubeObject, methodNotSupported } from '../machinery/index.ts';
 import { listAnswered, readAnswered } from './answered/read.ts';
+import type { MetricsAsked } from './metrics-api/workload-metrics.ts';
 import { noBody, type WriteCall } from './registry/call.ts';
 import { internalContext } from './registry/context.ts';
 import { answer, catchUp, type Place, type RegistryCore, refOf, requireEntry } from './registry/core.ts';
@@ -24,6 +25,17 @@ const placeOf = (target: Target): Place => ({
   name: target.name,
 });
 
+const metricsAsked = ({ kind, namespace, name, subresource }: Target, query: ListQuery): MetricsAsked => ({
+  group: kind.group,
+  version: kind.version,
+  namespace,
+  resource: kind.plural,
+  name,
+  subresource,
+  labelSelector: query.labelSelector,
+  metricLabelSelector: query.metricLabelSelector,
+});
+
 function subresourceOf(target: Target): Subresource {
   const found = findSubresource(target.kind, target.subresource);
   if (found === undefined) throw methodNotSupported(refOf(target.kind), target.subresource);
@@ -41,8 +53,14 @@ const writeCall = (
 });
 
 export function inProcessTransport(core: RegistryCore): Transport {
-  const below = async (target: Target, call: SubresourceCall): Promise<KubeObject> =>
-    objectFrom(await subresourceOf(target).handle(core, call));
+  const below = async (target: Target, call: SubresourceCall): Promise<KubeObject> => {
+    // Who knows a custom resource by its definition alone comes with a kind of his own: the rules are those of the one served.
+    const { group, version, plural } = target.kind;
+    const kind = core.kinds.byResource(group, version, plural) ?? target.kind;
+    return objectFrom(
+      await subresourceOf({ ...target, kind }).handle(core, { ...call, at: { ...call.at, kind } }),
+    );
+  };
   return {
     async get(target) {
       const from = core.answered.get(target.kind);
@@ -60,9 +78,18 @@ export function inProcessTransport(core: RegistryCore): Transport {
     },
 
     async list(target, query) {
+      const measured = core.workloadMetrics.list(metricsAsked(target, query));
+      if (measured !== undefined)
+        return {
+          items: measured as readonly unknown[] as KubeObject[],
+          resourceVersion: '',
+          continue: undefined,
+        };
       const from = core.answered.get(target.kind);
       const result =
-        from === undefined ? await list(core, target, query) : await listAnswered(core, from, query);
+        from === undefined
+          ? await list(core, target, query)
+          : await listAnswered(core, from, { ...query, namespace: target.namespace });
       const items = result.entries.map((entry) => objectFrom(answer(target.kind, entry)));
       return { items, resourceVersion: String(result.revision), continue: result.continue };
     },

@@ -31,6 +31,7 @@ export function queryString(
 export const listParameters = (query: ListQuery) => ({
   labelSelector: query.labelSelector,
   fieldSelector: query.fieldSelector,
+  metricLabelSelector: query.metricLabelSelector,
   resourceVersion: query.resourceVersion,
   limit: query.limit,
   continue: query.continue,

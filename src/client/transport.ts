@@ -16,6 +16,8 @@ export interface Target {
 export interface ListQuery {
   readonly labelSelector?: string | undefined;
   readonly fieldSelector?: string | undefined;
+  /** Only for custom metrics: chooses among the series of one name. */
+  readonly metricLabelSelector?: string | undefined;
   /** undefined = newest (linearizable); '0' = whatever the cache has */
   readonly resourceVersion?: string | undefined;
   readonly limit?: number | undefined;

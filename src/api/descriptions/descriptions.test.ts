@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { shapes } from '../generated/shapes.ts';
+import { shapes as generated } from '../generated/shapes.ts';
+import { metricsShapes } from '../metrics/v1beta1/shapes.ts';
 import { shape } from '../shape.ts';
 import { describeShape, writtenDescriptions } from './descriptions.ts';
+
+const shapes = { ...generated, ...metricsShapes };
 
 describe('descriptions', () => {
   test('every shape and every field has one', () => {

@@ -23,6 +23,7 @@ import { corePods } from './core-pods.ts';
 import { coreVolumes } from './core-volumes.ts';
 import { apiextensions, apiregistration, coordination, events, resource, scheduling } from './extensions.ts';
 import { meta } from './meta.ts';
+import { metrics } from './metrics.ts';
 import { discovery, networking, node, storage } from './network-and-storage.ts';
 
 export interface FieldDescription {
@@ -65,6 +66,7 @@ const sources: readonly (readonly [groupVersion: string, text: string])[] = [
   ['events.v1', events],
   ['scheduling.v1', scheduling],
   ['resource.v1', resource],
+  ['metrics.v1beta1', metrics],
 ];
 
 /** Fields that mean the same wherever they are, unless the shape says otherwise. */

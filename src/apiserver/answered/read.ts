@@ -1,5 +1,5 @@
 // Get and list of kinds that are answered, in the forms of the registry: what follows cannot tell them from stored objects.
-import { StatusError } from '../../machinery/index.ts';
+import { type KubeObject, StatusError, storageKey } from '../../machinery/index.ts';
 import { Entry } from '../../storage/index.ts';
 import type { AnsweredKind, Place, RegistryCore } from '../registry/core.ts';
 import type { ListAnswer, ListOptions } from '../registry/list.ts';
@@ -7,6 +7,7 @@ import type { Answer } from '../registry/objects.ts';
 import { select, selected } from '../registry/selection.ts';
 
 export async function readAnswered(core: RegistryCore, from: AnsweredKind, at: Place): Promise<Answer> {
+  if (from.read !== undefined) return { code: 200, entry: null, object: await from.read(core, at) };
   const all = (await from.readAll?.(core)) ?? [];
   const object = all.find(({ metadata }) => metadata.name === at.name);
   // The words and the code are Kubernetes', although it is only not there.
@@ -18,14 +19,16 @@ export async function readAnswered(core: RegistryCore, from: AnsweredKind, at: P
 export async function listAnswered(
   core: RegistryCore,
   from: AnsweredKind,
-  options: ListOptions,
+  options: ListOptions & { readonly namespace: string | undefined },
 ): Promise<ListAnswer> {
   const selection = select(from.kind, undefined, options);
+  const entryOf = (object: KubeObject) =>
+    new Entry(storageKey(from.kind, object.metadata), Buffer.from(JSON.stringify(object)), 0);
+  if (from.readSome !== undefined) {
+    const some = await from.readSome(core, options);
+    return { entries: some.map(entryOf), revision: 0, continue: undefined, remaining: undefined };
+  }
   const all = (await from.readAll?.(core)) ?? [];
-  const entries = all
-    .map(
-      (object) => new Entry(selection.prefix + object.metadata.name, Buffer.from(JSON.stringify(object)), 0),
-    )
-    .filter((entry) => selected(selection, entry));
+  const entries = all.map(entryOf).filter((entry) => selected(selection, entry));
   return { entries, revision: 0, continue: undefined, remaining: undefined };
 }

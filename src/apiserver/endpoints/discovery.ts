@@ -1,8 +1,12 @@
 // Discovery: which groups, versions and resources there are, in the classic documents and in the aggregated one (v2).
 import type { KindDef, Verb } from '../../machinery/index.ts';
-import type { KindTable } from '../registry/kind-table.ts';
 import { subresources } from '../subresources/all.ts';
 import { connections } from './connections.ts';
+
+/** A KindTable, or what has more to show. */
+export interface Discovered {
+  readonly all: readonly KindDef[];
+}
 
 interface ApiResource {
   name: string;
@@ -65,11 +69,11 @@ function resourcesOf(kind: KindDef): ApiResource[] {
   ];
 }
 
-const inVersion = (kinds: KindTable, group: string, version: string) =>
+const inVersion = (kinds: Discovered, group: string, version: string) =>
   kinds.all.filter((k) => k.group === group && k.version === version);
 
 /** Groups in the order in which their first kind is listed, each with its versions. */
-function groupVersions(kinds: KindTable): Map<string, string[]> {
+function groupVersions(kinds: Discovered): Map<string, string[]> {
   const groups = new Map<string, string[]>();
   for (const { group, version } of kinds.all) {
     const versions = groups.get(group);
@@ -92,7 +96,7 @@ function apiGroup(group: string, versions: readonly string[]) {
 }
 
 /** `/apis` */
-export function groupList(kinds: KindTable) {
+export function groupList(kinds: Discovered) {
   const groups = [...groupVersions(kinds)]
     .filter(([group]) => group !== '')
     .map(([group, versions]) => apiGroup(group, versions));
@@ -100,7 +104,7 @@ export function groupList(kinds: KindTable) {
 }
 
 /** `/apis/apps`; undefined = no such group */
-export function groupDocument(kinds: KindTable, group: string) {
+export function groupDocument(kinds: Discovered, group: string) {
   const versions = group === '' ? undefined : groupVersions(kinds).get(group);
   return versions === undefined
     ? undefined
@@ -108,7 +112,7 @@ export function groupDocument(kinds: KindTable, group: string) {
 }
 
 /** `/api/v1`, `/apis/apps/v1`; undefined = no such version */
-export function resourceList(kinds: KindTable, group: string, version: string) {
+export function resourceList(kinds: Discovered, group: string, version: string) {
   const list = inVersion(kinds, group, version);
   if (list.length === 0) return undefined;
   return {
@@ -120,7 +124,7 @@ export function resourceList(kinds: KindTable, group: string, version: string) {
 }
 
 /** The aggregated document of `/api` (core) or `/apis` (everything else), apidiscovery.k8s.io/v2. */
-export function aggregated(kinds: KindTable, core: boolean, version: string) {
+export function aggregated(kinds: Discovered, core: boolean, version: string) {
   const items = [...groupVersions(kinds)]
     .filter(([group]) => (group === '') === core)
     .map(([group, versions]) => ({

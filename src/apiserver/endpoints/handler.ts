@@ -28,10 +28,10 @@ import type { RequestSeries } from './metrics-requests.ts';
 import { isKnownPath, type PathOptions, servePath } from './path.ts';
 import { type Query, splitTarget } from './query.ts';
 import { notFoundPath, serveResource, verbOf } from './resource.ts';
-import { sendError, sendPageNotFound } from './respond.ts';
+import { readable, sendError, sendJson, sendPageNotFound } from './respond.ts';
 import { parseRoute, type ResourceRoute } from './route.ts';
 
-export interface HandlerOptions extends Omit<PathOptions, 'kinds' | 'healthMetrics'> {
+export interface HandlerOptions extends Omit<PathOptions, 'kinds' | 'discovered' | 'healthMetrics'> {
   readonly core: RegistryCore;
   readonly clock: Clock;
   readonly jitter: () => number;
@@ -90,7 +90,13 @@ export function createHandler(options: HandlerOptions): ApiHandler {
     metrics,
   };
   const healthMetrics = new HealthMetrics(options.health);
-  const paths: PathOptions = { ...options, kinds: core.kinds, healthMetrics };
+  const discovered = {
+    get all() {
+      const metrics = core.workloadMetrics.kinds();
+      return metrics.length === 0 ? core.kinds.all : [...core.kinds.all, ...metrics];
+    },
+  };
+  const paths: PathOptions = { ...options, kinds: core.kinds, discovered, healthMetrics };
   const inFlight = new InFlight(options.inFlight, clock);
   metrics.showInFlight((lane) => inFlight.peak(lane));
   const deadlines = new Deadlines(clock, options.requestTimeoutMs);
@@ -139,6 +145,11 @@ export function createHandler(options: HandlerOptions): ApiHandler {
     if (verb !== undefined) allow(resourceAttributes(user, verb, { path, query, route }));
     if (kind === undefined) {
       if (isElsewhere(core, route)) throw unavailable();
+      const measured = method === 'GET' ? core.workloadMetrics.document(route, query) : undefined;
+      if (measured !== undefined) {
+        sendJson(response, 200, readable(request, `${JSON.stringify(measured)}\n`));
+        return 0;
+      }
       if (isKnownPath(core.kinds, path)) throw notFoundPath();
       sendPageNotFound(response);
       return 0;

@@ -4,7 +4,14 @@ import { type Log, type MetricRegistry, metricsContentType } from '../../base/in
 import type { HttpRequest, HttpResponse } from '../../http/index.ts';
 import type { OpenApi } from '../openapi/openapi.ts';
 import type { KindTable } from '../registry/kind-table.ts';
-import { aggregated, coreVersions, groupDocument, groupList, resourceList } from './discovery.ts';
+import {
+  aggregated,
+  coreVersions,
+  type Discovered,
+  groupDocument,
+  groupList,
+  resourceList,
+} from './discovery.ts';
 import { type HealthCheck, type HealthChecks, serveHealth } from './health.ts';
 import { methodNotAllowed } from './method-not-allowed.ts';
 import type { HealthMetrics } from './metrics.ts';
@@ -26,6 +33,8 @@ export interface VersionInfo {
 
 export interface PathOptions {
   readonly kinds: KindTable;
+  /** What discovery lists: the kinds, and metrics of workloads, which are none. */
+  readonly discovered: Discovered;
   readonly openApi: OpenApi;
   readonly version: VersionInfo;
   /** host:port by which clients reach this server, for discovery. */
@@ -110,7 +119,7 @@ async function serveMetrics(
 }
 
 function serveDiscovery(
-  { kinds, publicAddress }: PathOptions,
+  { discovered: kinds, publicAddress }: PathOptions,
   { request, response, path }: PathRequest,
   rest: readonly string[],
 ): boolean {

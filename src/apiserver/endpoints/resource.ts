@@ -182,7 +182,7 @@ async function serveList(env: ResourceEnvironment, call: ResourceRequest): Promi
   const result =
     from === undefined
       ? await list(env.core, placeOf(call), options)
-      : await listAnswered(env.core, from, options);
+      : await listAnswered(env.core, from, { ...options, namespace: placeOf(call).namespace });
   return sendList(call, { kind, list: result, wanted }, printing(env, query));
 }
 

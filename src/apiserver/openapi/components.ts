@@ -19,6 +19,7 @@ const prefixes: Readonly<Record<string, string>> = {
   meta: 'io.k8s.apimachinery.pkg.apis.meta',
   apiextensions: 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions',
   apiregistration: 'io.k8s.kube-aggregator.pkg.apis.apiregistration',
+  metrics: 'io.k8s.metrics.pkg.apis.metrics',
 };
 
 /** `core.v1.Pod` → `io.k8s.api.core.v1.Pod` */

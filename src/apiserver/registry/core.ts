@@ -23,8 +23,10 @@ import {
   type Store,
 } from '../../storage/index.ts';
 import type { AdmissionChain } from '../admission/admission.ts';
+import type { WorkloadMetrics } from '../metrics-api/workload-metrics.ts';
 import type { CallContext } from './context.ts';
 import type { KindTable } from './kind-table.ts';
+import type { ListOptions } from './list.ts';
 import { type Answer, encodeForStore, freeze, keyFor, objectOf } from './objects.ts';
 
 /** What was handed out to an object that is about to be written. */
@@ -65,6 +67,13 @@ export interface AnsweredKind {
   ) => Promise<Answer>;
   /** Kinds with the verbs get and list: all there are, in the order of their names. */
   readonly readAll?: (core: RegistryCore) => Promise<readonly KubeObject[]>;
+  /** Instead of it, for kinds of which there are many: the object at a place. Rejects with a StatusError when there is none. */
+  readonly read?: (core: RegistryCore, at: Place) => Promise<KubeObject>;
+  /** Those in the namespace (undefined = everywhere) that the selectors choose, in the order of their keys. */
+  readonly readSome?: (
+    core: RegistryCore,
+    asked: Pick<ListOptions, 'labelSelector' | 'fieldSelector'> & { readonly namespace: string | undefined },
+  ) => Promise<readonly KubeObject[]>;
 }
 
 export interface RegistryCore {
@@ -72,6 +81,7 @@ export interface RegistryCore {
   readonly kinds: KindTable;
   /** Of these kinds nothing is stored. */
   readonly answered: ReadonlyMap<KindDef, AnsweredKind>;
+  readonly workloadMetrics: WorkloadMetrics;
   readonly admission: AdmissionChain;
   readonly allocators: ReadonlyMap<KindDef, Allocator>;
   readonly clock: Clock;
