@@ -185,8 +185,8 @@ it('only a delete marks, and nobody takes the mark back', async () => {
     422,
     'ConfigMap "held" is invalid: [metadata.deletionTimestamp: Invalid value: 2026-01-01 00:00:00 +0000 UTC: field is immutable, metadata.deletionGracePeriodSeconds: Invalid value: 3: field is immutable]',
   ]);
-  await f.ask('DELETE', `${cms}/held`);
-  const mark = { deletionTimestamp: '2026-01-02T03:04:05Z', deletionGracePeriodSeconds: 0 };
+  const { deletionTimestamp: marked } = (await f.ask('DELETE', `${cms}/held`)).json.metadata;
+  const mark = { deletionTimestamp: marked, deletionGracePeriodSeconds: 0 };
   for (const deletionTimestamp of [null, '2026-01-01T00:00:00Z'])
     expect(await patch({ deletionTimestamp, deletionGracePeriodSeconds: null })).toMatchObject({
       code: 200,

@@ -21,20 +21,19 @@ const fail = (message: string): never => {
 /** Throws GoUrlError. */
 export function parseGoUrl(text: string): GoUrl {
   const [beforeHash, fragment] = cut(text, '#');
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
   if (/[\x00-\x1f\x7f]/.test(beforeHash)) fail('net/url: invalid control character in URL');
   if (beforeHash.startsWith(':')) fail('missing protocol scheme');
   const named = /^([a-zA-Z][a-zA-Z0-9+.-]*):(.*)$/s.exec(beforeHash);
   const scheme = named?.[1]?.toLowerCase() ?? '';
   const [rest, query] = cut(named?.[2] ?? beforeHash, '?');
-  const none = { scheme, user: undefined, host: '', query, fragment: unescape(fragment, 'path') };
+  const none = { scheme, user: undefined, host: '', query, fragment: checkEscapes(fragment, 'path') };
   if (!rest.startsWith('/')) {
     // After a scheme it may be anything, e.g. `mailto:someone`.
     if (scheme !== '') return none;
     if (rest.split('/', 1)[0]!.includes(':')) fail('first path segment in URL cannot contain colon');
   }
   if (!rest.startsWith('//') || (scheme === '' && rest.startsWith('///'))) {
-    unescape(rest, 'path');
+    checkEscapes(rest, 'path');
     return none;
   }
   const end = rest.indexOf('/', 2);
@@ -43,10 +42,10 @@ export function parseGoUrl(text: string): GoUrl {
   const user = at < 0 ? undefined : authority.slice(0, at);
   if (user !== undefined) {
     if (/[^a-zA-Z0-9\-._:~!$&'()*+,;=%@]/.test(user)) fail('net/url: invalid userinfo');
-    unescape(user, 'path');
+    checkEscapes(user, 'path');
   }
   const host = parseHost(authority.slice(at + 1));
-  unescape(end < 0 ? '' : rest.slice(end), 'path');
+  checkEscapes(end < 0 ? '' : rest.slice(end), 'path');
   return { ...none, user, host };
 }
 
@@ -63,11 +62,11 @@ function parseHost(host: string): string {
     port = host.slice(end + 1);
   } else if (host.includes(':')) port = host.slice(host.lastIndexOf(':'));
   if (!/^(?::\d*)?$/.test(port)) fail(`invalid port ${JSON.stringify(port)} after host`);
-  return unescape(host, 'host');
+  return checkEscapes(host, 'host');
 }
 
 /** In a host only bytes outside ASCII, and the mark of an IPv6 zone, may be escaped. */
-function unescape(text: string, part: 'host' | 'path'): string {
+function checkEscapes(text: string, part: 'host' | 'path'): string {
   for (let i = 0; i < text.length; i++) {
     const char = text[i]!;
     if (char === '%') {
