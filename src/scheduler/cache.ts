@@ -3,6 +3,7 @@ import type { Node, Pod } from '../api/index.ts';
 import { decrement, increment, NodeInfo } from './node-info.ts';
 import type { ClusterView } from './plugin.ts';
 import type { PodInfo } from './pod-info.ts';
+import { Tallies } from './tallies.ts';
 
 interface Placed {
   info: PodInfo;
@@ -20,6 +21,8 @@ export class ClusterCache implements ClusterView {
   /** Pods of nodes that are not known (yet, or any more). */
   readonly #homeless = new Map<string, Map<string, PodInfo>>();
   readonly #claims = new Map<string, number>();
+  readonly #imageNodes = new Map<string, number>();
+  readonly tallies = new Tallies(() => this.#list);
   /** Where pods are to go once room is made for them. */
   readonly #nominated = new Map<string, { readonly info: PodInfo; readonly nodeName: string }>();
 
@@ -31,6 +34,10 @@ export class ClusterCache implements ClusterView {
     return this.#claims;
   }
 
+  get imageNodes(): ReadonlyMap<string, number> {
+    return this.#imageNodes;
+  }
+
   node(name: string): NodeInfo | undefined {
     return this.#nodes.get(name);
   }
@@ -39,14 +46,22 @@ export class ClusterCache implements ClusterView {
     const name = node.metadata.name;
     const old = this.#nodes.get(name);
     if (old !== undefined) {
+      const { images } = old;
       old.update(node);
+      if (old.images !== images) {
+        for (const image of images.keys()) decrement(this.#imageNodes, image);
+        for (const image of old.images.keys()) increment(this.#imageNodes, image);
+      }
+      this.tallies.nodeChanged(old);
       return;
     }
     const info = new NodeInfo(node);
     info.slot = this.#freeSlots.pop() ?? this.#slots++;
     this.#nodes.set(name, info);
     this.#list.push(info);
-    for (const pod of this.#homeless.get(name)?.values() ?? []) info.add(pod);
+    for (const image of info.images.keys()) increment(this.#imageNodes, image);
+    this.tallies.nodeAdded(info);
+    for (const pod of this.#homeless.get(name)?.values() ?? []) this.#count(pod, info);
     this.#homeless.delete(name);
     this.#showNominated(name);
   }
@@ -56,6 +71,9 @@ export class ClusterCache implements ClusterView {
     if (info === undefined) return;
     this.#nodes.delete(name);
     this.#list = this.#list.filter((n) => n !== info);
+    for (const image of info.images.keys()) decrement(this.#imageNodes, image);
+    for (const pod of info.pods.values()) this.tallies.remove(pod, info);
+    this.tallies.nodeRemoved(info);
     this.#freeSlots.push(info.slot);
     if (info.pods.size > 0) this.#homeless.set(name, new Map(info.pods));
   }
@@ -67,7 +85,7 @@ export class ClusterCache implements ClusterView {
     this.#placed.set(pod.uid, { info: pod, nodeName });
     for (const claim of pod.claims ?? []) increment(this.#claims, claim);
     const node = this.#nodes.get(nodeName);
-    if (node !== undefined) node.add(pod);
+    if (node !== undefined) this.#count(pod, node);
     else {
       let waiting = this.#homeless.get(nodeName);
       if (waiting === undefined) this.#homeless.set(nodeName, (waiting = new Map()));
@@ -81,9 +99,18 @@ export class ClusterCache implements ClusterView {
     const { info, nodeName } = placed;
     this.#placed.delete(uid);
     for (const claim of info.claims ?? []) decrement(this.#claims, claim);
-    this.#nodes.get(nodeName)?.remove(uid);
+    const node = this.#nodes.get(nodeName);
+    if (node !== undefined) {
+      node.remove(uid);
+      this.tallies.remove(info, node);
+    }
     const waiting = this.#homeless.get(nodeName);
     if (waiting?.delete(uid) && waiting.size === 0) this.#homeless.delete(nodeName);
+  }
+
+  #count(pod: PodInfo, node: NodeInfo): void {
+    node.add(pod);
+    this.tallies.add(pod, node);
   }
 
   /** What counts of the pod, undefined = it has no node. */

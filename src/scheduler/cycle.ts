@@ -94,7 +94,7 @@ export class Cycle {
     const count = this.#findFeasible(run, among);
     if (count === 0) return this.#refused(run, { nodes, narrowed });
     if (count === 1) return { node: this.#feasible[0]!, active };
-    return { node: this.#best(active, count), active };
+    return { node: this.#best(active), active };
   }
 
   #findFeasible(run: FilterRun, nodes: readonly NodeInfo[]): number {
@@ -113,8 +113,41 @@ export class Cycle {
     return feasible.length;
   }
 
+  /** What each node that would do scores, by name: all of them, none when the pod is refused as a whole. To look into decisions. */
+  judge(pod: PodInfo, cluster: ClusterView): ReadonlyMap<string, number> {
+    const active: Active[] = [];
+    for (const plugin of this.#plugins) {
+      const state = plugin.preFilter(pod, cluster.nodes);
+      if (state instanceof PodRefusal) return new Map();
+      if (state !== undefined) active.push({ plugin, state });
+    }
+    const narrowed = narrow(active, cluster);
+    if (typeof narrowed === 'string') return new Map();
+    const run = new FilterRun(pod, active);
+    const among = narrowed === null ? cluster.nodes : [...narrowed.values()];
+    this.#feasible = among.filter((node) => run.refuse(node) === fits);
+    const totals = this.#score(active);
+    return new Map(this.#feasible.map(({ name }, i) => [name, totals[i]!]));
+  }
+
   /** The node with the highest sum of weighted scores; among equals a random one. */
-  #best(active: readonly Active[], count: number): NodeInfo {
+  #best(active: readonly Active[]): NodeInfo {
+    const totals = this.#score(active);
+    const count = this.#feasible.length;
+    let best = 0;
+    let ties = 1;
+    for (let i = 1; i < count; i++) {
+      if (totals[i]! > totals[best]!) {
+        best = i;
+        ties = 1;
+      } else if (totals[i] === totals[best] && this.#random.next() * ++ties < 1) best = i;
+    }
+    return this.#feasible[best]!;
+  }
+
+  /** The sums of weighted scores, in the order of the feasible nodes. */
+  #score(active: readonly Active[]): Float64Array {
+    const count = this.#feasible.length;
     if (this.#totals.length < count) {
       this.#totals = new Float64Array(count * 2);
       this.#raw = new Float64Array(count * 2);
@@ -125,15 +158,7 @@ export class Cycle {
       if (plugin.preScore !== null && !plugin.preScore(state, this.#feasible)) continue;
       this.#addScores(plugin, state, count);
     }
-    let best = 0;
-    let ties = 1;
-    for (let i = 1; i < count; i++) {
-      if (totals[i]! > totals[best]!) {
-        best = i;
-        ties = 1;
-      } else if (totals[i] === totals[best] && this.#random.next() * ++ties < 1) best = i;
-    }
-    return this.#feasible[best]!;
+    return totals;
   }
 
   #addScores(plugin: Plugin, state: unknown, count: number): void {

@@ -1,7 +1,7 @@
 // A node as the inner loop sees it: what it has and what runs on it, decided but not yet bound pods included.
 // HOT: bench/scheduler.ts.
 import { type coreV1, type Node, tolerates } from '../api/index.ts';
-import { parseQuantity, toMilli, toValue } from '../machinery/index.ts';
+import { parseQuantity, semanticEqual, toMilli, toValue } from '../machinery/index.ts';
 import type { PodInfo } from './pod-info.ts';
 import { Resources, resourcesFrom } from './resources.ts';
 
@@ -32,10 +32,10 @@ export class NodeInfo {
   scoredMemoryBytes = 0;
   taints: readonly coreV1.Taint[];
   readonly pods = new Map<string, PodInfo>();
-  /** How many pods of an owner are here. */
-  readonly owners = new Map<string, number>();
   /** Host ports in use (`PodInfo.hostPorts`), each by how many pods. */
   readonly hostPorts = new Map<string, number>();
+  /** Images here by name, with their size in bytes; another map once they change. */
+  images: ReadonlyMap<string, number>;
   /** Claims (`namespace/name`) that pods here use, each by how many pods. */
   readonly claims = new Map<string, number>();
   /** Pods that are to come here once the pods they displace are gone; null = none. They do not count in the sums. */
@@ -50,10 +50,12 @@ export class NodeInfo {
     this.free.add(total);
     this.unschedulable = node.spec.unschedulable === true;
     this.taints = node.spec.taints ?? noTaints;
+    this.images = imagesOf(node);
   }
 
   /** The node has changed; what runs on it stays. */
   update(node: Node, total: Resources = nodeTotal(node)): void {
+    if (!semanticEqual(this.node.status?.images, node.status?.images)) this.images = imagesOf(node);
     this.node = node;
     this.labels = node.metadata.labels ?? noLabels;
     this.unschedulable = node.spec.unschedulable === true;
@@ -71,7 +73,6 @@ export class NodeInfo {
     this.free.subtract(pod.requests);
     this.scoredCpuMilli += pod.scoredCpuMilli;
     this.scoredMemoryBytes += pod.scoredMemoryBytes;
-    if (pod.owner !== '') increment(this.owners, pod.owner);
     if (pod.hostPorts !== null) for (const port of pod.hostPorts) increment(this.hostPorts, port);
     if (pod.claims !== null) for (const claim of pod.claims) increment(this.claims, claim);
   }
@@ -83,7 +84,6 @@ export class NodeInfo {
     this.free.add(pod.requests);
     this.scoredCpuMilli -= pod.scoredCpuMilli;
     this.scoredMemoryBytes -= pod.scoredMemoryBytes;
-    if (pod.owner !== '') decrement(this.owners, pod.owner);
     if (pod.hostPorts !== null) for (const port of pod.hostPorts) decrement(this.hostPorts, port);
     if (pod.claims !== null) for (const claim of pod.claims) decrement(this.claims, claim);
   }
@@ -94,6 +94,16 @@ export class NodeInfo {
       if (taint.effect !== 'PreferNoSchedule' && !bears(tolerations, taint)) return false;
     return true;
   }
+}
+
+const noImages: ReadonlyMap<string, number> = new Map();
+
+function imagesOf({ status }: Node): ReadonlyMap<string, number> {
+  if (status?.images === undefined || status.images.length === 0) return noImages;
+  const out = new Map<string, number>();
+  for (const { names = [], sizeBytes = 0 } of status.images)
+    for (const name of names) out.set(name, Number(sizeBytes));
+  return out;
 }
 
 export function bears(tolerations: readonly coreV1.Toleration[], taint: coreV1.Taint): boolean {

@@ -1,5 +1,5 @@
 // Node selector terms, compiled once a pod: what affinity and nodeSelector ask of a node's labels and name.
-import type { coreV1 } from '../api/index.ts';
+import type { coreV1, Pod } from '../api/index.ts';
 import type { NodeInfo } from './node-info.ts';
 
 type NodeSelectorRequirement = coreV1.NodeSelectorRequirement;
@@ -8,7 +8,7 @@ type NodeSelectorTerm = coreV1.NodeSelectorTerm;
 export type NodeTest = (node: NodeInfo) => boolean;
 
 function labelTest({ key, operator, values = [] }: NodeSelectorRequirement): NodeTest {
-  const label = (node: NodeInfo) => node.node.metadata.labels?.[key];
+  const label = (node: NodeInfo): string | undefined => node.labels[key];
   switch (operator) {
     case 'In':
       return (node) => {
@@ -62,5 +62,24 @@ export function compileTerms(terms: readonly NodeSelectorTerm[]): NodeTest {
   return (node) => {
     for (const test of compiled) if (test(node)) return true;
     return false;
+  };
+}
+
+/** What the pod requires of its node: nodeSelector and required affinity. null = nothing. */
+export function requiredOfNode({ spec }: Pod): NodeTest | null {
+  const terms =
+    spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
+  const selector = Object.entries(spec.nodeSelector ?? {});
+  if (terms === undefined) {
+    if (selector.length === 0) return null;
+    return ({ labels }) => {
+      for (const [key, value] of selector) if (labels[key] !== value) return false;
+      return true;
+    };
+  }
+  const affinity = compileTerms(terms);
+  return (node) => {
+    for (const [key, value] of selector) if (node.labels[key] !== value) return false;
+    return affinity(node);
   };
 }

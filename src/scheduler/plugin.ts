@@ -6,6 +6,7 @@ import type { ChangeHandlers, Client, Lister } from '../client/index.ts';
 import type { KindDef, KubeObject } from '../machinery/index.ts';
 import type { NodeInfo } from './node-info.ts';
 import type { PodInfo } from './pod-info.ts';
+import type { Tallies } from './tallies.ts';
 
 /** The filter's answer for "fits"; every other number indexes `reasons`. */
 export const fits = 0;
@@ -78,8 +79,11 @@ export interface FailedAttempt {
 export interface Rescue {
   /** Appended to the event. */
   readonly message?: string;
-  /** Where the pod shall go once the victims are gone. undefined = nowhere; what it was nominated for before is void. */
-  readonly node: NodeInfo | undefined;
+  /**
+   * Where the pod shall go once the victims are gone. undefined = nowhere, and an earlier nomination is void; unchanged = an earlier
+   * one stands.
+   */
+  readonly node: NodeInfo | 'unchanged' | undefined;
   /** Pods to evict from there. */
   readonly victims: readonly PodInfo[];
 }
@@ -183,6 +187,10 @@ export interface ClusterView {
   node(name: string): NodeInfo | undefined;
   /** Claims (`namespace/name`) that pods with a node use, each by how many pods. */
   readonly claims: ReadonlyMap<string, number>;
+  /** Image names, each by how many nodes hold the image. */
+  readonly imageNodes: ReadonlyMap<string, number>;
+  /** Counts of pods by node and topology. What is supposed for a moment (addPod, removePod) is not in them. */
+  readonly tallies: Tallies;
 }
 
 /** What a plugin that needs more than the pod and the nodes is built with, once for each profile that has it. */

@@ -1,5 +1,5 @@
 // A pod as the inner loop sees it: what its rules need, read once. HOT: bench/scheduler.ts.
-import { isSidecar, type Pod, podRequests } from '../api/index.ts';
+import { isSidecar, isTerminating, type Pod, podRequests } from '../api/index.ts';
 import { controllerOf } from '../machinery/index.ts';
 import { type Resources, resourcesFrom } from './resources.ts';
 
@@ -25,6 +25,9 @@ export class PodInfo {
   /** `namespace/name` of the persistent volume claims it uses, those made for ephemeral volumes included; null = none */
   readonly claims: readonly string[] | null;
 
+  #likeness: string | null = null;
+  #groupKey: string | null = null;
+
   constructor(pod: Pod, requests: Resources, owner: string) {
     this.pod = pod;
     this.namespace = pod.metadata.namespace ?? '';
@@ -37,6 +40,28 @@ export class PodInfo {
     this.owner = owner;
     this.hostPorts = hostPortsOf(pod);
     this.claims = claimsOf(pod);
+  }
+
+  /** The same for pods of one namespace with the same labels. */
+  get likeness(): string {
+    if (this.#likeness === null) {
+      const labels = Object.entries(this.pod.metadata.labels ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+      this.#likeness = JSON.stringify([this.namespace, labels]);
+    }
+    return this.#likeness;
+  }
+
+  /** The same for pods of one namespace with the same labels, pod affinity and deletion. */
+  get groupKey(): string {
+    if (this.#groupKey === null) {
+      const { podAffinity, podAntiAffinity } = this.pod.spec.affinity ?? {};
+      const rest = isTerminating(this.pod) ? ' terminating' : '';
+      this.#groupKey =
+        podAffinity === undefined && podAntiAffinity === undefined
+          ? this.likeness + rest
+          : this.likeness + JSON.stringify([podAffinity, podAntiAffinity]) + rest;
+    }
+    return this.#groupKey;
   }
 }
 

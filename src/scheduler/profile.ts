@@ -1,11 +1,15 @@
 // The plugins in the order in which they are asked, with kube-scheduler's default weights. Adding one = its file and one line here.
 import type { Plugin, PluginContext, PluginFactory } from './plugin.ts';
+import { defaultPreemption } from './plugins/default-preemption.ts';
+import { imageLocality } from './plugins/image-locality.ts';
+import { interPodAffinity } from './plugins/inter-pod-affinity.ts';
 import { nodeAffinity } from './plugins/node-affinity.ts';
 import { nodeName } from './plugins/node-name.ts';
 import { nodePorts } from './plugins/node-ports.ts';
+import { nodeResourcesBalancedAllocation } from './plugins/node-resources-balanced-allocation.ts';
 import { nodeResourcesFit } from './plugins/node-resources-fit.ts';
-import { nodeSpread } from './plugins/node-spread.ts';
 import { nodeUnschedulable } from './plugins/node-unschedulable.ts';
+import { podTopologySpread } from './plugins/pod-topology-spread.ts';
 import { prioritySort } from './plugins/priority-sort.ts';
 import { schedulingGates } from './plugins/scheduling-gates.ts';
 import { taintToleration } from './plugins/taint-toleration.ts';
@@ -19,7 +23,11 @@ export const catalogue: readonly (Plugin | PluginFactory)[] = [
   nodeAffinity,
   nodePorts,
   nodeResourcesFit,
-  nodeSpread,
+  podTopologySpread,
+  interPodAffinity,
+  defaultPreemption,
+  nodeResourcesBalancedAllocation,
+  imageLocality,
 ] as readonly unknown[] as readonly (Plugin | PluginFactory)[];
 
 /** One scheduler name and what decides for its pods. */

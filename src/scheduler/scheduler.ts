@@ -7,7 +7,8 @@ import { isConflict, isNotFound, type KindDef, type KubeObject, semanticEqual } 
 import { bind, PluginRefusal, reserve, unreserve } from './binder.ts';
 import { ClusterCache } from './cache.ts';
 import { Cycle, type Placement, type Refusal } from './cycle.ts';
-import type { Plugin, PluginContext, Rescue, Watched } from './plugin.ts';
+import type { NodeInfo } from './node-info.ts';
+import type { Plugin, PluginContext, Watched } from './plugin.ts';
 import { type PodInfo, podInfo } from './pod-info.ts';
 import { PodStatusWriter } from './pod-status-writer.ts';
 import { displace } from './preemption.ts';
@@ -248,15 +249,15 @@ class Scheduler {
 
   #refused(profile: Deciding, pod: PodInfo, { message, refusedBy, rescue }: Refusal): void {
     this.#queue.failed(pod.uid, refusedBy);
-    if (rescue === undefined) {
+    if (rescue === undefined || rescue.node === 'unchanged') {
       this.#report(profile, pod, { message });
       return;
     }
-    const { node } = rescue;
+    const { node, victims } = rescue;
     if (node === undefined) this.#cache.denominate(pod.uid);
     else this.#cache.nominate(pod, node.name);
     this.#report(profile, pod, { message, nominatedNodeName: node?.name ?? '' });
-    if (node !== undefined) this.#preempt(profile, pod, rescue);
+    if (node !== undefined) this.#preempt(profile, pod, { node, victims });
   }
 
   #report(profile: Deciding, pod: PodInfo, told: { message: string; nominatedNodeName?: string }): void {
@@ -267,10 +268,14 @@ class Scheduler {
     );
   }
 
-  #preempt(profile: Deciding, pod: PodInfo, { node, victims }: Rescue): void {
+  #preempt(
+    profile: Deciding,
+    pod: PodInfo,
+    { node, victims }: { node: NodeInfo; victims: readonly PodInfo[] },
+  ): void {
     const { clock, client, log, scope } = this.#options;
     // Less important pods that were promised this room must look for another.
-    for (const lesser of node?.nominated?.filter((other) => other.priority < pod.priority) ?? []) {
+    for (const lesser of node.nominated?.filter((other) => other.priority < pod.priority) ?? []) {
       this.#cache.denominate(lesser.uid);
       this.#queue.activate(lesser.uid);
       scope.run('clear nomination', () => this.#status.clearNomination(lesser.pod));

@@ -209,7 +209,8 @@ test('a pod that fits nowhere says why, and runs when a node comes', async () =>
   template.spec!.containers[0]!.resources = { requests: { cpu: '6' } };
   await deploy(1, { template });
   await plane.advance(2000);
-  const message = '0/3 nodes are available: 3 Insufficient cpu.';
+  const message =
+    '0/3 nodes are available: 3 Insufficient cpu. preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.';
   expect(await plane.events('FailedScheduling')).toContain(message);
   const [pod] = await plane.pods();
   expect(pod?.status?.conditions?.find((c) => c.type === 'PodScheduled')).toMatchObject({

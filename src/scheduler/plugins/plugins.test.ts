@@ -4,21 +4,25 @@ import type { coreV1 } from '../../api/index.ts';
 import {
   buildNode,
   buildPod,
-  buildSet,
   type NodeParts,
+  PluginFixture,
   type PodParts,
   refusalsOf,
 } from '../../testkit/index.ts';
 import { NodeInfo } from '../node-info.ts';
-import { type Plugin, PodRefusal } from '../plugin.ts';
+import { type Plugin, type PluginFactory, PodRefusal } from '../plugin.ts';
 import { podInfo } from '../pod-info.ts';
-import { nodeAffinity } from './node-affinity.ts';
+import { nodeAffinity as nodeAffinityFactory } from './node-affinity.ts';
 import { nodeName } from './node-name.ts';
 import { nodePorts } from './node-ports.ts';
-import { nodeResourcesFit } from './node-resources-fit.ts';
-import { nodeSpread } from './node-spread.ts';
+import { nodeResourcesFit as nodeResourcesFitFactory } from './node-resources-fit.ts';
 import { nodeUnschedulable } from './node-unschedulable.ts';
 import { taintToleration } from './taint-toleration.ts';
+
+const built = (factory: PluginFactory, args: Record<string, unknown> = {}): Plugin =>
+  factory.build(new PluginFixture().context, factory.readArgs?.(args));
+const nodeAffinity = built(nodeAffinityFactory);
+const nodeResourcesFit = built(nodeResourcesFitFactory);
 
 const infoOf = (parts: NodeParts, running: readonly PodParts[] = []): NodeInfo => {
   const info = new NodeInfo(buildNode('n', parts));
@@ -201,11 +205,4 @@ describe('NodeResourcesFit', () => {
     expect(score(asks({ cpu: '9', memory: '9Gi' }))).toBe(0);
     expect(score()).toBeLessThanOrEqual(100);
   });
-});
-
-test('NodeSpread counts siblings', () => {
-  const owner = buildSet('web', 3);
-  const node = infoOf({}, [{ owner }, { owner }, { owner: buildSet('other', 1) }, {}]);
-  expect(scoreOf(nodeSpread, { owner }, node)).toBe(2);
-  expect(scoreOf(nodeSpread, {}, node)).toBeUndefined();
 });
