@@ -156,6 +156,16 @@ describe('Job', () => {
         'status.startTime: Required value: startTime is required for finished job',
       ],
     ],
+    [
+      { startTime: '2026-01-01T00:00:00Z' },
+      { startTime: '2026-01-02T00:00:00Z' },
+      ['status.startTime: Required value: startTime cannot be removed for unsuspended job'],
+    ],
+    [
+      { startTime: '2026-01-01T00:00:00Z', conditions: done('Suspended') },
+      { startTime: '2026-01-02T00:00:00Z' },
+      [],
+    ],
     [{ failed: 3 }, { failed: 2 }, ['status.failed: Invalid value: 2: cannot decrease the failed counter']],
     [
       { conditions: done('Failed') },

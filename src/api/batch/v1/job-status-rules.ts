@@ -178,7 +178,9 @@ function validateTransitions(report: Report): void {
     status.completionTime !== before.completionTime
   )
     field.child('completionTime').invalid(status.completionTime, 'completionTime cannot be mutated');
-  if (before.startTime !== undefined && changed(report, 'startTime') && suspend !== true)
+  // a job that is resumed starts anew
+  const resumed = hasJobCondition(before, 'Suspended') && status.startTime !== undefined;
+  if (before.startTime !== undefined && changed(report, 'startTime') && suspend !== true && !resumed)
     field.child('startTime').required('startTime cannot be removed for unsuspended job');
   if (factsBefore.SuccessCriteriaMet && !facts.SuccessCriteriaMet)
     field.child('conditions').invalidUnshown('cannot disable the SuccessCriteriaMet=True condition');
