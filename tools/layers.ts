@@ -14,6 +14,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   scheduler: ['base', 'machinery', 'api', 'http', 'client'],
   compat: ['base', 'machinery', 'api', 'http', 'client'],
   node: ['base', 'machinery', 'api', 'http', 'client', 'os'],
+  simulation: ['base', 'machinery', 'api', 'http', 'client', 'node'],
   proxy: ['base', 'machinery', 'api', 'http', 'client', 'os'],
   dns: ['base', 'machinery', 'api', 'http', 'client', 'os'],
   cli: ['base', 'machinery', 'api', 'http', 'client', 'os'],

@@ -20,6 +20,7 @@ import {
   startGarbageCollector,
 } from '../controllers/index.ts';
 import { startScheduler } from '../scheduler/index.ts';
+import type { Script } from '../simulation/index.ts';
 
 /** The parts that can be left out and run elsewhere. */
 export type ServerPart = 'controllers' | 'scheduler';
@@ -35,6 +36,10 @@ export interface ControlLoopsOptions extends Omit<ControllerSettings, 'kinds'> {
   readonly metrics: MetricRegistry;
   /** Stopping it stops everything, and hands the roles back. */
   readonly scope: Scope;
+  /** undefined = no simulated nodes are run. */
+  readonly simulation:
+    | { readonly nodes: number; readonly script: Script; readonly version: string }
+    | undefined;
 }
 
 const namespace = 'kube-system';
@@ -61,12 +66,24 @@ export async function startControlLoops(options: ControlLoopsOptions): Promise<v
   const scheduler = (work: Scope): Promise<void> =>
     startScheduler({ ...as('kube-scheduler', 'scheduler'), scope: work, events });
 
-  const roles: readonly [ServerPart, string, (work: Scope) => Promise<void>][] = [
+  const simulation = async (work: Scope): Promise<void> => {
+    const { startSimulation } = await import('../simulation/index.ts');
+    const parts = { ...as('kubelet', 'simulation'), scope: work };
+    // A recorder of its own: what nodes say must not crowd out what controllers say.
+    await startSimulation({
+      ...parts,
+      events: createEventRecorder(api.client, parts),
+      ...options.simulation!,
+    });
+  };
+
+  const roles: readonly [ServerPart | 'simulation', string, (work: Scope) => Promise<void>][] = [
     ['controllers', 'kube-controller-manager', controllers],
     ['scheduler', 'kube-scheduler', scheduler],
+    ['simulation', 'jotasu-simulation', simulation],
   ];
   for (const [part, name, lead] of roles) {
-    if (without.includes(part)) continue;
+    if (part === 'simulation' ? options.simulation === undefined : without.includes(part)) continue;
     if (options.election === null) {
       await lead(scope);
       continue;

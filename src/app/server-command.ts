@@ -11,7 +11,9 @@ import { endSignal, realSurroundings } from './surroundings.ts';
 
 export async function runServer(flags: ServerFlags, say: (line: string) => void): Promise<void> {
   const { logLevel, ...given } = flags;
-  const options: ServerOptions = { ...serverDefaults, ...given };
+  if (given.simulation !== undefined && given.simulateNodes === undefined)
+    throw new CommandFailure('--simulation needs --simulate-nodes', { exitCode: 2 });
+  const options: ServerOptions = { ...serverDefaults, ...roomForNodes(given.simulateNodes), ...given };
   const surroundings = realSurroundings(logLevel);
   const ended = endSignal();
   const server = await start(options, surroundings);
@@ -22,6 +24,10 @@ export async function runServer(flags: ServerFlags, say: (line: string) => void)
   await server.stop();
 }
 
+/** The usual range of pods is enough for 256 nodes. 100.64.0.0/10 (RFC 6598) has a /24 for each of 16,384. */
+const roomForNodes = (nodes = 0): Partial<ServerOptions> =>
+  nodes > 256 ? { clusterCidr: '100.64.0.0/10' } : {};
+
 /** What a person can mend is told in one line; anything else keeps its stack. */
 async function start(
   options: ServerOptions,
@@ -30,6 +36,9 @@ async function start(
   try {
     return await startServer(options, surroundings);
   } catch (error) {
+    // Its class is not imported: the simulation is loaded when it is asked for.
+    if (error instanceof Error && error.name === 'ScriptError')
+      throw new CommandFailure(`${options.simulation}: ${error.message}`, { cause: error });
     const expected = [
       ListenError,
       PkiError,

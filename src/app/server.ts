@@ -63,6 +63,10 @@ export interface ServerOptions extends DatastoreOptions {
   readonly minRequestTimeoutSeconds: number;
   /** A line in the log for each API request. */
   readonly logRequests: boolean;
+  /** Nodes without containers in this process: so many are made. 0 = only those that others make; undefined = none are run. */
+  readonly simulateNodes: number | undefined;
+  /** A YAML file that says what they are and what happens on them; docs/simulation.md. */
+  readonly simulation: string | undefined;
 }
 
 export const serverDefaults: ServerOptions = {
@@ -92,6 +96,8 @@ export const serverDefaults: ServerOptions = {
   requestTimeoutMs: 60_000,
   minRequestTimeoutSeconds: 1800,
   logRequests: false,
+  simulateNodes: undefined,
+  simulation: undefined,
 };
 
 export interface Surroundings {
@@ -125,6 +131,7 @@ export async function startServer(
         ? undefined
         : parseTokenFile(options.tokenAuthFile, readFileSync(options.tokenAuthFile, 'utf8'));
     const election = electionOf(options);
+    const simulation = await simulationOf(options);
     const backend = await openDatastore(options, { clock, log });
     // Also when something fails before there is a store; a second close does nothing.
     scope.onStop(() => backend.close());
@@ -217,6 +224,7 @@ export async function startServer(
       api,
       rootCa: pki.ca.cert,
       election,
+      simulation,
       clock,
       random,
       log,
@@ -269,6 +277,15 @@ function electionOf(options: ServerOptions): ElectionTiming | null {
     renewDeadlineMs: options.leaderElectRenewDeadlineMs,
     retryPeriodMs: options.leaderElectRetryPeriodMs,
   });
+}
+
+/** Throws ScriptError, and what reading a file throws. */
+async function simulationOf({ simulateNodes: nodes, simulation: file }: ServerOptions) {
+  if (nodes === undefined) return undefined;
+  // Loaded when it is asked for: a server without simulated nodes starts sooner.
+  const { defaultScript, parseScript } = await import('../simulation/index.ts');
+  const script = file === undefined ? defaultScript : await parseScript(readFileSync(file, 'utf8'));
+  return { nodes, script, version: versionInfo.gitVersion };
 }
 
 /** The address of this machine that others most likely reach: what it is bound to, else the first outside one. */

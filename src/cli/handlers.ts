@@ -43,6 +43,10 @@ export interface ServerFlags extends LogFlags, RequestLogFlags {
   readonly defaultUnreachableTolerationSeconds?: number;
   readonly requestTimeoutMs?: number;
   readonly minRequestTimeoutSeconds?: number;
+  /** Nodes without containers, in the server's process. */
+  readonly simulateNodes?: number;
+  /** The file that says what happens on them. */
+  readonly simulation?: string;
 }
 
 export interface AgentFlags extends LogFlags {

@@ -1,4 +1,6 @@
 // The node agent and what the program needs to wire it.
+
+export type { ContainerStatus, SandboxStatus } from '../os/index.ts';
 export {
   type Agent,
   type AgentIntervals,
@@ -8,5 +10,11 @@ export {
   startAgent,
 } from './agent.ts';
 export { createNodeNetwork, type NodeNetwork, type NodeNetworkOptions } from './network.ts';
+export { CrashBackoff } from './plan/crash-backoff.ts';
+export { type PodMemory, type PodPlan, planPod, type StartContainer } from './plan/pod-plan.ts';
+export { buildPodStatus, type Waiting } from './plan/pod-status.ts';
+export { planStatusPatch } from './plan/status-patch.ts';
 export { type MachineInfo, readMachine } from './registration/machine.ts';
+export { buildNodeStatus, nodeLabels, statusDiffers } from './registration/node-status.ts';
 export { handleExec, parseExecQuery, type RemoteCommandTarget } from './remote-command.ts';
+export { humanSpan } from './span.ts';

@@ -125,7 +125,13 @@ export function serverCommand(program: Command, handlers: Handlers): void {
       '--min-request-timeout <seconds>',
       'watches that name no timeout end after this time or up to twice of it (default: 1800)',
       whole(0, 2 ** 20),
-    );
+    )
+    .option(
+      '--simulate-nodes <count>',
+      'nodes without containers that run in this process; 0 for those that are added later',
+      whole(0, 16_000),
+    )
+    .option('--simulation <file>', 'what they are and what happens on them (docs/simulation.md)');
   withConfigFile(
     withLogOptions(command, '0 to 2 for info, 3 adds a line for each API request, 4 and more for debug'),
   ).action((parsed: Parsed) => {

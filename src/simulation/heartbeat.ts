@@ -1,0 +1,24 @@
+// How often simulated nodes say that they live. Pure: docs/design/0010-simulated-nodes.md tells the choice.
+
+export interface Heartbeat {
+  readonly renewMs: number;
+  /** What the Lease says; a node is not given up before it has run out. */
+  readonly leaseSeconds: number;
+}
+
+/** Renewals a second that a server spends on simulated nodes, however many they are. */
+const renewalsPerSecond = 4000;
+/** As a real node's. */
+const shortestMs = 500;
+const shortestLeaseSeconds = 2;
+/** A renewal may be this much late before the Lease runs out. */
+const slack = 1.5;
+
+/** Few nodes beat as real ones do; many beat more seldom, and their Leases say so. */
+export function heartbeatFor(nodes: number): Heartbeat {
+  const renewMs = Math.max(shortestMs, Math.ceil((nodes * 1000) / renewalsPerSecond));
+  return {
+    renewMs,
+    leaseSeconds: Math.max(shortestLeaseSeconds, Math.ceil((renewMs * slack) / 1000)),
+  };
+}
