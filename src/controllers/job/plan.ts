@@ -123,9 +123,8 @@ function countPods(job: Job, tally: Tally, verdict: Verdict | undefined): Counti
   const ends = verdict !== undefined || job.metadata.deletionTimestamp !== undefined;
   const active = new Set(tally.active);
   const isAwaited = new Set(tally.awaited.values());
-  for (const pod of inIndexOrder(job, tally.pods)) {
+  for (const pod of inIndexOrder(job, tally.pods.filter(isTracked))) {
     const { uid } = pod.metadata;
-    if (!isTracked(pod)) continue;
     const lost = hasFailed(job, pod);
     // While a verdict is carried out, a pod is counted when it has been deleted: until then it may still succeed.
     const free = ends
