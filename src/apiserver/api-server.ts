@@ -10,10 +10,10 @@ import {
   Service,
   type UsageSource,
 } from '../api/index.ts';
-import type { Clock, Log, MetricRegistry, Random } from '../base/index.ts';
+import { type Clock, type Log, type MetricRegistry, type Random, sleep } from '../base/index.ts';
 import { type Client, createClient, type Transport } from '../client/index.ts';
 import type { HttpRequest, HttpResponse } from '../http/index.ts';
-import type { KindDef } from '../machinery/index.ts';
+import { isAlreadyExists, isConflict, type KindDef } from '../machinery/index.ts';
 import type { Store } from '../storage/index.ts';
 import { admissionChain } from './admission/chain.ts';
 import { answeredBy } from './answered/all.ts';
@@ -22,6 +22,7 @@ import { ensureLocalApiServices } from './api-services.ts';
 import type { Authenticate, TokenAuthenticator } from './auth/authenticate.ts';
 import type { Authorize } from './auth/authorize.ts';
 import { postStartHooks } from './bootstrap.ts';
+import { keepClientAuthentication } from './client-authentication.ts';
 import { CustomResources } from './custom-resources/definitions.ts';
 import type { NodeCredentials } from './endpoints/connections.ts';
 import { createHandler } from './endpoints/handler.ts';
@@ -30,6 +31,7 @@ import { showStore, showVersion } from './endpoints/metrics-server.ts';
 import type { VersionInfo } from './endpoints/path.ts';
 import { healthChecks } from './health-checks.ts';
 import { inProcessTransport } from './in-process.ts';
+import { KubernetesService } from './kubernetes-service.ts';
 import { WorkloadMetrics } from './metrics-api/workload-metrics.ts';
 import { createOpenApi } from './openapi/openapi.ts';
 import type { RegistryCore } from './registry/core.ts';
@@ -58,6 +60,8 @@ export interface ApiServerOptions {
   readonly advertisePort: () => number;
   /** How many requests may run at once; undefined = as many as kube-apiserver allows. */
   readonly inFlight?: InFlightLimits | undefined;
+  /** The authority behind clients' certificates, in PEM; undefined = there is none. */
+  readonly clientCa?: string | undefined;
   /** Whose a bearer token is, for token reviews; undefined = no token is known. */
   readonly token?: TokenAuthenticator | undefined;
   /** For whom this server's tokens are good; undefined = for `https://kubernetes.default.svc`. */
@@ -85,6 +89,8 @@ export interface ApiServer {
   onUpgrade(request: HttpRequest, socket: Duplex, head: Buffer): void;
   /** Makes what every cluster starts with; /readyz fails until it is done. */
   bootstrap(): Promise<void>;
+  /** After `bootstrap`: puts back every 10 s what a cluster cannot do without, until the signal aborts. */
+  keepUp(signal: AbortSignal): Promise<void>;
   /** /readyz fails from now on, so that nobody sends new work; watches end, other requests are finished. */
   drain(): void;
 }
@@ -98,6 +104,9 @@ const storeCheck = (store: Store): ComponentCheck => ({
       (error: unknown) => (error instanceof Error ? error.message : String(error)),
     ),
 });
+
+/** As often as kube-apiserver. */
+const keepUpMs = 10_000;
 
 export function createApiServer(options: ApiServerOptions): ApiServer {
   const kinds = new KindTable(options.kinds ?? [...builtInKinds, ...answeredKinds]);
@@ -148,6 +157,18 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const client = createClient(transport);
   const customResources = new CustomResources(core, client);
 
+  // Made once it is needed: the port is known only after listening.
+  let service: KubernetesService | undefined;
+  const kubernetesService = () => {
+    service ??= new KubernetesService(client, {
+      serviceIp: firstServiceIp(options.serviceCidr),
+      address: options.advertiseAddress,
+      port: options.advertisePort(),
+      shared: store.shared,
+      clock,
+    });
+    return service;
+  };
   let draining = false;
   const pending = new Set(postStartHooks.map(({ name }) => name));
   const handler = createHandler({
@@ -176,12 +197,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     async bootstrap() {
       await customResources.start();
       const known = {
-        kubernetesServiceIp: firstServiceIp(options.serviceCidr),
+        kubernetesService: kubernetesService(),
+        clientCa: options.clientCa,
         serviceCidrs: parseRanges(options.serviceCidr).map(({ cidr }) => cidr),
         repairServiceIps: () => serviceIps.repair(),
-        address: options.advertiseAddress,
-        port: options.advertisePort(),
-        clock,
       };
       for (const { name, run } of postStartHooks) {
         await run(client, known);
@@ -192,6 +211,21 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
         kinds.all.filter((kind) => kind.custom === null),
       );
       starting = false;
+    },
+    async keepUp(signal) {
+      while (!signal.aborted) {
+        await sleep(clock, keepUpMs, signal).catch(() => {});
+        if (signal.aborted) break;
+        try {
+          await kubernetesService().keep();
+          if (options.clientCa !== undefined) await keepClientAuthentication(client, options.clientCa);
+        } catch (error) {
+          // A race that another server won, or a store that is away: the next round sees.
+          if (!isConflict(error) && !isAlreadyExists(error))
+            log.warn('cannot keep up what every cluster has', { error });
+        }
+      }
+      await kubernetesService().leave();
     },
     drain() {
       draining = true;

@@ -1,30 +1,26 @@
 // What every cluster has from its first second: the system namespaces, the system priority classes and the service by which
 // pods reach the API. Each is made when missing and otherwise left as users changed it.
-import { EndpointSlice, Namespace, PriorityClass, Service, ServiceCIDR } from '../api/index.ts';
-import { type Clock, sleep } from '../base/index.ts';
+import { Namespace, PriorityClass, ServiceCIDR } from '../api/index.ts';
 import type { Client } from '../client/index.ts';
 import {
   type Draft,
   isAlreadyExists,
   isConflict,
-  isNotFound,
-  isStatus,
   type KindDef,
   type KubeObject,
 } from '../machinery/index.ts';
 import { ensureFlowControl } from './bootstrap-flow-control.ts';
+import { keepClientAuthentication } from './client-authentication.ts';
+import type { KubernetesService } from './kubernetes-service.ts';
 
 export interface BootstrapOptions {
-  /** The first address of the service range: the kubernetes service's. */
-  readonly kubernetesServiceIp: string;
+  readonly kubernetesService: KubernetesService;
+  /** PEM; undefined = clients have no certificates. */
+  readonly clientCa: string | undefined;
   /** The ranges of services, the default family first. */
   readonly serviceCidrs: readonly string[];
   /** Makes the addresses of services and the objects that show them agree. */
   readonly repairServiceIps: () => Promise<void>;
-  /** Where the API server really listens. */
-  readonly address: string;
-  readonly port: number;
-  readonly clock: Clock;
 }
 
 const namespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
@@ -56,7 +52,8 @@ export const postStartHooks: readonly PostStartHook[] = [
   { name: 'priority-and-fairness-config-producer', run: ensureFlowControl },
   { name: 'start-kubernetes-service-cidr-controller', run: ensureServiceCidr },
   { name: 'start-service-ip-repair-controllers', run: (_client, options) => options.repairServiceIps() },
-  { name: 'bootstrap-controller', run: ensureKubernetesService },
+  { name: 'bootstrap-controller', run: (_client, options) => options.kubernetesService.start() },
+  { name: 'start-cluster-authentication-info-controller', run: ensureClientAuthentication },
 ];
 
 async function ensureNamespaces(client: Client): Promise<void> {
@@ -97,40 +94,9 @@ async function settleServiceCidr(client: Client, cidrs: string[]): Promise<void>
   await client(ServiceCIDR).updateStatus({ ...current, status: { conditions: [ready] } });
 }
 
-/**
- * Of several servers that start at once on one store, each may find that another is about to make the service, and so holds its
- * address already: then it is there a moment later.
- */
-async function ensureKubernetesService(client: Client, options: BootstrapOptions): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await ensure(client, Service, kubernetesService(options));
-      break;
-    } catch (error) {
-      if (!isStatus(error, 'Invalid') || attempt === serviceAttempts) throw error;
-      await sleep(options.clock, serviceRetryMs);
-    }
-  }
-  // Nobody else can reach a loopback address, so it is no endpoint.
-  if (!options.address.startsWith('127.')) await ensureEndpoints(client, options);
+async function ensureClientAuthentication(client: Client, { clientCa }: BootstrapOptions): Promise<void> {
+  if (clientCa !== undefined) await keepClientAuthentication(client, clientCa);
 }
-
-const serviceAttempts = 40;
-const serviceRetryMs = 50;
-
-const kubernetesService = (options: BootstrapOptions): Draft<Service> => ({
-  metadata: {
-    name: 'kubernetes',
-    namespace: 'default',
-    labels: { component: 'apiserver', provider: 'kubernetes' },
-  },
-  spec: {
-    type: 'ClusterIP',
-    clusterIP: options.kubernetesServiceIp,
-    clusterIPs: [options.kubernetesServiceIp],
-    ports: [{ name: 'https', protocol: 'TCP', port: 443, targetPort: options.port }],
-  },
-});
 
 async function ensure<T extends KubeObject>(
   client: Client,
@@ -142,45 +108,4 @@ async function ensure<T extends KubeObject>(
   } catch (error) {
     if (!isAlreadyExists(error)) throw error;
   }
-}
-
-const endpointAttempts = 5;
-
-/**
- * The address may differ from the last start's, so this one object is kept up to date. Of several servers that start at once each
- * may find that another was first.
- */
-async function ensureEndpoints(client: Client, options: BootstrapOptions): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await writeEndpoints(client, options);
-      return;
-    } catch (error) {
-      if (!(isAlreadyExists(error) || isConflict(error)) || attempt === endpointAttempts) throw error;
-    }
-  }
-}
-
-async function writeEndpoints(client: Client, options: BootstrapOptions): Promise<void> {
-  const wanted = {
-    addressType: 'IPv4',
-    endpoints: [{ addresses: [options.address], conditions: { ready: true } }],
-    ports: [{ name: 'https', protocol: 'TCP', port: options.port }],
-  };
-  const metadata = {
-    name: 'kubernetes',
-    namespace: 'default',
-    labels: { 'kubernetes.io/service-name': 'kubernetes' },
-  };
-  let current: EndpointSlice;
-  try {
-    current = await client(EndpointSlice).get('kubernetes', 'default');
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-    await client(EndpointSlice).create({ metadata, ...wanted });
-    return;
-  }
-  const same =
-    current.endpoints?.[0]?.addresses[0] === options.address && current.ports?.[0]?.port === options.port;
-  if (!same) await client(EndpointSlice).update({ ...current, ...wanted });
 }

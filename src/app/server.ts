@@ -171,6 +171,7 @@ export async function startServer(
         createNodeAuthorizer({ nodeOfPod: (namespace, name) => nodeOfPod(store, namespace, name) }),
         everyoneAuthorizer,
       ]),
+      clientCa: pki.ca.cert,
       token,
       audiences: [`https://kubernetes.default.svc.${options.clusterDomain}`],
       components: [
@@ -218,6 +219,7 @@ export async function startServer(
       await https.close(drainMs);
     });
     await api.bootstrap();
+    scope.run('keep up', (signal) => api.keepUp(signal));
 
     await startControlLoops({
       ...options,

@@ -219,6 +219,7 @@ const others = `[+]log ok
 [+]poststarthook/start-kubernetes-service-cidr-controller ok
 [+]poststarthook/start-service-ip-repair-controllers ok
 [+]poststarthook/bootstrap-controller ok
+[+]poststarthook/start-cluster-authentication-info-controller ok
 `;
 
 describe('health', () => {
