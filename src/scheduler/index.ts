@@ -1,4 +1,5 @@
 export { ClusterCache } from './cache.ts';
+export { readConfiguration, type SchedulerConfiguration } from './configuration.ts';
 export { Cycle, type Decision } from './cycle.ts';
 export { NodeInfo } from './node-info.ts';
 export * from './plugin.ts';

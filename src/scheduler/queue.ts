@@ -5,8 +5,6 @@ import { semanticEqual } from '../machinery/index.ts';
 import type { ClusterChange, Plugin } from './plugin.ts';
 import type { PodInfo } from './pod-info.ts';
 
-const backoffInitialMs = 1000;
-const backoffMaxMs = 10_000;
 /** A sleeping pod is tried again after this long even when nothing seems to have changed. */
 const flushAfterMs = 5 * 60_000;
 const flushEveryMs = 30_000;
@@ -31,10 +29,20 @@ class Waiting {
 
 type Before = (a: PodInfo, b: PodInfo) => boolean;
 
+export interface QueueOptions {
+  readonly onReady: () => void;
+  readonly before?: Before | undefined;
+  /** After the first failure, doubled each time up to the most. */
+  readonly backoffInitialMs?: number | undefined;
+  readonly backoffMaxMs?: number | undefined;
+}
+
 export class SchedulingQueue {
   readonly #clock: Clock;
   readonly #onReady: () => void;
   readonly #before: Before;
+  readonly #backoffInitialMs: number;
+  readonly #backoffMaxMs: number;
   readonly #byUid = new Map<string, Waiting>();
   /** Both heaps may hold entries that have left meanwhile; `place` tells. */
   readonly #active: Heap<Waiting>;
@@ -48,8 +56,10 @@ export class SchedulingQueue {
    * `onReady` is called whenever `pop` may have something to give. `before` says which of two pods comes first; those between which
    * it does not choose come in the order of their arrival.
    */
-  constructor(clock: Clock, options: { onReady: () => void; before?: Before | undefined }) {
+  constructor(clock: Clock, options: QueueOptions) {
     const { onReady, before = () => false } = options;
+    this.#backoffInitialMs = options.backoffInitialMs ?? 1000;
+    this.#backoffMaxMs = options.backoffMaxMs ?? 10_000;
     this.#clock = clock;
     this.#onReady = onReady;
     this.#before = before;
@@ -118,7 +128,7 @@ export class SchedulingQueue {
     const waiting = this.#byUid.get(uid);
     if (waiting?.place !== 'inFlight') return;
     waiting.failedMs = this.#clock.monotonicMs();
-    waiting.readyMs = waiting.failedMs + backoffMs(waiting.attempts);
+    waiting.readyMs = waiting.failedMs + this.#backoffMs(waiting.attempts);
     waiting.refusedBy = refusedBy;
     waiting.place = 'asleep';
     this.#asleep.add(waiting);
@@ -129,7 +139,7 @@ export class SchedulingQueue {
   retry(uid: string): void {
     const waiting = this.#byUid.get(uid);
     if (waiting?.place !== 'inFlight') return;
-    waiting.readyMs = this.#clock.monotonicMs() + backoffMs(waiting.attempts);
+    waiting.readyMs = this.#clock.monotonicMs() + this.#backoffMs(waiting.attempts);
     this.#toBackoff(waiting);
   }
 
@@ -148,6 +158,13 @@ export class SchedulingQueue {
     this.#timer?.cancel();
     this.#timer = null;
     this.#timerMs = Number.POSITIVE_INFINITY;
+  }
+
+  #backoffMs(attempts: number): number {
+    return Math.min(
+      this.#backoffMaxMs,
+      this.#backoffInitialMs * 2 ** Math.min(30, Math.max(0, attempts - 1)),
+    );
   }
 
   #wake(waiting: Waiting): void {
@@ -212,7 +229,3 @@ const asksTheSame = (a: PodInfo['pod'], b: PodInfo['pod']): boolean =>
   semanticEqual(a.spec, b.spec) &&
   semanticEqual(a.metadata.labels, b.metadata.labels) &&
   semanticEqual(a.metadata.annotations, b.metadata.annotations);
-
-/** 1 s after the first failure, doubled each time, at most 10 s. */
-const backoffMs = (attempts: number): number =>
-  Math.min(backoffMaxMs, backoffInitialMs * 2 ** Math.min(10, Math.max(0, attempts - 1)));

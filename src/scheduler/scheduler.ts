@@ -6,6 +6,7 @@ import type { Client, EventRecorder, Informer, Informers, RecordEvent } from '..
 import { isConflict, isNotFound, type KindDef, type KubeObject, semanticEqual } from '../machinery/index.ts';
 import { bind, PluginRefusal, reserve, unreserve } from './binder.ts';
 import { ClusterCache } from './cache.ts';
+import type { SchedulerConfiguration } from './configuration.ts';
 import { Cycle, type Placement, type Refusal } from './cycle.ts';
 import type { NodeInfo } from './node-info.ts';
 import type { Plugin, PluginContext, Watched } from './plugin.ts';
@@ -26,8 +27,8 @@ export interface SchedulerOptions {
   readonly events: EventRecorder;
   /** undefined = nothing is counted. */
   readonly metrics?: MetricRegistry | undefined;
-  /** Pods that name one of these are ours. At least one; they all order the queue alike. */
-  readonly profiles?: readonly Profile[] | undefined;
+  /** undefined = kube-scheduler's defaults. Pods that name one of its profiles are ours. */
+  readonly configuration?: SchedulerConfiguration | undefined;
 }
 
 /** Bindings under way at once; more would only queue in the API server. */
@@ -65,11 +66,13 @@ class Scheduler {
     this.#options = options;
     this.#pods = options.informers(Pod);
     this.#status = new PodStatusWriter(options);
-    for (const profile of options.profiles ?? [defaultProfile]) this.#addProfile(profile);
+    for (const profile of options.configuration?.profiles ?? [defaultProfile]) this.#addProfile(profile);
     const before = [...this.#profiles.values()].flatMap(({ plugins }) => plugins.map((p) => p.before));
     this.#queue = new SchedulingQueue(clock, {
       onReady: () => this.#wakeLoop?.(),
-      before: before.find((order) => order !== null),
+      before: before.find((order) => order !== null) ?? undefined,
+      backoffInitialMs: options.configuration?.backoffInitialMs,
+      backoffMaxMs: options.configuration?.backoffMaxMs,
     });
     this.#metrics = metrics === undefined ? null : new SchedulerMetrics(metrics, this.#queue);
   }
