@@ -15,7 +15,12 @@ import { type CronJobPlan, type CronJobStatus, doubtfulJobs, planCronJob } from 
 export const cronJobController = defineController({
   name: 'cronjob',
   reconciles: CronJob,
-  watches: [owns(Job)],
+  watches: [
+    owns(Job, {
+      when: (old, job) =>
+        isJobFinished(old) !== isJobFinished(job) || controllerOf(old)?.uid !== controllerOf(job)?.uid,
+    }),
+  ],
   concurrency: 4,
 
   build(context) {

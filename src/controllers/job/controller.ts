@@ -83,8 +83,8 @@ export const jobController = defineController({
         return;
       }
       const claims = claimPods(job, [...named, ...orphans]);
-      // What was claimed is seen in the next run, as it is then.
-      if (await settle(context, job, claims, signal)) return { requeueAfterMs: 1 };
+      // What was claimed or let go wakes the job again, and is then seen as it is.
+      if (await settle(context, job, claims, signal)) return;
 
       const { uid } = job.metadata;
       const plan = planJob({

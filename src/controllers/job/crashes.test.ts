@@ -10,6 +10,7 @@ test('over random states: no write that the server would refuse, never too many 
     crashAfter: fc.nat(14),
     ends: fc.array(fc.nat(60), { maxLength: 4 }),
     passMs: fc.constantFrom(0, 5000, 30_000),
+    rests: fc.boolean(),
   });
   const spec = fc.record({
     parallelism: fc.integer({ min: 1, max: 4 }),
@@ -23,10 +24,11 @@ test('over random states: no write that the server would refuse, never too many 
     fc.property(spec, fc.array(step, { maxLength: 40 }), ({ limitPerIndex, ...rest }, steps) => {
       const perIndex = limitPerIndex && rest.completionMode === 'Indexed';
       const world = new World(buildJob('work', { ...rest, ...(perIndex && { backoffLimitPerIndex: 1 }) }));
-      for (const { crashAfter, ends, passMs } of steps) {
+      for (const { crashAfter, ends, passMs, rests } of steps) {
         world.nowMs += passMs;
         world.run(crashAfter);
         for (const n of ends) world.end(n);
+        if (rests) expect(world.comesToRest()).toBe(true);
       }
       for (let i = 0; i < 600 && !world.finished; i++) {
         world.nowMs += 60_000;

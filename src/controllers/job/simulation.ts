@@ -1,7 +1,7 @@
 // A job with its pods as plain values, for tests: plans are applied write by write, with interruptions that the test chooses. Only tests
 // import this.
 import { isActive, Job, type Pod } from '../../api/index.ts';
-import { Causes, formatTime } from '../../machinery/index.ts';
+import { Causes, formatTime, semanticEqual } from '../../machinery/index.ts';
 import { buildJob, buildPod, epochMs, type PodParts } from '../../testkit/index.ts';
 import { completionIndex, trackingFinalizer } from './job-pod.ts';
 import { type JobStatus, planJob, statusAfter } from './plan.ts';
@@ -66,7 +66,7 @@ export class World {
     const write = (act: () => void): void => {
       if (left-- > 0) act();
     };
-    const next = planJob({ job: this.job, pods: this.pods, backoff: undefined, nowMs: this.nowMs });
+    const next = this.#plan();
     for (const pod of next.giveUp) write(() => this.#untrack(pod, false));
     for (const order of next.create) write(() => this.#create(order));
     for (const pod of next.giveUp) write(() => this.#delete(pod));
@@ -75,6 +75,23 @@ export class World {
     );
     for (const pod of next.end) write(() => this.#delete(pod));
     for (const pod of next.count) write(() => this.#untrack(pod, true));
+  }
+
+  /** Runs while nothing else happens: whether there comes a run that has nothing to write. */
+  comesToRest(): boolean {
+    for (let runs = 0; runs < 20; runs++) {
+      if (this.finished) return true;
+      const before = this.job.status;
+      const { create, giveUp, end, count, status } = this.#plan();
+      if (create.length + giveUp.length + end.length + count.length === 0 && semanticEqual(status, before))
+        return true;
+      this.run(Number.POSITIVE_INFINITY);
+    }
+    return false;
+  }
+
+  #plan() {
+    return planJob({ job: this.job, pods: this.pods, backoff: undefined, nowMs: this.nowMs });
   }
 
   /** A pod ends: well, badly, or because it was deleted. */

@@ -36,7 +36,7 @@ export function judgeJob(job: Job, tally: Tally, nowMs: number): Verdict | undef
     const message = hasFailed(job, pod) ? judgeFailure(job, pod).failsJob : undefined;
     if (message !== undefined) return failure('PodFailurePolicy', message);
   }
-  if (tally.failed > spec.backoffLimit! || restartedTooOften(job, tally))
+  if (tally.failed > backoffLimitOf(job) || restartedTooOften(job, tally))
     return failure('BackoffLimitExceeded', 'Job has reached the specified backoff limit');
   if (deadlineInMs(job, nowMs) <= 0)
     return failure('DeadlineExceeded', 'Job was active longer than specified deadline');
@@ -58,16 +58,18 @@ export function judgeJob(job: Job, tally: Tally, nowMs: number): Verdict | undef
   return undefined;
 }
 
+const backoffLimitOf = ({ spec }: Job): number => spec.backoffLimit ?? 6;
+
 /** Containers that restart within their pods count as well, as long as the pods run. */
-function restartedTooOften({ spec }: Job, { pods }: Tally): boolean {
-  if (spec.template.spec?.restartPolicy !== 'OnFailure') return false;
+function restartedTooOften(job: Job, { pods }: Tally): boolean {
+  if (job.spec.template.spec?.restartPolicy !== 'OnFailure') return false;
   let restarts = 0;
   for (const { status } of pods) {
     if (status?.phase !== 'Running' && status?.phase !== 'Pending') continue;
     for (const list of [status.initContainerStatuses, status.containerStatuses])
       for (const { restartCount } of list ?? []) restarts += restartCount;
   }
-  return restarts >= Math.max(1, spec.backoffLimit!);
+  return restarts >= Math.max(1, backoffLimitOf(job));
 }
 
 /** Infinity when there is no deadline, or the job is suspended or has not begun. */
