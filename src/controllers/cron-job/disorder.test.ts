@@ -99,6 +99,14 @@ describe.each(seeds)('in disorder %d', (seed) => {
       broken && verb !== 'list' && verb !== 'watch' && random.next() < 0.25
         ? internalError(new Error('crash'))
         : undefined;
+    // Some jobs are made and nobody hears of it.
+    const { transport } = harness;
+    const made = transport.create.bind(transport);
+    transport.create = async (...call) => {
+      const answer = await made(...call);
+      if (broken && random.next() < 0.4) throw internalError(new Error('the answer was lost'));
+      return answer;
+    };
     await harness.start(cronJobController);
     for (let i = 0; i < 5 * 12 + 4; i++) {
       await harness.advance(5000);
@@ -116,6 +124,10 @@ describe.each(seeds)('in disorder %d', (seed) => {
     expect(harness.stats()[0]?.failures).toBeGreaterThan(0);
     expect(await names()).toEqual(wanted);
     expect((await cronJob()).status?.active).toBeUndefined();
+    const seen = harness.events.filter(({ reason }) => reason === 'SawCompletedJob');
+    expect([...new Set(seen.map(({ message }) => message))]).toEqual(
+      wanted.map((name) => `Saw completed job: ${name}, condition: Complete`),
+    );
   });
 });
 
