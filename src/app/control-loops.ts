@@ -19,7 +19,7 @@ import {
   startControllers,
   startGarbageCollector,
 } from '../controllers/index.ts';
-import { startScheduler } from '../scheduler/index.ts';
+import { type SchedulerConfiguration, startScheduler } from '../scheduler/index.ts';
 import type { Script } from '../simulation/index.ts';
 
 /** The parts that can be left out and run elsewhere. */
@@ -36,6 +36,8 @@ export interface ControlLoopsOptions extends Omit<ControllerSettings, 'kinds'> {
   readonly metrics: MetricRegistry;
   /** Stopping it stops everything, and hands the roles back. */
   readonly scope: Scope;
+  /** undefined = kube-scheduler's defaults. */
+  readonly schedulerConfiguration: SchedulerConfiguration | undefined;
   /** undefined = no simulated nodes are run. */
   readonly simulation:
     | { readonly nodes: number; readonly script: Script; readonly version: string }
@@ -64,7 +66,12 @@ export async function startControlLoops(options: ControlLoopsOptions): Promise<v
     await startGarbageCollector({ ...parts, kinds, log: log.with({ part: 'garbage-collector' }) });
   };
   const scheduler = (work: Scope): Promise<void> =>
-    startScheduler({ ...as('kube-scheduler', 'scheduler'), scope: work, events });
+    startScheduler({
+      ...as('kube-scheduler', 'scheduler'),
+      scope: work,
+      events,
+      configuration: options.schedulerConfiguration,
+    });
 
   const simulation = async (work: Scope): Promise<void> => {
     const { startSimulation } = await import('../simulation/index.ts');

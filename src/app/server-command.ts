@@ -6,6 +6,7 @@ import { ElectionTimingError } from '../client/index.ts';
 import { ListenError, PkiError } from '../http/index.ts';
 import { BackendUnavailable, DirectoryInUse } from '../storage/index.ts';
 import { DatastoreError } from './datastore.ts';
+import { SchedulerConfigurationError } from './scheduler-configuration.ts';
 import { type RunningServer, type ServerOptions, serverDefaults, startServer } from './server.ts';
 import { endSignal, realSurroundings } from './surroundings.ts';
 
@@ -47,6 +48,7 @@ async function start(
       DatastoreError,
       BackendUnavailable,
       ElectionTimingError,
+      SchedulerConfigurationError,
     ].some((kind) => error instanceof kind);
     const system = error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === 'string';
     if (expected || system) throw new CommandFailure((error as Error).message, { cause: error });

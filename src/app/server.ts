@@ -26,6 +26,7 @@ import { componentCheck } from './component-check.ts';
 import { type ServerPart, startControlLoops } from './control-loops.ts';
 import { type DatastoreOptions, datastoreDefaults, openDatastore, parseDatastore } from './datastore.ts';
 import { showProcess, showStorageSize } from './process-metrics.ts';
+import { schedulerConfiguration } from './scheduler-configuration.ts';
 import { versionInfo } from './version.ts';
 
 export interface ServerOptions extends DatastoreOptions {
@@ -67,6 +68,8 @@ export interface ServerOptions extends DatastoreOptions {
   readonly simulateNodes: number | undefined;
   /** A YAML file that says what they are and what happens on them; docs/simulation.md. */
   readonly simulation: string | undefined;
+  /** A KubeSchedulerConfiguration file; undefined = its defaults. */
+  readonly schedulerConfig: string | undefined;
 }
 
 export const serverDefaults: ServerOptions = {
@@ -98,6 +101,7 @@ export const serverDefaults: ServerOptions = {
   logRequests: false,
   simulateNodes: undefined,
   simulation: undefined,
+  schedulerConfig: undefined,
 };
 
 export interface Surroundings {
@@ -132,6 +136,7 @@ export async function startServer(
         : parseTokenFile(options.tokenAuthFile, readFileSync(options.tokenAuthFile, 'utf8'));
     const election = electionOf(options);
     const simulation = await simulationOf(options);
+    const scheduling = await schedulerConfiguration(options.schedulerConfig);
     const backend = await openDatastore(options, { clock, log });
     // Also when something fails before there is a store; a second close does nothing.
     scope.onStop(() => backend.close());
@@ -227,6 +232,7 @@ export async function startServer(
       rootCa: pki.ca.cert,
       election,
       simulation,
+      schedulerConfiguration: scheduling,
       clock,
       random,
       log,

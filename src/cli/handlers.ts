@@ -43,6 +43,8 @@ export interface ServerFlags extends LogFlags, RequestLogFlags {
   readonly defaultUnreachableTolerationSeconds?: number;
   readonly requestTimeoutMs?: number;
   readonly minRequestTimeoutSeconds?: number;
+  /** A KubeSchedulerConfiguration file. */
+  readonly schedulerConfig?: string;
   /** Nodes without containers, in the server's process. */
   readonly simulateNodes?: number;
   /** The file that says what happens on them. */

@@ -10,12 +10,15 @@ import {
   startGarbageCollector,
 } from '../controllers/index.ts';
 import type { KindDef, KubeObject } from '../machinery/index.ts';
-import { startScheduler } from '../scheduler/index.ts';
+import { type SchedulerConfiguration, startScheduler } from '../scheduler/index.ts';
 import { ApiFixture } from './api-fixture.ts';
 import { epochMs } from './builders.ts';
 import { SimulatedNode, type SimulatedNodeOptions } from './simulated-node.ts';
 
-export type ControlPlaneOptions = Partial<ControllerSettings>;
+export interface ControlPlaneOptions extends Partial<ControllerSettings> {
+  /** undefined = kube-scheduler's defaults. */
+  readonly scheduler?: SchedulerConfiguration | undefined;
+}
 
 /** As `jotasu server` has them. */
 const settings: ControllerSettings = {
@@ -77,7 +80,7 @@ export class ControlPlane {
     const events = createEventRecorder(client, parts);
     startControllers(allControllers({ ...settings, ...this.#options }), { ...parts, informers, events });
     await startGarbageCollector({ ...parts, informers, kinds });
-    await startScheduler({ ...parts, informers, events });
+    await startScheduler({ ...parts, informers, events, configuration: this.#options.scheduler });
   }
 
   /** The server ends and starts again over the same data; nodes lose it for `awayMs` and find it again. */

@@ -126,6 +126,7 @@ export function serverCommand(program: Command, handlers: Handlers): void {
       'watches that name no timeout end after this time or up to twice of it (default: 1800)',
       whole(0, 2 ** 20),
     )
+    .option('--scheduler-config <file>', 'profiles of the scheduler: a KubeSchedulerConfiguration')
     .option(
       '--simulate-nodes <count>',
       'nodes without containers that run in this process; 0 for those that are added later',
