@@ -21,6 +21,7 @@ import type { ComponentCheck } from './answered/component-statuses.ts';
 import { ensureLocalApiServices } from './api-services.ts';
 import type { Authenticate, TokenAuthenticator } from './auth/authenticate.ts';
 import type { Authorize } from './auth/authorize.ts';
+import type { ServiceAccountTokens } from './auth/service-account-tokens.ts';
 import { postStartHooks } from './bootstrap.ts';
 import { keepClientAuthentication } from './client-authentication.ts';
 import { CustomResources } from './custom-resources/definitions.ts';
@@ -64,6 +65,8 @@ export interface ApiServerOptions {
   readonly clientCa?: string | undefined;
   /** Whose a bearer token is, for token reviews; undefined = no token is known. */
   readonly token?: TokenAuthenticator | undefined;
+  /** Signs tokens of service accounts; undefined = they are refused. */
+  readonly tokens?: ServiceAccountTokens | undefined;
   /** For whom this server's tokens are good; undefined = for `https://kubernetes.default.svc`. */
   readonly audiences?: readonly string[] | undefined;
   /** The parts of the control plane besides the store. */
@@ -136,12 +139,14 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       components: [...(options.components ?? []), storeCheck(store)],
       usage: options.usage ?? [],
     }),
+    tokens: options.tokens ?? null,
     workloadMetrics: new WorkloadMetrics({ sources: options.workloadMetrics ?? [], store, kinds }),
     admission: admissionChain({
       isStarting: () => starting,
       authorize: options.authorize,
       store,
       clock,
+      random,
       metrics,
       namespaces: Namespace,
       priorityClasses: PriorityClass,

@@ -4,13 +4,16 @@ export {
   createAuthenticator,
   createAuthorizer,
   createNodeAuthorizer,
+  type Existence,
   everyoneAuthorizer,
   mastersAuthorizer,
   parseTokenFile,
+  ServiceAccountTokens,
   TokenFileError,
   tokenChain,
   tokenTable,
 } from './auth/index.ts';
 export type { VersionInfo } from './endpoints/path.ts';
+export { type ExternalSeries, MetricFeed, type ObjectSeries } from './metrics-api/metric-feed.ts';
 export { objectOf, setFreezeShared } from './registry/objects.ts';
 export { firstServiceIp, parseRanges } from './service-ips/address-range.ts';

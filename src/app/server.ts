@@ -2,24 +2,26 @@
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { Pod } from '../api/index.ts';
+import { Node, Pod, Secret, ServiceAccount } from '../api/index.ts';
 import {
   createApiServer,
   createAuthenticator,
   createAuthorizer,
   createNodeAuthorizer,
+  type Existence,
   everyoneAuthorizer,
   firstServiceIp,
   mastersAuthorizer,
   objectOf,
   parseTokenFile,
+  ServiceAccountTokens,
   tokenChain,
   tokenTable,
 } from '../apiserver/index.ts';
 import { type Clock, type Log, MetricRegistry, type Random, Scope } from '../base/index.ts';
 import { type Client, checkElectionTiming, type ElectionTiming, mergeKubeconfig } from '../client/index.ts';
 import { loadOrCreatePki, type Pki, startHttpsServer } from '../http/index.ts';
-import { storageKey } from '../machinery/index.ts';
+import { type KindDef, storageKey } from '../machinery/index.ts';
 import { createStore, type Store } from '../storage/index.ts';
 import { keepCertificates } from './certificate-renewal.ts';
 import { componentCheck } from './component-check.ts';
@@ -159,7 +161,16 @@ export async function startServer(
     scope.onStop(() => store.close());
 
     let port = options.httpsListenPort;
-    const token = tokenChain(tokens === undefined ? [] : [tokenTable(tokens)]);
+    const audiences = [`https://kubernetes.default.svc.${options.clusterDomain}`];
+    const accountTokens = new ServiceAccountTokens({
+      ...pki.serviceAccount,
+      issuer: audiences[0]!,
+      audiences,
+      exists: existence(store),
+      clock,
+      random,
+    });
+    const token = tokenChain([...(tokens === undefined ? [] : [tokenTable(tokens)]), accountTokens.userOf]);
     const api = createApiServer({
       store,
       clock,
@@ -178,7 +189,8 @@ export async function startServer(
       ]),
       clientCa: pki.ca.cert,
       token,
-      audiences: [`https://kubernetes.default.svc.${options.clusterDomain}`],
+      tokens: accountTokens,
+      audiences,
       components: [
         componentCheck('controller-manager', {
           store,
@@ -305,6 +317,22 @@ function ownAddress(bindAddress: string): string {
       if (address.family === 'IPv4' && !address.internal) return address.address;
   }
   return '127.0.0.1';
+}
+
+/** What tokens are bound to. */
+function existence(store: Store): Existence {
+  const is = (kind: KindDef, namespace: string | undefined, { name, uid }: { name: string; uid: string }) => {
+    const entry = store.get(storageKey(kind, { namespace, name }));
+    return entry !== undefined && objectOf(entry).metadata.uid === uid;
+  };
+  const of = (kind: unknown) => (namespace: string, what: { name: string; uid: string }) =>
+    is(kind as KindDef, namespace, what);
+  return {
+    account: of(ServiceAccount),
+    pod: of(Pod),
+    secret: of(Secret),
+    node: (node) => is(Node as unknown as KindDef, undefined, node),
+  };
 }
 
 /** For the node authorizer: '' = not bound yet, undefined = no such pod. */

@@ -42,8 +42,12 @@ beforeAll(async () => {
   f = await ApiFixture.create();
   for (const { path } of created) {
     const namespace = /\/namespaces\/([^/]+)\//.exec(path)?.[1];
-    if (namespace !== undefined)
-      await f.ask('POST', '/api/v1/namespaces', { body: { metadata: { name: namespace } } });
+    if (namespace === undefined) continue;
+    await f.ask('POST', '/api/v1/namespaces', { body: { metadata: { name: namespace } } });
+    // That one gave its pods no tokens.
+    await f.ask('POST', `/api/v1/namespaces/${namespace}/serviceaccounts`, {
+      body: { metadata: { name: 'default' }, automountServiceAccountToken: false },
+    });
   }
 });
 afterAll(() => f.close());

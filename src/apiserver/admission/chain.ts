@@ -1,5 +1,5 @@
 // The order of admission. Adding a plugin = its file and one line here; its needs are constructor arguments.
-import type { Clock, MetricRegistry } from '../../base/index.ts';
+import type { Clock, MetricRegistry, Random } from '../../base/index.ts';
 import type { KindDef } from '../../machinery/index.ts';
 import type { Store } from '../../storage/index.ts';
 import type { Authorize } from '../auth/authorize.ts';
@@ -23,6 +23,7 @@ export interface AdmissionOptions {
   readonly authorize: Authorize;
   readonly store: Store;
   readonly clock: Clock;
+  readonly random: Random;
   readonly metrics: MetricRegistry;
   readonly namespaces: KindDef;
   readonly priorityClasses: KindDef;
@@ -34,7 +35,7 @@ export const admissionChain = (options: AdmissionOptions): AdmissionChain =>
   createChain(new AdmissionMetrics(options.metrics, options.clock), [
     namespaceLifecycle(options.store, options.namespaces),
     taintNodesByCondition,
-    serviceAccount(options.store),
+    serviceAccount(options.store, options.random),
     certificateRequester,
     certificateSigners(options.authorize),
     priority(options.store, options.priorityClasses),

@@ -40,6 +40,62 @@ describe('ServiceAccount', () => {
     expect((await make('b', { imagePullSecrets: own })).json.spec.imagePullSecrets).toEqual(own);
   });
 
+  describe('the token', () => {
+    const path = '/var/run/secrets/kubernetes.io/serviceaccount';
+    const spec = async (spec: object = {}) => (await make('t', spec)).json.spec;
+
+    it('is mounted into every container', async () => {
+      const { volumes, containers, initContainers } = await spec({
+        initContainers: [{ name: 'i', image: 'i' }],
+        volumes: [{ name: 'own', emptyDir: {} }],
+      });
+      const { name } = volumes[1];
+      expect(name).toMatch(/^kube-api-access-[a-z0-9]{5}$/);
+      expect(volumes[1]).toEqual({
+        name,
+        projected: {
+          defaultMode: 420,
+          sources: [
+            { serviceAccountToken: { expirationSeconds: 3607, path: 'token' } },
+            { configMap: { items: [{ key: 'ca.crt', path: 'ca.crt' }], name: 'kube-root-ca.crt' } },
+            {
+              downwardAPI: {
+                items: [
+                  { fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.namespace' }, path: 'namespace' },
+                ],
+              },
+            },
+          ],
+        },
+      });
+      for (const container of [...containers, ...initContainers])
+        expect(container.volumeMounts).toEqual([{ mountPath: path, name, readOnly: true }]);
+    });
+
+    it('is left out where something else is mounted there', async () => {
+      const { volumes, containers } = await spec({
+        volumes: [{ name: 'own', emptyDir: {} }],
+        containers: [{ name: 'c', image: 'i', volumeMounts: [{ name: 'own', mountPath: path }] }],
+      });
+      expect([volumes.length, containers[0].volumeMounts.length]).toEqual([1, 1]);
+    });
+
+    it.each([
+      ['the pod says no', false, undefined, false],
+      ['the account says no', undefined, false, false],
+      ['the pod knows better', true, false, true],
+      ['both say yes', true, true, true],
+    ])('%s', async (_, ofPod, ofAccount, mounted) => {
+      const metadata = { name: 'robot' };
+      await f.ask('POST', accounts, { body: { metadata, automountServiceAccountToken: ofAccount } });
+      const { volumes = [] } = await spec({
+        serviceAccountName: 'robot',
+        automountServiceAccountToken: ofPod,
+      });
+      expect(volumes.length).toBe(mounted ? 1 : 0);
+    });
+  });
+
   it.each([
     ['service accounts', { serviceAccountName: 'robot' }],
     ['secrets', { volumes: [{ name: 'v', secret: { secretName: 's' } }] }],

@@ -242,16 +242,6 @@ describe('bindings', () => {
   });
 });
 
-it('says that no tokens are issued', async () => {
-  await f.ask('POST', '/api/v1/namespaces/default/serviceaccounts', {
-    body: { metadata: { name: 'robot' } },
-  });
-  const { code, json } = await f.ask('POST', '/api/v1/namespaces/default/serviceaccounts/robot/token', {
-    body: { spec: {} },
-  });
-  expect([code, json.message]).toEqual([501, 'this server does not issue service account tokens']);
-});
-
 it('lists only create in discovery', async () => {
   const { json } = await f.ask('GET', authorization);
   expect(json.resources.map((r: { name: string; verbs: string[] }) => [r.name, r.verbs])).toContainEqual([

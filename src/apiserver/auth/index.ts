@@ -3,4 +3,9 @@ export * from './authenticate.ts';
 export * from './authorize.ts';
 export { impersonate } from './impersonate.ts';
 export { createNodeAuthorizer, type NodeAuthorizerOptions, nodeOfUser } from './node-authorizer.ts';
+export {
+  type Existence,
+  ServiceAccountTokens,
+  type ServiceAccountTokensOptions,
+} from './service-account-tokens.ts';
 export { parseTokenFile, TokenFileError } from './token-file.ts';

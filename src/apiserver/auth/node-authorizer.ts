@@ -1,8 +1,9 @@
 // What a node may do: one table of resources and verbs, narrowed to itself where an object is one node's own. After Kubernetes'
 // node authorizer and its NodeRestriction admission plugin.
 //
-// Narrower than there: a node creates neither pods nor service account tokens, since it has no need of either yet. Wider in one
-// point: a secret or config map must be named one by one, but that a pod of this node refers to it is not checked.
+// Narrower than there: a node creates no pods, since it has no need of it yet. Wider in one point: a secret or config map must be
+// named one by one, but that a pod of this node refers to it is not checked. That a token is for a pod of the node is checked where
+// it is made (subresources/token.ts).
 import { type RequestAttributes, wellKnown } from './attributes.ts';
 import { type Authorizer, allowed, noOpinion, noOpinionBecause, noRules, type Verdict } from './authorize.ts';
 
@@ -65,6 +66,7 @@ const table: readonly (readonly [string, string, Check])[] = [
   ['/pods', 'delete', ownPod],
   ['/pods/status', 'update patch', ownPod],
   ['/pods/eviction', 'create', ownPod],
+  ['/serviceaccounts/token', 'create', oneByOne],
   ['/services', read, any],
   ['/endpoints', read, any],
   ['discovery.k8s.io/endpointslices', read, any],

@@ -31,7 +31,8 @@ import { notFoundPath, serveResource, verbOf } from './resource.ts';
 import { readable, sendError, sendJson, sendPageNotFound } from './respond.ts';
 import { parseRoute, type ResourceRoute } from './route.ts';
 
-export interface HandlerOptions extends Omit<PathOptions, 'kinds' | 'discovered' | 'healthMetrics'> {
+export interface HandlerOptions
+  extends Omit<PathOptions, 'kinds' | 'tokens' | 'discovered' | 'healthMetrics'> {
   readonly core: RegistryCore;
   readonly clock: Clock;
   readonly jitter: () => number;
@@ -96,7 +97,13 @@ export function createHandler(options: HandlerOptions): ApiHandler {
       return metrics.length === 0 ? core.kinds.all : [...core.kinds.all, ...metrics];
     },
   };
-  const paths: PathOptions = { ...options, kinds: core.kinds, discovered, healthMetrics };
+  const paths: PathOptions = {
+    ...options,
+    kinds: core.kinds,
+    tokens: core.tokens,
+    discovered,
+    healthMetrics,
+  };
   const inFlight = new InFlight(options.inFlight, clock);
   metrics.showInFlight((lane) => inFlight.peak(lane));
   const deadlines = new Deadlines(clock, options.requestTimeoutMs);

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { type Log, type MetricRegistry, metricsContentType } from '../../base/index.ts';
 import type { HttpRequest, HttpResponse } from '../../http/index.ts';
+import type { ServiceAccountTokens } from '../auth/service-account-tokens.ts';
 import type { OpenApi } from '../openapi/openapi.ts';
 import type { KindTable } from '../registry/kind-table.ts';
 import {
@@ -39,6 +40,8 @@ export interface PathOptions {
   readonly version: VersionInfo;
   /** host:port by which clients reach this server, for discovery. */
   readonly publicAddress: () => string;
+  /** null = there is no issuer to tell of. */
+  readonly tokens: ServiceAccountTokens | null;
   readonly health: HealthChecks;
   readonly log: Log;
   readonly metrics: MetricRegistry;
@@ -69,6 +72,15 @@ export async function servePath(options: PathOptions, call: PathRequest): Promis
     case 'version':
       if (below !== '') break;
       sendJson(response, 200, `${JSON.stringify(options.version, null, 2)}\n`);
+      return;
+    case '.well-known':
+      if (below !== 'openid-configuration' || options.tokens === null) break;
+      sendJson(response, 200, JSON.stringify(options.tokens.discovery(options.publicAddress())));
+      return;
+    case 'openid':
+      if (below !== 'v1/jwks' || options.tokens === null) break;
+      response.setHeader('cache-control', 'public, max-age=3600');
+      sendJson(response, 200, JSON.stringify(options.tokens.keySet()));
       return;
     case 'livez':
     case 'readyz':

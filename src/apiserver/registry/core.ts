@@ -23,6 +23,7 @@ import {
   type Store,
 } from '../../storage/index.ts';
 import type { AdmissionChain } from '../admission/admission.ts';
+import type { ServiceAccountTokens } from '../auth/service-account-tokens.ts';
 import type { WorkloadMetrics } from '../metrics-api/workload-metrics.ts';
 import type { CallContext } from './context.ts';
 import type { KindTable } from './kind-table.ts';
@@ -82,6 +83,8 @@ export interface RegistryCore {
   /** Of these kinds nothing is stored. */
   readonly answered: ReadonlyMap<KindDef, AnsweredKind>;
   readonly workloadMetrics: WorkloadMetrics;
+  /** null = this server signs no service account tokens. */
+  readonly tokens: ServiceAccountTokens | null;
   readonly admission: AdmissionChain;
   readonly allocators: ReadonlyMap<KindDef, Allocator>;
   readonly clock: Clock;
