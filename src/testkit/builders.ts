@@ -221,6 +221,46 @@ export function buildJob(name: string, spec: Partial<Job['spec']> = {}, parts: J
   };
 }
 
+export interface JobPodParts extends PodParts {
+  readonly index?: number;
+  readonly untracked?: boolean;
+  readonly annotations?: Record<string, string>;
+  readonly exitCode?: number;
+}
+
+/** A pod of the job `work`; it ended an hour after the epoch, when it has ended. */
+export function buildJobPod(name: string, parts: JobPodParts = {}): Pod {
+  const { index, untracked, annotations, exitCode, ...rest } = parts;
+  const built = buildPod(name, {
+    owner: buildJob('work'),
+    labels: { 'batch.kubernetes.io/controller-uid': 'uid-work' },
+    ...rest,
+    meta: {
+      ...(untracked !== true && { finalizers: ['batch.kubernetes.io/job-tracking'] }),
+      annotations: {
+        ...annotations,
+        ...(index !== undefined && { 'batch.kubernetes.io/job-completion-index': String(index) }),
+      },
+      ...rest.meta,
+    },
+  });
+  const ended = built.status?.phase === 'Succeeded' || built.status?.phase === 'Failed';
+  if (!ended) return built;
+  const terminated = {
+    exitCode: exitCode ?? (built.status?.phase === 'Failed' ? 1 : 0),
+    finishedAt: formatTime(epochMs + 3_600_000),
+  };
+  return {
+    ...built,
+    status: {
+      ...built.status,
+      containerStatuses: [
+        { name: 'c', image: 'i', imageID: '', ready: false, restartCount: 0, state: { terminated } },
+      ],
+    },
+  };
+}
+
 export interface CronJobParts {
   readonly meta?: Partial<ObjectMeta>;
   readonly status?: CronJob['status'];
