@@ -41,8 +41,17 @@ export interface PodTerms {
   readonly preferredAntiAffinity: readonly AffinityTerm[];
 }
 
+/** Waiting pods are asked for theirs again and again. */
+const known = new WeakMap<Pod, PodTerms | null>();
+
 /** null = it has none. */
-export function compilePodTerms({ metadata, spec }: Pod): PodTerms | null {
+export function podTerms(pod: Pod): PodTerms | null {
+  let found = known.get(pod);
+  if (found === undefined) known.set(pod, (found = compilePodTerms(pod)));
+  return found;
+}
+
+function compilePodTerms({ metadata, spec }: Pod): PodTerms | null {
   const { podAffinity, podAntiAffinity } = spec.affinity ?? {};
   if (podAffinity === undefined && podAntiAffinity === undefined) return null;
   const namespace = metadata.namespace ?? '';

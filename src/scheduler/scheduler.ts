@@ -120,11 +120,14 @@ class Scheduler {
           this.#cache.setNode(node);
           if (mattersToPods(old, node)) this.#queue.changed({ kind: Node, on: 'update', object: node, old });
         },
-        deleted: (node) => this.#cache.removeNode(node.metadata.name),
+        deleted: (node) => {
+          this.#cache.removeNode(node.metadata.name);
+          this.#queue.changed({ kind: Node, on: 'delete', object: node, old: undefined });
+        },
       }),
       this.#pods.onChange({
-        added: (pod) => this.#see(pod),
-        updated: (_, pod) => this.#see(pod),
+        added: (pod) => this.#see(pod, undefined),
+        updated: (old, pod) => this.#see(pod, old),
         deleted: (pod) => this.#forget(pod),
       }),
     );
@@ -157,7 +160,7 @@ class Scheduler {
     }
   }
 
-  #see(pod: Pod): void {
+  #see(pod: Pod, old: Pod | undefined): void {
     if (isTerminal(pod)) this.#forget(pod);
     else if (pod.spec.nodeName) this.#seePlaced(pod, pod.spec.nodeName);
     else if (this.#cache.nodeOf(pod) !== undefined) {
@@ -171,7 +174,8 @@ class Scheduler {
       }
       const info = podInfo(pod);
       const promised = pod.status?.nominatedNodeName;
-      if (promised && this.#cache.nominationOf(info.uid) !== promised) this.#cache.nominate(info, promised);
+      // Only what is news: an older status may still be on its way when we have decided otherwise.
+      if (promised && promised !== old?.status?.nominatedNodeName) this.#cache.nominate(info, promised);
       if (profile.plugins.some(({ gate }) => gate?.(info) !== undefined)) this.#queue.remove(info.uid);
       else this.#queue.set(info);
     }
@@ -343,7 +347,7 @@ class Scheduler {
         );
     }
     this.#queue.retry(pod.uid);
-    this.#see(now);
+    this.#see(now, now);
   }
 }
 

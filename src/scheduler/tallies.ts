@@ -6,7 +6,7 @@
 // 3. A group's `feeds` name every living tally in which its weight is not 0.
 import { isTerminating, type Pod } from '../api/index.ts';
 import type { Labels } from '../machinery/index.ts';
-import { compilePodTerms, type PodTerms } from './affinity-terms.ts';
+import { type PodTerms, podTerms } from './affinity-terms.ts';
 import type { NodeInfo } from './node-info.ts';
 import type { PodInfo } from './pod-info.ts';
 
@@ -28,7 +28,7 @@ export class PodGroup {
     this.namespace = pod.metadata.namespace ?? '';
     this.labels = pod.metadata.labels ?? {};
     this.terminating = isTerminating(pod);
-    this.terms = compilePodTerms(pod);
+    this.terms = podTerms(pod);
   }
 }
 

@@ -3,7 +3,7 @@
 // HOT: bench/scheduler.ts.
 import { Namespace, Node, Pod } from '../../api/index.ts';
 import type { Labels } from '../../machinery/index.ts';
-import { type AffinityTerm, compilePodTerms, type PodTerms } from '../affinity-terms.ts';
+import { type AffinityTerm, type PodTerms, podTerms } from '../affinity-terms.ts';
 import { booleanOf, fieldsOf, wholeOf } from '../arguments.ts';
 import type { NodeInfo } from '../node-info.ts';
 import { definePlugin, definePluginFactory, fits, unresolvable, wakeOn } from '../plugin.ts';
@@ -155,7 +155,7 @@ export const interPodAffinity = definePluginFactory<State, Args>({
         if (matches(term, group)) state.antiAffinity[i]!.change(slot, given.by);
       });
       if (pod.pod.spec.affinity?.podAntiAffinity === undefined) return;
-      const theirs = compilePodTerms(pod.pod);
+      const theirs = podTerms(pod.pod);
       for (const key of new Set(theirs?.antiAffinity.map(({ topologyKey }) => topologyKey))) {
         const broken = brokenBy(state.pod, key, theirs);
         if (broken === 0) continue;
@@ -172,13 +172,13 @@ export const interPodAffinity = definePluginFactory<State, Args>({
     };
 
     const mayMatter = (waiting: PodInfo, pod: Pod): boolean => {
-      const own = compilePodTerms(waiting.pod) ?? noTerms;
+      const own = podTerms(waiting.pod) ?? noTerms;
       const other = { namespace: pod.metadata.namespace ?? '', labels: pod.metadata.labels ?? {} };
       return [...own.affinity, ...own.antiAffinity].some((term) => matches(term, other));
     };
     const keepsOff = (waiting: PodInfo, pod: Pod): boolean =>
       pod.spec.affinity?.podAntiAffinity !== undefined &&
-      (compilePodTerms(pod) ?? noTerms).antiAffinity.some((term) => matches(term, like(waiting)));
+      (podTerms(pod) ?? noTerms).antiAffinity.some((term) => matches(term, like(waiting)));
 
     return definePlugin<State>({
       name,
@@ -201,7 +201,7 @@ export const interPodAffinity = definePluginFactory<State, Args>({
         wakeOn(Namespace, 'update'),
       ],
       preFilter(pod) {
-        const terms = compilePodTerms(pod.pod) ?? noTerms;
+        const terms = podTerms(pod.pod) ?? noTerms;
         const { antiAffinityKeys, scoredKeys } = tallies;
         if (terms === noTerms && antiAffinityKeys.size === 0 && scoredKeys.size === 0) return undefined;
         // One pod has to match all of the terms.
