@@ -8,6 +8,7 @@ import { staleTargetController } from './disruption/stale-target.ts';
 import { endpointSliceController } from './endpoint-slice/controller.ts';
 import { ephemeralVolumeController } from './ephemeral-volume/controller.ts';
 import type { Controller } from './framework/index.ts';
+import { horizontalPodAutoscalerController } from './horizontal-pod-autoscaler/controller.ts';
 import { jobController } from './job/controller.ts';
 import { namespaceController } from './namespace/controller.ts';
 import { nodeIpamController } from './node-ipam/controller.ts';
@@ -67,5 +68,6 @@ export const allControllers = (settings: ControllerSettings): readonly Controlle
   pvcProtectionController,
   ephemeralVolumeController,
   disruptionController,
+  horizontalPodAutoscalerController(),
   staleTargetController,
 ];

@@ -1,6 +1,7 @@
 // THE FAKE OF Transport: a small API server in memory, for tests of informers and controllers. It has revisions, watches, conflicts,
 // status isolation, finalizers, graceful deletion and history that can be lost; it has no admission, no validation, no storage
-// and no subresources but status, binding and eviction. It passes client/transport-contract.ts, as the real transports do.
+// and no subresources but status, scale (of spec.replicas), binding and eviction. It passes client/transport-contract.ts, as the real
+// transports do.
 //
 // Like the in-process transport it hands out frozen, shared objects. Unlike it, events can be made to come late or twice.
 import type { Clock, Random } from '../base/index.ts';
@@ -21,6 +22,7 @@ import {
   badRequest,
   conflict,
   decodeObject,
+  formatLabelSelector,
   formatTime,
   type KindDef,
   type KubeObject,
@@ -113,7 +115,8 @@ export class FakeTransport implements Transport {
 
   async get(target: Target): Promise<KubeObject> {
     this.#enter('get', target);
-    return this.#require(target);
+    const object = this.#require(target);
+    return target.subresource === 'scale' ? scaleOf(object) : object;
   }
 
   async list(target: Target, query: ListQuery): Promise<ListResult<KubeObject>> {
@@ -197,6 +200,18 @@ export class FakeTransport implements Transport {
   ): Promise<KubeObject> {
     this.#enter('patch', target);
     const current = this.#require(target);
+    if (target.subresource === 'scale') {
+      const { metadata, spec } = patch as Loose & { spec: { replicas: number } };
+      const { name, uid } = current.metadata;
+      const scaled: Loose = {
+        ...structuredClone(current),
+        metadata: { ...current.metadata, ...metadata, name, uid },
+      };
+      scaled.spec = { ...(scaled.spec as object), replicas: spec.replicas };
+      return scaleOf(
+        this.#update({ ...target, subresource: '' }, this.#decode(target.kind, scaled), options),
+      );
+    }
     const patched = applyPatch(target.kind, type, structuredClone(current), patch);
     return this.#update(target, this.#decode(target.kind, patched), options);
   }
@@ -227,6 +242,7 @@ export class FakeTransport implements Transport {
     const failure = this.failWith?.(call);
     if (failure !== undefined && failure !== null) throw failure;
     if (verb !== 'get' && verb !== 'update' && verb !== 'patch') return;
+    if (target.subresource === 'scale' && verb !== 'update') return;
     if (target.subresource !== '' && target.subresource !== 'status')
       throw methodNotSupported(refOf(target.kind), `${verb} of ${target.subresource} by the fake`);
   }
@@ -396,3 +412,18 @@ const prefixOf = ({ kind, namespace }: Target): string =>
 
 const success = (): KubeObject =>
   deepFreeze({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success' }) as unknown as KubeObject;
+
+/** As far as autoscalers read it. */
+const scaleOf = (object: KubeObject): KubeObject => {
+  const { spec, status } = object as Loose & {
+    spec?: { replicas?: number; selector?: object };
+    status?: { replicas?: number };
+  };
+  return {
+    apiVersion: 'autoscaling/v1',
+    kind: 'Scale',
+    metadata: object.metadata,
+    spec: { replicas: spec?.replicas ?? 0 },
+    status: { replicas: status?.replicas ?? 0, selector: formatLabelSelector(spec?.selector) },
+  } as KubeObject;
+};

@@ -96,8 +96,10 @@ const groupOf = (apiVersion: string): string => {
 };
 
 export interface ControllerInput<T extends KubeObject> {
-  /** As in logs and metrics, e.g. `replicaset`; events come from `NAME-controller`. */
+  /** As in logs and metrics, e.g. `replicaset`. */
   readonly name: string;
+  /** Who its events come from. Default `NAME-controller`. */
+  readonly component?: string;
   /** Its keys are the queue's keys; each of its changes wakes its own key. */
   readonly reconciles: KindDef<T>;
   /** Which updates of the reconciled kind matter; default all. */
@@ -113,6 +115,7 @@ export interface ControllerInput<T extends KubeObject> {
 
 export interface Controller {
   readonly name: string;
+  readonly component: string;
   readonly reconciles: KindDef;
   readonly when: ((old: KubeObject, object: KubeObject) => boolean) | null;
   readonly watches: readonly Watch[];
@@ -124,6 +127,7 @@ export interface Controller {
 export function defineController<T extends KubeObject>(input: ControllerInput<T>): Controller {
   return {
     name: input.name,
+    component: input.component ?? `${input.name}-controller`,
     reconciles: input.reconciles as unknown as KindDef,
     when: (input.when as Controller['when'] | undefined) ?? null,
     watches: input.watches ?? [],

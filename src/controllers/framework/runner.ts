@@ -180,7 +180,7 @@ class RunningController {
   }
 
   #context(): ControllerContext {
-    const record = this.#options.events.from(`${this.#controller.name}-controller`);
+    const record = this.#options.events.from(this.#controller.component);
     const informer = <T extends KubeObject>(kind: KindDef<T>, selection?: Selection) =>
       this.#informer(kind as unknown as KindDef, selection) as unknown as Informer<T>;
     return {
