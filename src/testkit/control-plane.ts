@@ -1,7 +1,6 @@
 // A whole control plane in one process on a fake clock: the real API server over a memory store, the real controllers, collector and
 // scheduler, and simulated nodes. For scenarios: what a user does, and what they see after so many seconds.
 import { EventsEvent, kinds, Pod } from '../api/index.ts';
-import type { ApiServerOptions } from '../apiserver/index.ts';
 import { FakeClock, Scope, seededRandom, settle, silentLog } from '../base/index.ts';
 import { type Client, createEventRecorder, createInformers } from '../client/index.ts';
 import {
@@ -19,8 +18,6 @@ import { SimulatedNode, type SimulatedNodeOptions } from './simulated-node.ts';
 export interface ControlPlaneOptions extends Partial<ControllerSettings> {
   /** undefined = kube-scheduler's defaults. */
   readonly scheduler?: SchedulerConfiguration | undefined;
-  /** What else should differ from a usual API server. */
-  readonly server?: Partial<ApiServerOptions>;
 }
 
 /** As `jotasu server` has them. */
@@ -57,11 +54,7 @@ export class ControlPlane {
 
   static async start(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
     const clock = new FakeClock(epochMs);
-    const plane = new ControlPlane(
-      await ApiFixture.create({ clock, server: options.server ?? {} }),
-      clock,
-      options,
-    );
+    const plane = new ControlPlane(await ApiFixture.create({ clock }), clock, options);
     await plane.#run();
     await plane.rest();
     return plane;
@@ -99,7 +92,7 @@ export class ControlPlane {
     await this.clock.advance(awayMs);
     // As every process begins with randomness of its own: uids must not come again.
     const random = seededRandom(store.revision);
-    this.#fixture = await ApiFixture.create({ clock, random, store, server: this.#options.server ?? {} });
+    this.#fixture = await ApiFixture.create({ clock, random, store });
     await this.#run();
     for (const node of this.#nodes) if (!this.#off.has(node)) await node.connect(this.client);
     await this.rest();
