@@ -50,6 +50,7 @@ export { PersistentVolume, shortAccessModes, storageClassAnnotation } from './co
 export { PersistentVolumeClaim } from './core/v1/persistent-volume-claim.ts';
 export * from './core/v1/pod.ts';
 export { PodTemplate } from './core/v1/pod-template.ts';
+export * from './core/v1/quota/index.ts';
 export { ReplicationController } from './core/v1/replication-controller.ts';
 export { ResourceQuota } from './core/v1/resource-quota.ts';
 export { Secret } from './core/v1/secret.ts';

@@ -147,6 +147,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       store,
       clock,
       random,
+      log,
       metrics,
       namespaces: Namespace,
       priorityClasses: PriorityClass,

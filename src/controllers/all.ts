@@ -19,6 +19,7 @@ import { podGcController } from './pod-gc/controller.ts';
 import { pvProtectionController } from './pv-protection/controller.ts';
 import { pvcProtectionController } from './pvc-protection/controller.ts';
 import { replicaSetController, replicationController } from './replicaset/controller.ts';
+import { resourceQuotaController } from './resource-quota/controller.ts';
 import { serviceAccountController } from './service-account/controller.ts';
 import { statefulSetController } from './stateful-set/controller.ts';
 import { taintEvictionController } from './taint-eviction/controller.ts';
@@ -70,4 +71,5 @@ export const allControllers = (settings: ControllerSettings): readonly Controlle
   disruptionController,
   horizontalPodAutoscalerController(),
   staleTargetController,
+  resourceQuotaController({ kinds: settings.kinds }),
 ];

@@ -7,7 +7,7 @@ type Operation = 'create' | 'update' | 'delete';
 
 export interface AdmissionHook<Request> {
   readonly name: string;
-  readonly act: (request: Request) => void;
+  readonly act: (request: Request) => Promise<void> | void;
 }
 
 const buckets = [0.005, 0.025, 0.1, 0.5, 1, 2.5];
@@ -33,36 +33,87 @@ export class AdmissionMetrics {
     });
   }
 
-  /** One function that calls the hooks in turn and measures each, and all. What a hook throws ends the step and is thrown on. */
+  /**
+   * One function that calls the hooks in turn and measures each, and all. What a hook throws ends the step and is thrown on. As long
+   * as no hook returns a promise, it returns none.
+   */
   measured<Request extends { readonly operation: Operation }>(
     step: AdmissionStep,
     hooks: readonly AdmissionHook<Request>[],
-  ): (request: Request) => void {
-    const clock = this.#clock;
+  ): (request: Request) => Promise<void> | void {
     const whole = new Durations((...rest) => this.#steps.of(step, ...rest));
     const parts = hooks.map(({ name, act }) => ({
       act,
       took: new Durations((...rest) => this.#plugins.of(name, step, ...rest)),
     }));
-    return (request) => {
-      const { operation } = request;
-      const beganMs = clock.monotonicMs();
-      let beforeMs = beganMs;
-      for (const { act, took } of parts) {
-        try {
-          act(request);
-        } catch (error) {
-          const nowMs = clock.monotonicMs();
-          took.of(operation, 'true').observe((nowMs - beforeMs) / 1000);
-          whole.of(operation, 'true').observe((nowMs - beganMs) / 1000);
-          throw error;
-        }
-        const nowMs = clock.monotonicMs();
-        took.of(operation, 'false').observe((nowMs - beforeMs) / 1000);
-        beforeMs = nowMs;
+    return (request) => new Step(this.#clock, parts, whole, request).run();
+  }
+}
+
+/** One request on its way through the hooks of a step. */
+class Step<Request extends { readonly operation: Operation }> {
+  readonly #clock: Clock;
+  readonly #parts: readonly { act: AdmissionHook<Request>['act']; took: Durations }[];
+  readonly #whole: Durations;
+  readonly #request: Request;
+  readonly #beganMs: number;
+  #next = 0;
+  #beforeMs: number;
+
+  constructor(
+    clock: Clock,
+    parts: readonly { act: AdmissionHook<Request>['act']; took: Durations }[],
+    whole: Durations,
+    request: Request,
+  ) {
+    this.#clock = clock;
+    this.#parts = parts;
+    this.#whole = whole;
+    this.#request = request;
+    this.#beganMs = clock.monotonicMs();
+    this.#beforeMs = this.#beganMs;
+  }
+
+  run(): Promise<void> | void {
+    while (this.#next < this.#parts.length) {
+      let waiting: Promise<void> | void;
+      try {
+        waiting = this.#parts[this.#next]!.act(this.#request);
+      } catch (error) {
+        this.#rejected();
+        throw error;
       }
-      whole.of(operation, 'false').observe((beforeMs - beganMs) / 1000);
-    };
+      if (waiting !== undefined) return this.#runAfter(waiting);
+      this.#passed();
+    }
+    this.#whole.of(this.#request.operation, 'false').observe((this.#beforeMs - this.#beganMs) / 1000);
+  }
+
+  async #runAfter(waiting: Promise<void>): Promise<void> {
+    try {
+      await waiting;
+    } catch (error) {
+      this.#rejected();
+      throw error;
+    }
+    this.#passed();
+    await this.run();
+  }
+
+  #passed(): void {
+    const nowMs = this.#clock.monotonicMs();
+    this.#parts[this.#next]!.took.of(this.#request.operation, 'false').observe(
+      (nowMs - this.#beforeMs) / 1000,
+    );
+    this.#beforeMs = nowMs;
+    this.#next++;
+  }
+
+  #rejected(): void {
+    const { operation } = this.#request;
+    const nowMs = this.#clock.monotonicMs();
+    this.#parts[this.#next]!.took.of(operation, 'true').observe((nowMs - this.#beforeMs) / 1000);
+    this.#whole.of(operation, 'true').observe((nowMs - this.#beganMs) / 1000);
   }
 }
 

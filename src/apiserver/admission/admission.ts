@@ -15,20 +15,28 @@ export interface AdmissionRequest {
   /** What is there now; null for create. Frozen. */
   readonly old: KubeObject | null;
   readonly context: CallContext;
+  /**
+   * What to take back when the write does not happen after all, set by a hook that takes something for it. Must not reject. The
+   * registry calls it once, after `validate` of this very request.
+   */
+  undo: (() => Promise<void>) | null;
 }
 
-/** Both hooks are synchronous: they decide from what the server has in memory. They refuse by throwing a StatusError. */
+/** A promise only when there is something to wait for: most hooks decide from what the server has in memory. */
+export type Admitted = Promise<void> | void;
+
+/** Both hooks refuse by throwing a StatusError, or rejecting with one. */
 export interface AdmissionPlugin {
   readonly name: string;
   /** May change request.object. Runs after defaulting, before prepare and validation. */
-  readonly mutate?: (request: AdmissionRequest) => void;
+  readonly mutate?: (request: AdmissionRequest) => Admitted;
   /** Must not change anything. Runs after validation. */
-  readonly validate?: (request: AdmissionRequest) => void;
+  readonly validate?: (request: AdmissionRequest) => Admitted;
 }
 
 export interface AdmissionChain {
-  mutate(request: AdmissionRequest): void;
-  validate(request: AdmissionRequest): void;
+  mutate(request: AdmissionRequest): Admitted;
+  validate(request: AdmissionRequest): Admitted;
 }
 
 export function createChain(metrics: AdmissionMetrics, plugins: readonly AdmissionPlugin[]): AdmissionChain {

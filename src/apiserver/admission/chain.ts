@@ -1,5 +1,5 @@
 // The order of admission. Adding a plugin = its file and one line here; its needs are constructor arguments.
-import type { Clock, MetricRegistry, Random } from '../../base/index.ts';
+import type { Clock, Log, MetricRegistry, Random } from '../../base/index.ts';
 import type { KindDef } from '../../machinery/index.ts';
 import type { Store } from '../../storage/index.ts';
 import type { Authorize } from '../auth/authorize.ts';
@@ -12,6 +12,8 @@ import { defaultStorageClass } from './default-storage-class.ts';
 import { defaultTolerations } from './default-tolerations.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { priority } from './priority.ts';
+import { QuotaLedger } from './resource-quota/ledger.ts';
+import { resourceQuota } from './resource-quota/resource-quota.ts';
 import { serviceAccount } from './service-account.ts';
 import { storageObjectInUseProtection } from './storage-object-in-use-protection.ts';
 import { taintNodesByCondition } from './taint-nodes-by-condition.ts';
@@ -24,6 +26,7 @@ export interface AdmissionOptions {
   readonly store: Store;
   readonly clock: Clock;
   readonly random: Random;
+  readonly log: Log;
   readonly metrics: MetricRegistry;
   readonly namespaces: KindDef;
   readonly priorityClasses: KindDef;
@@ -47,4 +50,5 @@ export const admissionChain = (options: AdmissionOptions): AdmissionChain =>
     storageObjectInUseProtection,
     claimResize(options.store),
     uncalledWebhooks(options.store, options.isStarting),
+    resourceQuota(new QuotaLedger(options)),
   ]);

@@ -173,7 +173,7 @@ export function checkPreconditions(at: Place, object: KubeObject, wanted: Precon
 
 /** Writes an object (or, with null, deletes). Translates storage's failures into Status errors: the only place that does. */
 export async function commit(
-  core: RegistryCore,
+  core: Pick<RegistryCore, 'store'>,
   write: { key: string; object: KubeObject | null; expect: number; ttlSeconds?: number },
 ): Promise<CommitResult> {
   const { object } = write;
@@ -199,7 +199,7 @@ export async function commit(
  * Before a write, or a read of one object, on a store that others write to: what they were answered is seen here. A call that
  * began from an older state would be refused for a conflict or a missing object that is none. Ask `core.store.shared` first.
  */
-export async function catchUp(core: RegistryCore): Promise<void> {
+export async function catchUp(core: Pick<RegistryCore, 'store'>): Promise<void> {
   try {
     await core.store.catchUp();
   } catch (error) {

@@ -10,6 +10,7 @@ import {
   StatusError,
   validateObjectMeta,
 } from '../../machinery/index.ts';
+import type { AdmissionRequest } from '../admission/admission.ts';
 import type { WriteCall } from './call.ts';
 import type { CallContext } from './context.ts';
 import {
@@ -62,7 +63,8 @@ export async function createDecoded(
   const generated = !metadata.name && !!metadata.generateName;
   if (generated) generateName(core, kind, object);
   if (noted !== true) noteOwners(core, { at, context }, wholeObject, { before: undefined, after: object });
-  core.admission.mutate(admissionRequest({ at, object, context }));
+  const mutated = core.admission.mutate(admissionRequest({ at, object, context }));
+  if (mutated !== undefined) await mutated;
   prepare(core, kind, object);
   for (let attempt = 1; ; attempt++) {
     const request = admissionRequest({ at, object, context });
@@ -77,7 +79,8 @@ export async function createDecoded(
       throwIfInvalid(kind, object, causes);
       if (attempt === 1) collectWarnings(kind, object, undefined, context);
       context.authorizeCreate?.();
-      core.admission.validate(request);
+      const admitted = core.admission.validate(request);
+      if (admitted !== undefined) await admitted;
       const key = keyFor(kind, at.namespace, metadata.name);
       if (context.dryRun) {
         if (core.store.get(key) === undefined) return dryAnswer(kind, object, 201);
@@ -89,6 +92,7 @@ export async function createDecoded(
       if (!generated || attempt === generateAttempts) throw nameTaken(core, kind, key);
     } finally {
       if (allocation !== undefined) await allocation.end(done);
+      if (!done && request.undo !== null) await request.undo();
     }
     generateName(core, kind, object);
   }
@@ -109,17 +113,17 @@ function generateName(core: RegistryCore, kind: KindDef, object: KubeObject): vo
   kind.defaults?.(object);
 }
 
-const admissionRequest = ({ at, object, context }: DecodedCreate) =>
-  ({
-    operation: 'create',
-    kind: at.kind,
-    namespace: at.namespace,
-    name: object.metadata.name ?? '',
-    subresource: '',
-    object,
-    old: null,
-    context,
-  }) as const;
+const admissionRequest = ({ at, object, context }: DecodedCreate): AdmissionRequest => ({
+  operation: 'create',
+  kind: at.kind,
+  namespace: at.namespace,
+  name: object.metadata.name ?? '',
+  subresource: '',
+  object,
+  old: null,
+  context,
+  undo: null,
+});
 
 /** The namespace of the request rules; a body that names another is a mistake. */
 export function settleNamespace(kind: KindDef, object: KubeObject, namespace: string | undefined): void {

@@ -43,7 +43,7 @@ export async function remove(core: RegistryCore, { at, options, context }: Delet
     if (entry === undefined) throw notFound(refOf(at.kind), at.name);
     const current = objectOf(entry);
     checkPreconditions(at, current, options.preconditions);
-    core.admission.validate({
+    const admitted = core.admission.validate({
       operation: 'delete',
       kind: at.kind,
       namespace: at.namespace,
@@ -52,7 +52,9 @@ export async function remove(core: RegistryCore, { at, options, context }: Delet
       object: null,
       old: current,
       context,
+      undo: null,
     });
+    if (admitted !== undefined) await admitted;
 
     const marked = planDeletion(core, { at, options, context }, entry);
     if (marked === undefined) {

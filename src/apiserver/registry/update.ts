@@ -10,6 +10,7 @@ import {
   validateObjectMetaUpdate,
 } from '../../machinery/index.ts';
 import type { Entry } from '../../storage/index.ts';
+import type { AdmissionRequest } from '../admission/admission.ts';
 import type { WriteCall } from './call.ts';
 import type { CallContext } from './context.ts';
 import {
@@ -84,7 +85,7 @@ export async function applyUpdate(
     checkVersion(at, object, old);
     keepServerFields(object, old);
     if (rules.noted !== true) noteOwners(core, { at, context }, rules, { before: old, after: object });
-    const request = {
+    const request: AdmissionRequest = {
       operation: 'update',
       kind,
       namespace: at.namespace,
@@ -93,8 +94,10 @@ export async function applyUpdate(
       object,
       old,
       context,
-    } as const;
-    core.admission.mutate(request);
+      undo: null,
+    };
+    const mutated = core.admission.mutate(request);
+    if (mutated !== undefined) await mutated;
     rules.prepare(kind, object, old, { nowMs: core.clock.nowMs() });
     if (rules.desired) raiseGeneration(kind.generationFields, object, old);
 
@@ -110,7 +113,8 @@ export async function applyUpdate(
       throwIfInvalid(kind, object, causes);
       // Said once: the attempts after a lost race would say it again.
       if (rules.desired && attempt === 0) collectWarnings(kind, object, old, context);
-      core.admission.validate(request);
+      const admitted = core.admission.validate(request);
+      if (admitted !== undefined) await admitted;
       if (context.dryRun) return dryAnswer(kind, object);
       if (changesNothing(object, old)) return answer(kind, entry);
       if (releasesDeletion(kind.deletionHeld, object)) {
@@ -131,6 +135,7 @@ export async function applyUpdate(
       }
     } finally {
       if (allocation !== undefined) await allocation.end(done);
+      if (!done && request.undo !== null) await request.undo();
     }
   }
   throw staleObject(refOf(kind), at.name);

@@ -10,19 +10,23 @@ import { isPodLevelResource } from './resource-names.ts';
 export type ResourceNumbers = Readonly<Record<string, number>>;
 
 /** Pure. Names that are not there are zero. */
-export const podRequests = (pod: Pod): ResourceNumbers => toNumbers(requestAmounts(pod));
+export const podRequests = (pod: Pod): ResourceNumbers => toNumbers(podRequestAmounts(pod));
 
 /** Pure. Names that are not there are unlimited. */
-export function podLimits(pod: Pod): ResourceNumbers {
+export const podLimits = (pod: Pod): ResourceNumbers => toNumbers(podLimitAmounts(pod));
+
+/** As `podLimits`, in exact amounts. */
+export function podLimitAmounts(pod: Pod): Amounts {
   const { spec } = pod;
   const total = aggregateContainers(spec, (container) => amountsOf(container.resources?.limits));
   overridePodLevel(total, spec.resources?.limits);
   const overhead = Object.entries(spec.overhead ?? {}).filter(([name]) => total.has(name));
   addTo(total, Object.fromEntries(overhead));
-  return toNumbers(total);
+  return total;
 }
 
-function requestAmounts(pod: Pod): Amounts {
+/** As `podRequests`, in exact amounts. */
+export function podRequestAmounts(pod: Pod): Amounts {
   const { spec } = pod;
   const granted = grantedByName(pod);
   const infeasible = granted !== undefined && getCondition(pod, 'PodResizePending')?.reason === 'Infeasible';
