@@ -100,10 +100,15 @@ export interface StatusFlags extends ClusterFlags {
 
 export interface NodeFlags extends ClusterFlags {
   readonly node: string;
+  /** Of the server that simulates the node, instead of a cluster of this machine. */
+  readonly kubeconfig?: string;
 }
 
 export interface NodeAddFlags extends ClusterFlags {
   readonly node?: string;
+  /** So many nodes without containers, in the server's process. */
+  readonly simulate?: number;
+  readonly kubeconfig?: string;
 }
 
 export interface ImageLoadFlags extends ClusterFlags {

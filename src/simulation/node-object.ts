@@ -3,16 +3,14 @@
 import type { coreV1, Node } from '../api/index.ts';
 import { type Draft, parseDuration } from '../machinery/index.ts';
 import { buildNodeStatus, nodeLabels } from '../node/index.ts';
+import {
+  conditionsAnnotation,
+  delayAnnotation,
+  networkAnnotation,
+  powerAnnotation,
+  simulatedLabel,
+} from './annotations.ts';
 import { type Fault, type MachinePark, type MachineType, noFault } from './script.ts';
-
-/** Nodes that carry it are run by the simulation. */
-export const simulatedLabel = 'simulation.jotasu.dev/node';
-
-/** Annotations by which anybody who may write Nodes makes things happen to one. */
-export const powerAnnotation = 'simulation.jotasu.dev/power';
-export const networkAnnotation = 'simulation.jotasu.dev/network';
-export const delayAnnotation = 'simulation.jotasu.dev/delay';
-export const conditionsAnnotation = 'simulation.jotasu.dev/conditions';
 
 const instanceTypeLabel = 'node.kubernetes.io/instance-type';
 

@@ -12,16 +12,9 @@ import {
 } from '../client/index.ts';
 import { isAlreadyExists, keyOf } from '../machinery/index.ts';
 import { Agenda } from './agenda.ts';
+import { simulatedLabel } from './annotations.ts';
 import { type Heartbeat, heartbeatFor } from './heartbeat.ts';
-import {
-  addressOf,
-  faultOf,
-  machineOfNode,
-  nodeDraft,
-  nodeNameOf,
-  sameFault,
-  simulatedLabel,
-} from './node-object.ts';
+import { addressOf, faultOf, machineOfNode, nodeDraft, nodeNameOf, sameFault } from './node-object.ts';
 import { BeatMessage, type NodePost, StatusMessage, statusReportMs } from './node-posts.ts';
 import { NodeRun } from './node-run.ts';
 import { type Message, Outbox } from './outbox.ts';

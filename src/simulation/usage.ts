@@ -2,12 +2,9 @@
 // still, so that tests and autoscalers meet the same ones each time. Pure.
 import { type coreV1, podRequests } from '../api/index.ts';
 import { mustParseQuantity, quantityError, toMilli, toValue } from '../machinery/index.ts';
+import { cpuUsageAnnotation, memoryUsageAnnotation } from './annotations.ts';
 import type { PodRun } from './pod-run.ts';
 import type { Usage } from './script.ts';
-
-/** Annotations of a pod: `250m`, `1Gi`. */
-export const cpuUsageAnnotation = 'simulation.jotasu.dev/cpu-usage';
-export const memoryUsageAnnotation = 'simulation.jotasu.dev/memory-usage';
 
 export interface ContainerUsage extends Usage {
   readonly name: string;

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../base/index.ts';
+import { CommandFailure } from '../../cli/index.ts';
 import { createHttpsClient, type HttpsClient } from '../../http/index.ts';
 import { pkiDir, serverUrl } from './places.ts';
 import type { ClusterState } from './state.ts';
@@ -12,6 +13,7 @@ export interface NodeFacts {
   readonly ready: boolean;
   readonly podCidr: string | undefined;
   readonly version: string | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface PodFacts {
@@ -29,6 +31,9 @@ export interface ControlApi {
   readHeartbeats(): Promise<Map<string, number>>;
   /** None is fine. */
   deleteNode(name: string): Promise<void>;
+  createNode(node: object): Promise<void>;
+  /** null takes one away. */
+  annotateNode(name: string, annotations: Readonly<Record<string, string | null>>): Promise<void>;
   close(): void;
 }
 
@@ -48,7 +53,7 @@ export function connectControlApi(state: ClusterState, clock: Clock): ControlApi
 }
 
 interface Item {
-  metadata: { name: string };
+  metadata: { name: string; labels?: Record<string, string> };
   spec: { podCIDR?: string; nodeName?: string; renewTime?: string };
   status?: {
     conditions?: { type: string; status: string }[];
@@ -63,6 +68,14 @@ export function controlApiOver(http: HttpsClient): ControlApi {
     if (status !== 200) throw new Error(`GET ${path}: ${status} ${body.toString('utf8').slice(0, 500)}`);
     return JSON.parse(body.toString('utf8'));
   };
+  const send = async (method: 'POST' | 'PATCH', path: string, value: object): Promise<void> => {
+    const headers = {
+      'content-type': method === 'PATCH' ? 'application/merge-patch+json' : 'application/json',
+    };
+    const { status, body } = await http.request({ method, path, headers, body: JSON.stringify(value) });
+    if (status >= 300)
+      throw new CommandFailure(`${method} ${path}: ${status} ${body.toString('utf8').slice(0, 500)}`);
+  };
   const list = async (path: string): Promise<Item[]> => ((await get(path)) as { items?: Item[] }).items ?? [];
   return {
     isReady: async () => (await http.request({ method: 'GET', path: '/readyz' })).status === 200,
@@ -73,6 +86,7 @@ export function controlApiOver(http: HttpsClient): ControlApi {
         ready: status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') === true,
         podCidr: spec?.podCIDR,
         version: status?.nodeInfo?.kubeletVersion,
+        labels: metadata.labels,
       })),
     listPods: async () =>
       (await list('/api/v1/pods')).map(({ spec, status }) => ({
@@ -89,6 +103,12 @@ export function controlApiOver(http: HttpsClient): ControlApi {
       const { status, body } = await http.request({ method: 'DELETE', path: `/api/v1/nodes/${name}` });
       if (status !== 200 && status !== 202 && status !== 404)
         throw new Error(`DELETE node ${name}: ${status} ${body.toString('utf8').slice(0, 500)}`);
+    },
+    async createNode(node) {
+      await send('POST', '/api/v1/nodes', { apiVersion: 'v1', kind: 'Node', ...node });
+    },
+    async annotateNode(name, annotations) {
+      await send('PATCH', `/api/v1/nodes/${name}`, { metadata: { annotations } });
     },
     close: () => http.close(),
   };

@@ -9,10 +9,12 @@ import { planNode } from './plan-allocation.ts';
 import { runSteps } from './progress.ts';
 import { needRoot } from './requirements.ts';
 import { isServerAlive } from './server-process.ts';
+import { addSimulated, changeSimulated } from './simulated-nodes.ts';
 import { needState, StateHolder } from './state.ts';
 
 /** Takes no lock: a power cut waits for nobody. */
 export async function nodeKill(machine: Machine, flags: NodeFlags): Promise<void> {
+  if (await isSimulated(machine, flags, 'kill')) return;
   needRoot(machine, 'node kill');
   const holder = new StateHolder(needState(machine.clustersDir, flags.name));
   const node = holder.node(flags.node);
@@ -27,6 +29,7 @@ export async function nodeKill(machine: Machine, flags: NodeFlags): Promise<void
 }
 
 export async function nodeStop(machine: Machine, flags: NodeFlags): Promise<void> {
+  if (await isSimulated(machine, flags, 'stop')) return;
   needRoot(machine, 'node stop');
   await withCluster(machine, flags.name, async (holder) => {
     const node = holder.node(flags.node);
@@ -38,6 +41,7 @@ export async function nodeStop(machine: Machine, flags: NodeFlags): Promise<void
 }
 
 export async function nodeStart(machine: Machine, flags: NodeFlags, signal: AbortSignal): Promise<void> {
+  if (await isSimulated(machine, flags, 'start')) return;
   needRoot(machine, 'node start');
   await withCluster(machine, flags.name, async (holder) => {
     const node = holder.node(flags.node);
@@ -52,6 +56,14 @@ export async function nodeStart(machine: Machine, flags: NodeFlags, signal: Abor
 }
 
 export async function nodeAdd(machine: Machine, flags: NodeAddFlags, signal: AbortSignal): Promise<void> {
+  const { simulate, ...rest } = flags;
+  if (simulate !== undefined) {
+    if (flags.kubeconfig === undefined) needRoot(machine, 'node add');
+    await addSimulated(machine, { ...rest, count: simulate }, signal);
+    return;
+  }
+  if (flags.kubeconfig !== undefined)
+    throw new CommandFailure('--kubeconfig goes with --simulate', { exitCode: 2 });
   needRoot(machine, 'node add');
   await withCluster(machine, flags.name, async (holder) => {
     needServer(holder);
@@ -67,6 +79,7 @@ export async function nodeAdd(machine: Machine, flags: NodeAddFlags, signal: Abo
 }
 
 export async function nodeRemove(machine: Machine, flags: NodeFlags): Promise<void> {
+  if (await isSimulated(machine, flags, 'remove')) return;
   needRoot(machine, 'node remove');
   await withCluster(machine, flags.name, async (holder) => {
     holder.node(flags.node);
@@ -93,6 +106,19 @@ async function startNode(
     ensure: () => ensurePodRoutes(machine, holder.now),
   };
   await runSteps([node, routes], { clock, say, signal });
+}
+
+/** Nodes of this machine come first: they are known without a server, which a power cut does not wait for. */
+async function isSimulated(
+  machine: Machine,
+  flags: NodeFlags,
+  verb: 'kill' | 'stop' | 'start' | 'remove',
+): Promise<boolean> {
+  if (flags.kubeconfig !== undefined) return changeSimulated(machine, flags, verb);
+  needRoot(machine, `node ${verb}`);
+  const state = needState(machine.clustersDir, flags.name);
+  if (!isServerAlive(state) || state.nodes.some(({ name }) => name === flags.node)) return false;
+  return changeSimulated(machine, flags, verb);
 }
 
 function needServer(holder: StateHolder): void {

@@ -173,6 +173,7 @@ describe('processes', () => {
       '--cluster-cidr=10.244.0.0/16',
       '--service-cidr=10.96.0.0/16',
       '--write-kubeconfig=/var/lib/jotasu/jotasu/admin.kubeconfig',
+      '--simulate-nodes=0',
     ]);
   });
 

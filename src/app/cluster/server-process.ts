@@ -41,6 +41,8 @@ export function planServerCommand(state: ClusterState, program: readonly string[
     `--cluster-cidr=${state.podCidr}`,
     `--service-cidr=${state.serviceCidr}`,
     `--write-kubeconfig=${join(state.dataDir, 'admin.kubeconfig')}`,
+    // None of its own; "node add --simulate" makes them.
+    '--simulate-nodes=0',
   ];
 }
 

@@ -1,8 +1,10 @@
 // `jotasu node …`: nodes of a cluster on this machine.
 import type { Command } from 'commander';
-import { nodeName } from '../flags.ts';
-import type { ClusterFlags, Handlers, NodeFlags } from '../handlers.ts';
+import { nodeName, whole } from '../flags.ts';
+import type { ClusterFlags, Handlers, NodeAddFlags, NodeFlags } from '../handlers.ts';
 import { clusterOption, outputOption } from '../shared-options.ts';
+
+const kubeconfigHelp = 'of a server that simulates nodes, instead of a cluster of this machine';
 
 export function nodeCommand(program: Command, handlers: Handlers): void {
   const node = program
@@ -25,7 +27,10 @@ export function nodeCommand(program: Command, handlers: Handlers): void {
       .description(description)
       .argument('<node>', 'the name of the node', nodeName)
       .addOption(clusterOption())
-      .action((which: string, { name }: ClusterFlags) => run({ name, node: which }));
+      .option('--kubeconfig <file>', kubeconfigHelp)
+      .action((which: string, { name, kubeconfig }: ClusterFlags & { kubeconfig?: string }) =>
+        run({ name, node: which, ...(kubeconfig !== undefined && { kubeconfig }) }),
+      );
   one('kill', 'power it off: its link goes down and everything on it ends at once', handlers.nodeKill);
   one('stop', 'stop it in order; its data stays', handlers.nodeStop);
   one('start', 'start it again', handlers.nodeStart);
@@ -36,7 +41,9 @@ export function nodeCommand(program: Command, handlers: Handlers): void {
     .description('add a node and start it')
     .argument('[node]', 'its name (default: the next number)', nodeName)
     .addOption(clusterOption())
-    .action((which: string | undefined, { name }: ClusterFlags) =>
-      handlers.nodeAdd({ name, ...(which !== undefined && { node: which }) }),
+    .option('--simulate <count>', 'nodes without containers, in the process of the server', whole(1, 16_000))
+    .option('--kubeconfig <file>', kubeconfigHelp)
+    .action((which: string | undefined, flags: NodeAddFlags) =>
+      handlers.nodeAdd({ ...flags, ...(which !== undefined && { node: which }) }),
     );
 }
