@@ -6,6 +6,8 @@ import { deploymentController } from './deployment/controller.ts';
 import { disruptionController } from './disruption/controller.ts';
 import { staleTargetController } from './disruption/stale-target.ts';
 import { endpointSliceController } from './endpoint-slice/controller.ts';
+import { endpointSliceMirroringController } from './endpoint-slice-mirroring/controller.ts';
+import { endpointsController } from './endpoints/controller.ts';
 import { ephemeralVolumeController } from './ephemeral-volume/controller.ts';
 import type { Controller } from './framework/index.ts';
 import { horizontalPodAutoscalerController } from './horizontal-pod-autoscaler/controller.ts';
@@ -64,6 +66,8 @@ export const allControllers = (settings: ControllerSettings): readonly Controlle
   cronJobController,
   ttlAfterFinishedController,
   endpointSliceController,
+  endpointsController,
+  endpointSliceMirroringController,
   persistentVolumeController({ provisioners: settings.volumeProvisioners ?? [] }),
   pvProtectionController,
   pvcProtectionController,

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import {
   Deployment,
   EndpointSlice,
+  Endpoints,
   isActive,
   isReady,
   kinds,
@@ -19,6 +20,8 @@ import { type Draft, forbidden, formatMicroTime } from '../machinery/index.ts';
 import { buildNode, buildTemplate, ControllerHarness, disorderly } from '../testkit/index.ts';
 import { deploymentController } from './deployment/controller.ts';
 import { endpointSliceController } from './endpoint-slice/controller.ts';
+import { endpointSliceMirroringController } from './endpoint-slice-mirroring/controller.ts';
+import { endpointsController } from './endpoints/controller.ts';
 import { namespaceController } from './namespace/controller.ts';
 import { nodeIpamController } from './node-ipam/controller.ts';
 import { nodeLifecycleController } from './node-lifecycle/controller.ts';
@@ -171,6 +174,51 @@ describe.each(seeds)('in disorder %d', (seed) => {
     await harness.client(ReplicaSet).patch(meta('web'), 'merge', { spec: { replicas: 40 } });
     await turns(12);
     expect(await names()).toEqual((await activePods()).map((pod) => pod.metadata.name).sort());
+    await expectSilence();
+  });
+
+  test('a service’s endpoints and the mirror of hand-made ones come to the same end', async () => {
+    harness = disorder(seed);
+    await harness.create(Node, nodeDraft('n1'));
+    const ports = [{ port: 80, targetPort: 8080, protocol: 'TCP' }];
+    const service = (name: string, spec: object) =>
+      harness.create(Service, { metadata: meta(name), spec: { ports, ...spec } } as Draft<Service>);
+    await service('web', { selector: labels });
+    await service('db', {});
+    const template = { ...buildTemplate(labels), spec: { ...buildTemplate(labels).spec!, nodeName: 'n1' } };
+    await harness.create(ReplicaSet, set(12, { template }));
+    await harness.start(
+      replicaSetController,
+      endpointSliceController,
+      endpointsController,
+      endpointSliceMirroringController,
+    );
+    const subsets = (ip: string) => [{ addresses: [{ ip }], ports: [{ port: 5432, protocol: 'TCP' }] }];
+    await harness.create(Endpoints, { metadata: meta('db'), subsets: subsets('192.0.2.1') });
+    await turns(12);
+    const active = async () => (await activePods()).map((pod) => pod.metadata.name).sort();
+    const shown = async () =>
+      (await harness.list(Endpoints))
+        .flatMap((e) => e.subsets ?? [])
+        .flatMap((s) => [...(s.addresses ?? []), ...(s.notReadyAddresses ?? [])])
+        .flatMap((a) => (a.targetRef?.name === undefined ? [] : [a.targetRef.name]))
+        .sort();
+    const mirrored = async () =>
+      (await harness.list(EndpointSlice))
+        .filter((s) => s.metadata.labels?.['kubernetes.io/service-name'] === 'db')
+        .map((s) => s.endpoints?.map((e) => e.addresses[0]));
+    expect(await shown()).toEqual(await active());
+    expect(await mirrored()).toEqual([['192.0.2.1']]);
+    await harness.client(ReplicaSet).patch(meta('web'), 'merge', { spec: { replicas: 5 } });
+    await harness.client(Endpoints).patch(meta('db'), 'merge', { subsets: subsets('192.0.2.2') });
+    await turns(12);
+    expect(await shown()).toEqual(await active());
+    expect(await mirrored()).toEqual([['192.0.2.2']]);
+    await harness.client(Service).delete('web', 'default');
+    await harness.client(Service).delete('db', 'default');
+    await turns(12);
+    expect(await harness.list(Endpoints)).toEqual([]);
+    expect(await mirrored()).toEqual([]);
     await expectSilence();
   });
 

@@ -1,41 +1,10 @@
 // EndpointSlices: for each service with a selector, the pods that serve it.
-import {
-  EndpointSlice,
-  isReady,
-  managedByLabel,
-  Node,
-  Pod,
-  Service,
-  serviceNameLabel,
-} from '../../api/index.ts';
-import { compileLabelMap, isNotFound, type KubeObject, keyOf, semanticEqual } from '../../machinery/index.ts';
-import { type ControllerContext, defineController, maps } from '../framework/index.ts';
+import { EndpointSlice, managedByLabel, Node, Pod, Service, serviceNameLabel } from '../../api/index.ts';
+import { compileLabelMap, isNotFound, type KubeObject } from '../../machinery/index.ts';
+import { defineController, maps } from '../framework/index.ts';
 import { isNamespaceEnding } from '../pod-facts.ts';
+import { sameEndpoint, selectorOf, servicesOf, TriggerTimes } from '../service-endpoints.ts';
 import { managedByUs, planSlices } from './plan.ts';
-
-/** What endpoints are made from. */
-const sameEndpoint = (a: Pod, b: Pod): boolean =>
-  a.status?.podIP === b.status?.podIP &&
-  a.status?.phase === b.status?.phase &&
-  isReady(a) === isReady(b) &&
-  a.spec.nodeName === b.spec.nodeName &&
-  a.metadata.deletionTimestamp === b.metadata.deletionTimestamp &&
-  semanticEqual(a.metadata.labels, b.metadata.labels);
-
-/** A service without a selector has endpoints that somebody else keeps, or none. */
-const selectorOf = ({ spec }: Service): Readonly<Record<string, string>> | undefined =>
-  spec.type === 'ExternalName' || Object.keys(spec.selector ?? {}).length === 0 ? undefined : spec.selector;
-
-function servicesOf(pod: Pod, lister: ControllerContext['lister']): string[] {
-  const labels = pod.metadata.labels ?? {};
-  const out: string[] = [];
-  for (const service of lister(Service).list(pod.metadata.namespace)) {
-    const selector = selectorOf(service);
-    if (selector !== undefined && Object.entries(selector).every(([key, value]) => labels[key] === value))
-      out.push(keyOf(service));
-  }
-  return out;
-}
 
 const zoneOf = ({ metadata }: Node): string | undefined => metadata.labels?.['topology.kubernetes.io/zone'];
 
@@ -67,19 +36,23 @@ export const endpointSliceController = defineController({
     const pods = lister(Pod);
     const nodes = lister(Node);
     const slices = informer(EndpointSlice);
+    const triggers = new TriggerTimes();
     slices.addIndex('slicesOfService', serviceKeys);
 
     return async function reconcile(key, signal) {
       const service = services.get(key);
       // The slices of a service that is gone belong to it: they are collected.
+      if (service === undefined) triggers.forget(key);
       if (service === undefined || service.metadata.deletionTimestamp !== undefined) return;
       const selector = selectorOf(service);
       if (selector === undefined) return;
       const { namespace } = service.metadata;
       const matches = compileLabelMap(selector);
+      const selected = pods.list(namespace).filter((pod) => matches(pod.metadata.labels));
       const plan = planSlices({
         service,
-        pods: pods.list(namespace).filter((pod) => matches(pod.metadata.labels)),
+        pods: selected,
+        triggeredAt: triggers.next(key, service, selected),
         nodeOf: (name) => nodes.get(name),
         slices: slices.byIndex('slicesOfService', key),
       });

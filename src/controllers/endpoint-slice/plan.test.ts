@@ -156,6 +156,63 @@ describe('ports', () => {
   });
 });
 
+describe('families', () => {
+  const pod = serving('a');
+  const both = {
+    ...pod,
+    status: { ...pod.status, podIPs: [{ ip: '10.0.0.1' }, { ip: 'fd00::1' }] },
+  } as Pod;
+  const dual = buildService({ ipFamilies: ['IPv6', 'IPv4'] });
+
+  test('a slice for each, also when there is nothing in it', () => {
+    const shown = (pods: readonly Pod[]) =>
+      plan(dual, pods).create.map((s) => [s.addressType, s.endpoints?.[0]?.addresses[0]]);
+    expect(shown([both])).toEqual([
+      ['IPv6', 'fd00::1'],
+      ['IPv4', '10.0.0.1'],
+    ]);
+    expect(shown([pod])).toEqual([
+      ['IPv6', undefined],
+      ['IPv4', '10.0.0.1'],
+    ]);
+  });
+
+  test('those of a family that the service no longer has go, and nothing else', () => {
+    const slices = apply([], plan(dual, [both]));
+    const { create, update, remove } = plan(buildService({ ipFamilies: ['IPv4'] }), [both], slices);
+    expect([create, update, remove.map((s) => s.addressType)]).toEqual([[], [], ['IPv6']]);
+  });
+});
+
+describe('hints', () => {
+  const hintsOf = (trafficDistribution: string | undefined, one: Pod) =>
+    plan(buildService(trafficDistribution === undefined ? {} : { trafficDistribution }), [one]).create[0]
+      ?.endpoints?.[0]?.hints;
+  const zone = { forZones: [{ name: 'a' }] };
+  test.each([
+    [undefined, serving('a'), undefined],
+    ['PreferClose', serving('a'), zone],
+    ['PreferSameZone', serving('a'), zone],
+    ['PreferSameNode', serving('a'), { ...zone, forNodes: [{ name: 'n1' }] }],
+    ['PreferSameZone', serving('a', { ready: false }), undefined],
+    ['PreferSameZone', serving('a', { node: 'n2' }), undefined],
+    ['PreferSameNode', serving('a', { node: 'n2' }), { forNodes: [{ name: 'n2' }] }],
+  ])('%s %#', (distribution, one, expected) => expect(hintsOf(distribution, one)).toEqual(expected));
+});
+
+test('what is written says what led to it; what rests is not written for that', () => {
+  const view = { service: buildService(), pods: [serving('a')], nodeOf: (name: string) => nodes.get(name) };
+  const key = 'endpoints.kubernetes.io/last-change-trigger-time';
+  const first = planSlices({ ...view, slices: [], triggeredAt: 't1' });
+  expect(first.create[0]?.metadata?.annotations).toEqual({ [key]: 't1' });
+  const slices = apply([], first);
+  expect(planSlices({ ...view, slices, triggeredAt: 't2' }).update).toEqual([]);
+  const pods = [serving('a', { ready: false })];
+  expect(planSlices({ ...view, pods, slices, triggeredAt: 't2' }).update[0]?.metadata.annotations).toEqual({
+    [key]: 't2',
+  });
+});
+
 describe('slices', () => {
   test('a service without pods has one empty slice, and keeps it', () => {
     const slices = apply([], plan(buildService(), []));

@@ -1,12 +1,9 @@
 // Which endpoints a service has and how they are spread over slices. Pure. Few slices change at a time, because every node's proxy
 // hears of each that does.
 import {
-  type coreV1,
   type discoveryV1,
   type EndpointSlice,
   isReady,
-  isSidecar,
-  isTerminal,
   managedByLabel,
   type Node,
   type Pod,
@@ -14,9 +11,19 @@ import {
   serviceNameLabel,
 } from '../../api/index.ts';
 import { controllerRef, type Draft, semanticEqual } from '../../machinery/index.ts';
+import {
+  addressOf,
+  type Family,
+  familiesOf,
+  hasEndpoint,
+  headlessLabel,
+  hostnameOf,
+  isHeadless,
+  portNumber,
+  triggerTimeAnnotation,
+} from '../service-endpoints.ts';
 
 export const managedByUs = 'endpointslice-controller.k8s.io';
-const headlessLabel = 'service.kubernetes.io/headless';
 /** As Kubernetes' --max-endpoints-per-slice. */
 export const endpointsPerSlice = 100;
 
@@ -36,9 +43,11 @@ export interface SliceView {
   readonly nodeOf: (name: string) => Node | undefined;
   /** Those of the service that this controller made. */
   readonly slices: readonly EndpointSlice[];
+  /** When what led to the change happened: what is written says so. */
+  readonly triggeredAt?: string | undefined;
 }
 
-/** Pods that have the same ports for the service: they may share a slice. */
+/** Pods that have the same ports for the service: they may share a slice, one for each family. */
 interface PortGroup {
   readonly ports: readonly Port[];
   /** By uid of the pod. */
@@ -46,14 +55,47 @@ interface PortGroup {
 }
 
 export function planSlices(view: SliceView): SlicePlan {
-  const { service, slices } = view;
-  const groups = groupByPorts(view);
-  if (groups.length === 0) return planEmpty(service, slices);
-  const labels = labelsOf(service);
+  const { service, slices, pods, triggeredAt } = view;
   const create: Draft<EndpointSlice>[] = [];
   const update: EndpointSlice[] = [];
-  const left = new Set(slices.filter((slice) => slice.addressType === 'IPv4'));
-  const remove = slices.filter((slice) => !left.has(slice));
+  const remove: EndpointSlice[] = [];
+  const families = familiesOf(service, pods);
+  const live = slices.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+  // A family that the service no longer has.
+  remove.push(...live.filter(({ addressType }) => !families.some((family) => family === addressType)));
+  for (const family of families) {
+    const own = live.filter(({ addressType }) => addressType === family);
+    const plan = planFamily(view, family, own);
+    create.push(...plan.create);
+    update.push(...plan.update);
+    remove.push(...plan.remove);
+  }
+  return {
+    create: create.map((draft) => ({ ...draft, metadata: triggered(draft.metadata, triggeredAt) })),
+    update: update.map((slice) => ({ ...slice, metadata: triggered(slice.metadata, triggeredAt) })),
+    remove,
+  };
+}
+
+function triggered<T extends { annotations?: Readonly<Record<string, string>> | undefined }>(
+  metadata: T,
+  triggeredAt: string | undefined,
+): T {
+  const { [triggerTimeAnnotation]: before, ...rest } = metadata.annotations ?? {};
+  if (before === triggeredAt) return metadata;
+  const annotations = triggeredAt === undefined ? rest : { ...rest, [triggerTimeAnnotation]: triggeredAt };
+  return { ...metadata, annotations };
+}
+
+function planFamily(view: SliceView, family: Family, slices: readonly EndpointSlice[]): SlicePlan {
+  const { service } = view;
+  const labels = labelsOf(service);
+  const groups = groupByPorts(view, family);
+  if (groups.length === 0) return planEmpty({ service, family, labels }, slices);
+  const create: Draft<EndpointSlice>[] = [];
+  const update: EndpointSlice[] = [];
+  const remove: EndpointSlice[] = [];
+  const left = new Set(slices);
   for (const group of groups) {
     const ours = [...left].filter((slice) => semanticEqual(slice.ports ?? [], group.ports));
     for (const slice of ours) left.delete(slice);
@@ -63,21 +105,28 @@ export function planSlices(view: SliceView): SlicePlan {
       if (endpoints.length === 0) remove.push(slice);
       else if (!semanticEqual(next, slice)) update.push(next);
     }
-    for (const endpoints of filled.more) create.push(draftSlice(service, labels, group.ports, endpoints));
+    for (const endpoints of filled.more)
+      create.push(draftSlice({ service, family, labels }, group.ports, endpoints));
   }
   remove.push(...left);
   return { create, update, remove };
 }
 
-/** A service without endpoints has one empty slice, so that its existence shows. */
-function planEmpty(service: Service, slices: readonly EndpointSlice[]): SlicePlan {
-  const labels = labelsOf(service);
-  const keep = slices.find((slice) => slice.addressType === 'IPv4');
-  if (keep === undefined)
-    return { create: [draftSlice(service, labels, [], [])], update: [], remove: slices };
+/** What all new slices of a service and a family have in common. */
+interface SliceParts {
+  readonly service: Service;
+  readonly family: Family;
+  readonly labels: Record<string, string>;
+}
+
+/** A service without endpoints has one empty slice a family, so that its existence shows. */
+function planEmpty(parts: SliceParts, slices: readonly EndpointSlice[]): SlicePlan {
+  const { labels } = parts;
+  const [keep] = slices;
+  if (keep === undefined) return { create: [draftSlice(parts, [], [])], update: [], remove: [] };
   const next = { ...keep, metadata: { ...keep.metadata, labels }, endpoints: [], ports: [] };
   const same = semanticEqual(next, { ...keep, endpoints: keep.endpoints ?? [], ports: keep.ports ?? [] });
-  return { create: [], update: same ? [] : [next], remove: slices.filter((slice) => slice !== keep) };
+  return { create: [], update: same ? [] : [next], remove: slices.slice(1) };
 }
 
 interface Filled {
@@ -126,10 +175,11 @@ function fill(
   return { kept, more };
 }
 
-function groupByPorts({ service, pods, nodeOf }: SliceView): readonly PortGroup[] {
+function groupByPorts({ service, pods, nodeOf }: SliceView, family: Family): readonly PortGroup[] {
   const groups = new Map<string, PortGroup>();
   for (const pod of pods) {
-    if (isTerminal(pod) || !pod.status?.podIP) continue;
+    const address = hasEndpoint(pod, 'with') ? addressOf(pod, family) : undefined;
+    if (address === undefined) continue;
     const node = nodeOf(pod.spec.nodeName ?? '');
     // The node is gone and its pods follow; who wants unready addresses gets them all the same.
     if (node === undefined && service.spec.publishNotReadyAddresses !== true) continue;
@@ -137,7 +187,7 @@ function groupByPorts({ service, pods, nodeOf }: SliceView): readonly PortGroup[
     const key = JSON.stringify(ports);
     let group = groups.get(key);
     if (group === undefined) groups.set(key, (group = { ports, endpoints: new Map() }));
-    group.endpoints.set(pod.metadata.uid, endpointOf(service, pod, node));
+    group.endpoints.set(pod.metadata.uid, endpointOf(service, pod, { address, node }));
   }
   return [...groups.values()];
 }
@@ -145,57 +195,68 @@ function groupByPorts({ service, pods, nodeOf }: SliceView): readonly PortGroup[
 /** The service's ports as this pod has them. */
 function portsOf(service: Service, pod: Pod): Port[] {
   const out: Port[] = [];
-  for (const { name = '', protocol = 'TCP', port, targetPort, appProtocol } of service.spec.ports ?? []) {
-    const number = typeof targetPort === 'string' ? namedPort(pod, targetPort, protocol) : targetPort || port;
-    if (number === undefined) continue;
-    out.push({ name, protocol, port: number, ...(appProtocol !== undefined && { appProtocol }) });
+  for (const servicePort of service.spec.ports ?? []) {
+    const { name = '', protocol = 'TCP', appProtocol } = servicePort;
+    const port = portNumber(pod, servicePort);
+    if (port === undefined) continue;
+    out.push({ name, protocol, port, ...(appProtocol !== undefined && { appProtocol }) });
   }
   return out;
 }
 
-function namedPort({ spec }: Pod, name: string, protocol: string): number | undefined {
-  const containers: readonly coreV1.Container[] = [
-    ...spec.containers,
-    ...(spec.initContainers ?? []).filter(isSidecar),
-  ];
-  for (const { ports } of containers) {
-    for (const port of ports ?? [])
-      if (port.name === name && (port.protocol ?? 'TCP') === protocol) return port.containerPort;
-  }
-  return undefined;
-}
-
-function endpointOf(service: Service, pod: Pod, node: Node | undefined): Endpoint {
+function endpointOf(
+  service: Service,
+  pod: Pod,
+  at: { readonly address: string; readonly node: Node | undefined },
+): Endpoint {
   const terminating = pod.metadata.deletionTimestamp !== undefined;
   const serving = isReady(pod);
   const ready = service.spec.publishNotReadyAddresses === true || (serving && !terminating);
-  const zone = node?.metadata.labels?.['topology.kubernetes.io/zone'];
-  const { hostname, subdomain, nodeName } = pod.spec;
+  const zone = at.node?.metadata.labels?.['topology.kubernetes.io/zone'];
+  const hostname = hostnameOf(pod, service);
+  const { nodeName } = pod.spec;
   const { namespace, name, uid } = pod.metadata;
+  const hints = ready ? hintsFor(service.spec.trafficDistribution, { zone, nodeName }) : undefined;
   return {
-    addresses: [pod.status!.podIP!],
+    addresses: [at.address],
     conditions: { ready, serving, terminating },
-    ...(hostname && subdomain === service.metadata.name && { hostname }),
+    ...(hostname !== undefined && { hostname }),
     ...(nodeName && { nodeName }),
     ...(zone && { zone }),
+    ...(hints !== undefined && { hints }),
     targetRef: { kind: 'Pod', namespace, name, uid },
   };
 }
 
-function labelsOf({ metadata, spec }: Service): Record<string, string> {
+/** For whom an endpoint is meant, where the service wants its traffic to stay near; undefined = for everybody. */
+function hintsFor(
+  distribution: string | undefined,
+  { zone, nodeName }: { readonly zone: string | undefined; readonly nodeName: string | undefined },
+): discoveryV1.EndpointHints | undefined {
+  if (distribution === undefined || !near.has(distribution)) return undefined;
+  const forNode = distribution === 'PreferSameNode' && nodeName;
+  if (!zone && !forNode) return undefined;
+  return {
+    ...(zone && { forZones: [{ name: zone }] }),
+    ...(forNode && { forNodes: [{ name: forNode }] }),
+  };
+}
+
+const near = new Set(['PreferClose', 'PreferSameZone', 'PreferSameNode']);
+
+function labelsOf(service: Service): Record<string, string> {
   const labels: Record<string, string> = {
-    ...metadata.labels,
-    [serviceNameLabel]: metadata.name,
+    ...service.metadata.labels,
+    [serviceNameLabel]: service.metadata.name,
     [managedByLabel]: managedByUs,
   };
-  if (!spec.clusterIP || spec.clusterIP === 'None') labels[headlessLabel] = '';
+  if (isHeadless(service)) labels[headlessLabel] = '';
   else delete labels[headlessLabel];
   return labels;
 }
 
 function draftSlice(
-  service: Service,
-  labels: Record<string, string>,
+  { service, family, labels }: SliceParts,
   ports: readonly Port[],
   endpoints: Endpoint[],
 ): Draft<EndpointSlice> {
@@ -206,7 +267,7 @@ function draftSlice(
       labels: { ...labels },
       ownerReferences: [controllerRef(service)],
     },
-    addressType: 'IPv4',
+    addressType: family,
     endpoints,
     ports: [...ports],
   };
