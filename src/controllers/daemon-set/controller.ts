@@ -17,7 +17,7 @@ const hashOf = ({ metadata }: ControllerRevision): string => metadata.labels?.[h
  * A run looks at every node, and every node's pod causes runs. On a large cluster a run waits for this long before it looks, so that
  * it sees what happens on many nodes at once: the work per second is bounded, whatever happens.
  */
-const gatherMs = (nodes: number): number => (nodes < 200 ? 0 : Math.min(250, nodes / 50));
+const gatherMs = (nodes: number): number => (nodes < 200 ? 0 : Math.min(250, nodes / 20));
 
 export const daemonSetController = defineController({
   name: 'daemonset',

@@ -3,9 +3,10 @@ import { expect, test } from 'vitest';
 import { type DaemonSet, isReady, isTerminal, isTerminating, type Node, type Pod } from '../../api/index.ts';
 import { formatTime, semanticEqual } from '../../machinery/index.ts';
 import { buildNode, buildPod, buildTemplate, epochMs } from '../../testkit/index.ts';
-import { type DaemonSetPlan, type DaemonSetView, planDaemonSet } from './plan.ts';
+import { type DaemonSetPlan, planDaemonSet } from './plan.ts';
 import { hashLabel, nodeOf, podDraft } from './pod.ts';
 import { limits } from './rollout.ts';
+import type { DaemonSetView } from './state.ts';
 
 const nowMs = epochMs + 3_600_000;
 const labels = { app: 'log' };

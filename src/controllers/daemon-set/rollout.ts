@@ -5,7 +5,7 @@
 // when the new one beside it serves.
 import { isTerminating, type Pod } from '../../api/index.ts';
 import { scaled } from '../int-or-percent.ts';
-import type { DaemonSetState, NodeState } from './plan.ts';
+import type { DaemonSetState, NodeState } from './state.ts';
 
 export interface RolloutStep {
   readonly create: readonly string[];

@@ -1,7 +1,7 @@
 // The status of a DaemonSet: counts of nodes. Pure.
 import { type DaemonSet, isReady } from '../../api/index.ts';
 import { nonZero } from '../status-counts.ts';
-import type { DaemonSetState } from './plan.ts';
+import type { DaemonSetState } from './state.ts';
 
 /** On a node with several pods the oldest counts. */
 export function planStatus(state: DaemonSetState): NonNullable<DaemonSet['status']> {

@@ -4,12 +4,10 @@
 // an update begins when there is nothing else to do. A pod that never gets ready blocks all of this until somebody deletes it.
 // Parallel: everything that is missing or too many at once; only updates keep to maxUnavailable.
 import {
-  type ControllerRevision,
   isAvailable,
   isReady,
   isTerminal,
   isTerminating,
-  type PersistentVolumeClaim,
   type Pod,
   type StatefulSet,
 } from '../../api/index.ts';
@@ -20,6 +18,7 @@ import { nextAvailableInMs } from '../pod-facts.ts';
 import { type ClaimChanges, hasStaleClaim, planClaims } from './claims.ts';
 import { ordinalOf, podDraft, rangeOf, revisionOf, withIdentity } from './identity.ts';
 import { planStatus } from './status.ts';
+import type { StatefulSetView } from './view.ts';
 
 export type StatefulStep =
   | { readonly do: 'create'; readonly pod: Draft<Pod>; readonly claims: ClaimChanges }
@@ -36,19 +35,6 @@ export interface StatefulSetPlan {
   readonly status: NonNullable<StatefulSet['status']>;
   /** When a ready pod becomes available without any further change. */
   readonly wakeInMs: number | undefined;
-}
-
-export interface StatefulSetView {
-  readonly set: StatefulSet;
-  /** Those that it owns and that have names of its. */
-  readonly pods: readonly Pod[];
-  readonly claimNamed: (name: string) => PersistentVolumeClaim | undefined;
-  /** Of the pods that are not to be updated yet. */
-  readonly current: ControllerRevision;
-  /** Of the present template. */
-  readonly update: ControllerRevision;
-  readonly collisionCount: number;
-  readonly nowMs: number;
 }
 
 /** The place of an ordinal that is wanted. */

@@ -2,7 +2,7 @@
 import { isAvailable, isReady, isTerminating, type Pod, type StatefulSet } from '../../api/index.ts';
 import { nonZero } from '../status-counts.ts';
 import { revisionOf } from './identity.ts';
-import type { StatefulSetView } from './plan.ts';
+import type { StatefulSetView } from './view.ts';
 
 /** `leaving`: what this run deletes. It counts as gone, since by `currentReplicas` the next run may tell which revision to make. */
 export function planStatus(
