@@ -23,11 +23,12 @@ export function unreserve({ node, active }: Placement): void {
   for (let i = active.length - 1; i >= 0; i--) active[i]!.plugin.unreserve?.(active[i]!.state, node);
 }
 
-/** Resolves when the pod is bound. The caller unreserves when it rejects. */
-export async function bind(
-  { node, active }: Placement,
-  { pod, client, signal }: { pod: PodInfo; client: Client; signal: AbortSignal },
-): Promise<void> {
+/** Whether something must be done before the binding; it may take minutes. */
+export const needsPreparation = ({ active }: Placement): boolean =>
+  active.some(({ plugin }) => plugin.preBind !== null);
+
+/** Rejects with a PluginRefusal. The caller unreserves then. */
+export async function prepare({ node, active }: Placement, signal: AbortSignal): Promise<void> {
   for (const { plugin, state } of active) {
     if (plugin.preBind === null) continue;
     try {
@@ -37,6 +38,13 @@ export async function bind(
       throw new PluginRefusal(`running PreBind plugin "${plugin.name}": ${why}`, { cause });
     }
   }
+}
+
+/** Resolves when the pod is bound. The caller unreserves when it rejects. */
+export async function bind(
+  { node }: Placement,
+  { pod, client }: { pod: PodInfo; client: Client },
+): Promise<void> {
   const { name, namespace, uid } = pod.pod.metadata;
   await client(Pod).createSub(
     { name, namespace, subresource: 'binding' },

@@ -4,7 +4,7 @@ import { isTerminal, isTerminating, Node, Pod } from '../api/index.ts';
 import { type Clock, type Log, type MetricRegistry, Pause, type Random, type Scope } from '../base/index.ts';
 import type { Client, EventRecorder, Informer, Informers, RecordEvent } from '../client/index.ts';
 import { isConflict, isNotFound, type KindDef, type KubeObject, semanticEqual } from '../machinery/index.ts';
-import { bind, PluginRefusal, reserve, unreserve } from './binder.ts';
+import { bind, needsPreparation, PluginRefusal, prepare, reserve, unreserve } from './binder.ts';
 import { ClusterCache } from './cache.ts';
 import type { SchedulerConfiguration } from './configuration.ts';
 import { Cycle, type Placement, type Refusal } from './cycle.ts';
@@ -250,7 +250,6 @@ class Scheduler {
       return;
     }
     this.#cache.place(pod, decision.node.name);
-    this.#binding++;
     scope.run('bind', (signal) => this.#bind({ profile, pod, placement: decision, beganMs }, signal));
   }
 
@@ -308,7 +307,8 @@ class Scheduler {
     const history = this.#metrics === null ? undefined : this.#queue.historyOf(pod.uid);
     const startedMs = clock.monotonicMs();
     try {
-      await bind(placement, { pod, client, signal });
+      if (needsPreparation(placement)) await prepare(placement, signal);
+      await this.#inTurn(() => bind(placement, { pod, client }));
       const nowMs = clock.monotonicMs();
       this.#metrics?.attempted(profile.name, 'scheduled', nowMs - beganMs);
       if (history !== undefined)
@@ -320,6 +320,14 @@ class Scheduler {
       this.#metrics?.attempted(profile.name, 'error', clock.monotonicMs() - beganMs);
       unreserve(placement);
       this.#onBindFailure({ profile, pod, node: placement.node.name }, error);
+    }
+  }
+
+  /** Only calls count against `maxBinding`: who waits for a volume for minutes keeps nobody from deciding. */
+  async #inTurn(call: () => Promise<void>): Promise<void> {
+    this.#binding++;
+    try {
+      await call();
     } finally {
       if (this.#binding-- === maxBinding) this.#wakeLoop?.();
     }

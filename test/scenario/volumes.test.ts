@@ -375,6 +375,21 @@ describe('pods and their claims', () => {
     expect([...provisioner.made.values()]).toEqual(['n2']);
   });
 
+  it('pods that wait for volumes keep no others waiting', async () => {
+    await addClass('slow', { waits: true, provisioner: 'csi.example.com' });
+    await plane.addNode('n1');
+    for (let i = 0; i < 80; i++) {
+      await addClaim(`c${i}`, { storageClass: 'slow' });
+      await addPod(`p${i}`, [uses(`c${i}`)]);
+    }
+    await plane.advance(1000);
+    expect((await claim('c79')).metadata.annotations).toMatchObject({
+      'volume.kubernetes.io/selected-node': 'n1',
+    });
+    await addPod('q', []);
+    await plane.until('running', () => isRunning('q'), 3000);
+  });
+
   it('a pod that moves finds its local volume where it left it', async () => {
     await late();
     for (const name of ['n1', 'n2', 'n3']) await plane.addNode(name);
