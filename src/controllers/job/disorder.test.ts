@@ -155,6 +155,34 @@ describe.each(seeds)('in disorder %d', (seed) => {
     await expectSilence();
   });
 
+  test('suspended, resumed and resized at random, with pods replaced only when they have ended', async () => {
+    harness = disorder(seed);
+    const random = seededRandom(seed + 400);
+    const ledger = new Ledger();
+    await create({ completions: 10, parallelism: 3, backoffLimit: 1000, podReplacementPolicy: 'Failed' });
+    await harness.start(jobController);
+    let mostOnNodes = 0;
+    for (let i = 0; i < 60; i++) {
+      await run(1, ledger, () => (random.next() < 0.7 ? undefined : 0));
+      const onNodes = (await harness.list(Pod)).filter((pod) => !isTerminal(pod));
+      mostOnNodes = Math.max(mostOnNodes, onNodes.length);
+      if (isJobFinished(await theJob())) break;
+      const spec = { suspend: random.next() < 0.4, parallelism: 1 + Math.floor(random.next() * 4) };
+      if (random.next() < 0.3) await harness.client(Job).patch(at, 'merge', { spec });
+    }
+    await harness.client(Job).patch(at, 'merge', { spec: { suspend: false } });
+    await run(500, ledger, () => 0);
+    const { status } = await theJob();
+    expect(status?.conditions?.at(-1)?.type).toBe('Complete');
+    // One that the job gave up just when it succeeded is not counted.
+    expect(status?.succeeded).toBeGreaterThanOrEqual(10);
+    expect(status?.succeeded).toBeLessThanOrEqual(ledger.count('Succeeded'));
+    expect(status?.failed).toBeUndefined();
+    expect(mostOnNodes).toBeLessThanOrEqual(4);
+    expect((await harness.list(Pod)).some(isTracked)).toBe(false);
+    await expectSilence();
+  });
+
   test.each<[string, Partial<Job['spec']>]>([
     ['without indexes', { completions: 7, parallelism: 3 }],
     ['with indexes', { completions: 7, parallelism: 3, completionMode: 'Indexed' }],
