@@ -52,7 +52,11 @@ export const statefulSetController = defineController({
       const set = sets.get(key);
       if (set === undefined) return;
       const matches = compileLabelSelector(set.spec.selector);
-      const pods = claim(set, podsFor(set), (pod) => fits(set, pod));
+      const pods = claim(
+        set,
+        podsFor(set),
+        ({ metadata }) => matches(metadata.labels) && ordinalOf(set, metadata.name) !== undefined,
+      );
       const revisions = claim(set, revisionsFor(set), ({ metadata }) => matches(metadata.labels));
       const owner = { owner: set, ownerKind: StatefulSet };
       await settleOwnership(context, { ...owner, kind: ControllerRevision }, revisions);
