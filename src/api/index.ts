@@ -48,6 +48,7 @@ export { Node } from './core/v1/node.ts';
 export * from './core/v1/node-selector.ts';
 export { PersistentVolume, shortAccessModes, storageClassAnnotation } from './core/v1/persistent-volume.ts';
 export { PersistentVolumeClaim } from './core/v1/persistent-volume-claim.ts';
+export { podLimitAmounts, podRequestAmounts } from './core/v1/pod/resources.ts';
 export * from './core/v1/pod.ts';
 export { PodTemplate } from './core/v1/pod-template.ts';
 export * from './core/v1/quota/index.ts';

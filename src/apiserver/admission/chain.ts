@@ -8,12 +8,15 @@ import { AdmissionMetrics } from './admission-metrics.ts';
 import { certificateRequester } from './certificate-requester.ts';
 import { certificateSigners } from './certificate-signers.ts';
 import { claimResize } from './claim-resize.ts';
+import { defaultIngressClass } from './default-ingress-class.ts';
 import { defaultStorageClass } from './default-storage-class.ts';
 import { defaultTolerations } from './default-tolerations.ts';
+import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { priority } from './priority.ts';
 import { QuotaLedger } from './resource-quota/ledger.ts';
 import { resourceQuota } from './resource-quota/resource-quota.ts';
+import { runtimeClass } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
 import { storageObjectInUseProtection } from './storage-object-in-use-protection.ts';
 import { taintNodesByCondition } from './taint-nodes-by-condition.ts';
@@ -37,6 +40,7 @@ export interface AdmissionOptions {
 export const admissionChain = (options: AdmissionOptions): AdmissionChain =>
   createChain(new AdmissionMetrics(options.metrics, options.clock), [
     namespaceLifecycle(options.store, options.namespaces),
+    limitRanger(options.store),
     taintNodesByCondition,
     serviceAccount(options.store, options.random),
     certificateRequester,
@@ -47,6 +51,8 @@ export const admissionChain = (options: AdmissionOptions): AdmissionChain =>
       unreachable: options.defaultUnreachableTolerationSeconds,
     }),
     defaultStorageClass(options.store),
+    defaultIngressClass(options.store),
+    runtimeClass(options.store),
     storageObjectInUseProtection,
     claimResize(options.store),
     uncalledWebhooks(options.store, options.isStarting),
