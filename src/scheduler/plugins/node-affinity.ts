@@ -87,8 +87,8 @@ function readArgs(given: Readonly<Record<string, unknown>>): Args {
       new FieldAt(`${at}.preference`, causes),
     );
   }
-  const error = causes.toError('', 'NodeAffinityArgs', '');
-  if (error !== undefined) throw new ArgumentError(error.message);
+  const [cause] = causes.toError('', name, '')?.details?.causes ?? [];
+  if (cause !== undefined) throw new ArgumentError(`${cause.field}: ${cause.message}`);
   return { added: addedAffinity as coreV1.NodeAffinity };
 }
 
