@@ -10,13 +10,17 @@ export interface Heartbeat {
 const renewalsPerSecond = 4000;
 /** As a real node's. */
 const shortestMs = 500;
+/** Half as often is soon enough where many nodes would cost much: the shortest Lease is the same. */
+const manyNodes = 500;
+const shortestOfManyMs = 1000;
 const shortestLeaseSeconds = 2;
 /** A renewal may be this much late before the Lease runs out. */
 const slack = 1.5;
 
 /** Few nodes beat as real ones do; many beat more seldom, and their Leases say so. */
 export function heartbeatFor(nodes: number): Heartbeat {
-  const renewMs = Math.max(shortestMs, Math.ceil((nodes * 1000) / renewalsPerSecond));
+  const shortest = nodes < manyNodes ? shortestMs : shortestOfManyMs;
+  const renewMs = Math.max(shortest, Math.ceil((nodes * 1000) / renewalsPerSecond));
   return {
     renewMs,
     leaseSeconds: Math.max(shortestLeaseSeconds, Math.ceil((renewMs * slack) / 1000)),

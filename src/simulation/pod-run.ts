@@ -61,6 +61,8 @@ export class PodRun {
   #failure: Waiting | undefined;
   /** When the sandbox stands; 0 = it has not been begun. */
   #startMs = 0;
+  /** When the node first heard of it; 0 = it has not been looked at. */
+  #metMs = 0;
   /** When the containers have ended that were told to; 0 = they were not. */
   #stopMs = 0;
   #stopKills = false;
@@ -138,15 +140,15 @@ export class PodRun {
     this.#expire(world);
     if (isTerminating(this.pod)) return this.#end(world);
     if (this.#failure !== undefined) return this.#giveUp(world);
-    const sinceMs = parseTime(this.pod.status?.startTime);
-    const deadlineMs = this.#deadline(sinceMs);
+    if (this.#metMs === 0) this.#metMs = parseTime(this.pod.status?.startTime) ?? world.nowMs;
+    const deadlineMs = this.#metMs + (this.pod.spec.activeDeadlineSeconds ?? Number.POSITIVE_INFINITY) * 1000;
     if (deadlineMs <= world.nowMs) {
       const message = 'Pod was active on the node longer than the specified deadline';
       this.#failure = { reason: 'DeadlineExceeded', message };
       world.event('Normal', 'DeadlineExceeded', message);
       return this.#giveUp(world);
     }
-    const failMs = this.#firstStartMs() + this.#failDelayMs;
+    const failMs = this.#metMs + this.#failDelayMs;
     const { fails } = this.stage;
     if (fails !== undefined && failMs <= world.nowMs) {
       this.#failure = { reason: fails.reason, message: fails.message };
@@ -433,19 +435,6 @@ export class PodRun {
     const status = this.#containers.find((c) => c.id === id);
     if (status === undefined) return Number.POSITIVE_INFINITY;
     return this.#concerns(name) ? status.startedAtMs + this.#readyDelayMs : status.startedAtMs;
-  }
-
-  #firstStartMs(): number {
-    return this.#containers.length === 0
-      ? Number.POSITIVE_INFINITY
-      : (parseTime(this.pod.status?.startTime) ?? this.#containers.at(-1)!.createdAtMs);
-  }
-
-  #deadline(sinceMs: number | undefined): number {
-    const seconds = this.pod.spec.activeDeadlineSeconds;
-    return seconds === undefined || sinceMs === undefined
-      ? Number.POSITIVE_INFINITY
-      : sinceMs + seconds * 1000;
   }
 
   /** Makes the runtime what the status in the API says it was. */

@@ -58,7 +58,7 @@ export interface Stage {
   readonly ends: Ending | undefined;
   /** How often a container's image cannot be pulled. */
   readonly pullFailures: number;
-  /** The node gives up the pod as a whole, as an eviction does. */
+  /** The node gives up the pod as a whole, as an eviction does, so long after it first heard of it. */
   readonly fails: { readonly after: Delay; readonly reason: string; readonly message: string } | undefined;
   /** How long containers take to end when they are told to. What is longer than the grace period ends in a kill. */
   readonly stop: Delay;

@@ -11,7 +11,8 @@ export function nodeIpamController(options: { clusterCidr: string; nodeCidrMaskS
     name: 'node-ipam',
     reconciles: Node,
     when: (_, node) => !hasRange(node),
-    concurrency: 1,
+    // What is given is decided at once; only the writes wait.
+    concurrency: 16,
 
     build({ informer, client, event, log, enqueue }) {
       const ranges = new PodRanges(options.clusterCidr, options.nodeCidrMaskSize);

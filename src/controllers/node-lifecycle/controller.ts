@@ -62,8 +62,10 @@ export function nodeLifecycleController(options: LifecycleOptions): Controller {
       function hear({ metadata: { name }, spec }: Lease): void {
         const seen = observe(name);
         seen.atMs = clock.monotonicMs();
+        const before = seen.leaseMs ?? Number.POSITIVE_INFINITY;
         seen.leaseMs = (spec?.leaseDurationSeconds ?? 0) * 1000;
-        if (seen.health === 'unreachable') enqueue(name);
+        // With its first Lease, or a shorter one, its grace ends sooner than it was to be looked at.
+        if (seen.health === 'unreachable' || seen.leaseMs < before) enqueue(name);
       }
 
       /**

@@ -1,0 +1,136 @@
+// The small parts: agenda, addresses, heartbeats, machines, outbox.
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { FakeClock, Scope, settle, silentLog } from '../base/index.ts';
+import { Agenda } from './agenda.ts';
+import { heartbeatFor } from './heartbeat.ts';
+import { addressOf, machineOf } from './node-object.ts';
+import { Message, Outbox } from './outbox.ts';
+import { PodAddresses } from './pod-addresses.ts';
+import { defaultPark } from './script.ts';
+
+test('an agenda runs what is due in order of time, at ticks, and nothing that was cancelled', async () => {
+  const clock = new FakeClock(0);
+  const agenda = new Agenda(clock, 50);
+  const ran: string[] = [];
+  agenda.after(120, () => ran.push(`c ${clock.nowMs()}`));
+  agenda.after(10, () => {
+    ran.push(`a ${clock.nowMs()}`);
+    agenda.after(0, () => ran.push(`then ${clock.nowMs()}`));
+  });
+  agenda.after(49, () => ran.push(`b ${clock.nowMs()}`));
+  agenda.after(60, () => ran.push('never')).cancel();
+  await clock.advance(1000);
+  expect(ran).toEqual(['a 50', 'b 50', 'then 50', 'c 150']);
+  expect(clock.waiting).toBe(0);
+  agenda.after(10, () => ran.push('never'));
+  agenda.close();
+  await clock.advance(1000);
+  expect(ran).toHaveLength(4);
+  expect(clock.waiting).toBe(0);
+});
+
+test('addresses are of the range, and no two pods have the same one', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 24, max: 29 }),
+      fc.array(fc.boolean(), { maxLength: 300 }),
+      (bits, steps) => {
+        const addresses = new PodAddresses(`100.64.8.0/${bits}`);
+        const held: string[] = [];
+        const room = 2 ** (32 - bits) - 3;
+        for (const take of steps) {
+          if (!take) {
+            const freed = held.shift();
+            if (freed !== undefined) addresses.free(freed);
+            continue;
+          }
+          const ip = addresses.take();
+          expect(ip === undefined).toBe(held.length === room);
+          if (ip === undefined) continue;
+          expect(held).not.toContain(ip);
+          const last = Number(ip.split('.')[3]);
+          expect(last >= 2 && last < 2 ** (32 - bits) - 1).toBe(true);
+          held.push(ip);
+        }
+      },
+    ),
+  );
+});
+
+test('an address that a pod has already is not given', () => {
+  const addresses = new PodAddresses('10.0.0.0/29');
+  addresses.occupy('10.0.0.3');
+  expect([addresses.take(), addresses.take(), addresses.take()]).toEqual([
+    '10.0.0.2',
+    '10.0.0.4',
+    '10.0.0.5',
+  ]);
+});
+
+test.each([
+  [0, 500, 2],
+  [1000, 1000, 2],
+  [2000, 1000, 2],
+  [10_000, 2500, 4],
+  [16_000, 4000, 6],
+])('%i nodes renew every %i ms a lease of %i s', (nodes, renewMs, leaseSeconds) => {
+  expect(heartbeatFor(nodes)).toEqual({ renewMs, leaseSeconds });
+});
+
+test('a lease outlives its renewal, and renewals a second are bounded', () => {
+  fc.assert(
+    fc.property(fc.nat(20_000), (nodes) => {
+      const { renewMs, leaseSeconds } = heartbeatFor(nodes);
+      expect(leaseSeconds * 1000).toBeGreaterThanOrEqual(1.5 * renewMs);
+      expect((nodes * 1000) / renewMs).toBeLessThanOrEqual(4000);
+    }),
+  );
+});
+
+test('machines are dealt out by their shares, zones in turn, and addresses are unique', () => {
+  const type = defaultPark.types[0]!;
+  const park = {
+    ...defaultPark,
+    types: [
+      { ...type, name: 'small', share: 3 },
+      { ...type, name: 'big', share: 1 },
+    ],
+  };
+  const dealt = Array.from({ length: 100 }, (_, i) => machineOf(park, i + 1));
+  expect(dealt.slice(0, 4).map(({ zone }) => zone)).toEqual(['sim-a', 'sim-b', 'sim-c', 'sim-a']);
+  expect(dealt.filter(({ type: { name } }) => name === 'big')).toHaveLength(25);
+  expect(new Set(Array.from({ length: 16_000 }, (_, i) => addressOf(i + 1))).size).toBe(16_000);
+});
+
+test('an outbox sends a bounded number at a time, each message one by one, and again what changed meanwhile', async () => {
+  const scope = new Scope(silentLog);
+  const outbox = new Outbox({ limit: 2, scope, log: silentLog });
+  const sent: string[] = [];
+  const open: (() => void)[] = [];
+  class Said extends Message {
+    readonly #what: string;
+    constructor(what: string) {
+      super();
+      this.#what = what;
+    }
+    async send() {
+      sent.push(this.#what);
+      await new Promise<void>((resolve) => open.push(resolve));
+    }
+  }
+  const [a, b, c] = ['a', 'b', 'c'].map((what) => new Said(what)) as [Said, Said, Said];
+  for (const message of [a, b, c, c]) outbox.put(message);
+  outbox.put(a);
+  expect(sent).toEqual(['a', 'b']);
+  open.shift()!();
+  await settle();
+  expect(sent).toEqual(['a', 'b', 'c']);
+  open.shift()!();
+  await settle();
+  expect(sent).toEqual(['a', 'b', 'c', 'a']);
+  for (const end of open) end();
+  await settle();
+  expect(sent).toEqual(['a', 'b', 'c', 'a']);
+  await scope.stop();
+});
