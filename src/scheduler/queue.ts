@@ -48,6 +48,8 @@ export class SchedulingQueue {
   readonly #active: Heap<Waiting>;
   readonly #backoff = new Heap<Waiting>((a, b) => a.readyMs < b.readyMs);
   readonly #asleep = new Set<Waiting>();
+  /** Pods that must not be tried yet. */
+  readonly #gated = new Set<string>();
   #order = 0;
   #timer: Timer | null = null;
   #timerMs = Number.POSITIVE_INFINITY;
@@ -74,8 +76,8 @@ export class SchedulingQueue {
   }
 
   /** How many pods wait, by where they do; those in flight in none. Looks at all of them. */
-  counts(): { active: number; backoff: number; asleep: number } {
-    const counts = { active: 0, backoff: 0, asleep: 0, inFlight: 0, gone: 0 };
+  counts(): { active: number; backoff: number; asleep: number; gated: number } {
+    const counts = { active: 0, backoff: 0, asleep: 0, inFlight: 0, gone: 0, gated: this.#gated.size };
     for (const { place } of this.#byUid.values()) counts[place]++;
     return counts;
   }
@@ -89,6 +91,7 @@ export class SchedulingQueue {
 
   /** A pod that is new or has changed. It is worth another try only when it asks for something else than before. */
   set(info: PodInfo): void {
+    this.#gated.delete(info.uid);
     const waiting = this.#byUid.get(info.uid);
     if (waiting === undefined) {
       const added = new Waiting(info, this.#order++, this.#clock.monotonicMs());
@@ -105,11 +108,18 @@ export class SchedulingQueue {
   }
 
   remove(uid: string): void {
+    this.#gated.delete(uid);
     const waiting = this.#byUid.get(uid);
     if (waiting === undefined) return;
     this.#byUid.delete(uid);
     this.#asleep.delete(waiting);
     waiting.place = 'gone';
+  }
+
+  /** The pod must not be tried before it is `set` again. */
+  gate(uid: string): void {
+    this.remove(uid);
+    this.#gated.add(uid);
   }
 
   /** The next pod to decide on; it is in flight until `remove`d, `failed` or `retry`. */

@@ -76,14 +76,15 @@ export class SchedulerMetrics {
     });
     this.#pending = registry.gauge({
       name: 'scheduler_pending_pods',
-      help: 'Pods that wait for a node: to be tried at once, after their back-off, or when something has changed.',
+      help: 'Pods that wait for a node: to be tried at once, after their back-off, when something has changed, or without gates.',
       labels: ['queue'],
     });
     this.#stopShowing = registry.onRead(() => {
-      const { active, backoff, asleep } = queue.counts();
+      const { active, backoff, asleep, gated } = queue.counts();
       this.#pending.of('active').set(active);
       this.#pending.of('backoff').set(backoff);
       this.#pending.of('unschedulable').set(asleep);
+      this.#pending.of('gated').set(gated);
     });
   }
 

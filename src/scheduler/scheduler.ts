@@ -11,7 +11,7 @@ import { Cycle, type Placement, type Refusal } from './cycle.ts';
 import type { NodeInfo } from './node-info.ts';
 import type { Plugin, PluginContext, Watched } from './plugin.ts';
 import { type PodInfo, podInfo } from './pod-info.ts';
-import { PodStatusWriter } from './pod-status-writer.ts';
+import { type PodReport, PodStatusWriter } from './pod-status-writer.ts';
 import { displace } from './preemption.ts';
 import { defaultProfile, type Profile } from './profile.ts';
 import { SchedulingQueue } from './queue.ts';
@@ -176,7 +176,7 @@ class Scheduler {
       const promised = pod.status?.nominatedNodeName;
       // Only what is news: an older status may still be on its way when we have decided otherwise.
       if (promised && promised !== old?.status?.nominatedNodeName) this.#cache.nominate(info, promised);
-      if (profile.plugins.some(({ gate }) => gate?.(info) !== undefined)) this.#queue.remove(info.uid);
+      if (profile.plugins.some(({ gate }) => gate?.(info) !== undefined)) this.#queue.gate(info.uid);
       else this.#queue.set(info);
     }
   }
@@ -266,11 +266,15 @@ class Scheduler {
     if (node !== undefined) this.#preempt(profile, pod, { node, victims });
   }
 
-  #report(profile: Deciding, pod: PodInfo, told: { message: string; nominatedNodeName?: string }): void {
-    const { message, nominatedNodeName } = told;
+  #report(
+    profile: Deciding,
+    pod: PodInfo,
+    told: { message: string; nominatedNodeName?: string; reason?: PodReport['reason'] },
+  ): void {
+    const { message, nominatedNodeName, reason = 'Unschedulable' } = told;
     profile.event(pod.pod, 'Warning', 'FailedScheduling', message);
     this.#options.scope.run('report unschedulable pod', () =>
-      this.#status.report(pod.pod, { reason: 'Unschedulable', message, nominatedNodeName }),
+      this.#status.report(pod.pod, { reason, message, nominatedNodeName }),
     );
   }
 
@@ -343,16 +347,12 @@ class Scheduler {
       this.#queue.remove(pod.uid);
       return;
     }
-    if (error instanceof PluginRefusal) this.#report(profile, pod, { message: error.message });
+    const reason = 'SchedulerError';
+    if (error instanceof PluginRefusal) this.#report(profile, pod, { message: error.message, reason });
     else {
       this.#options.log.warn('binding failed', { pod: pod.key, node, error });
-      if (!isConflict(error))
-        profile.event(
-          pod.pod,
-          'Warning',
-          'FailedScheduling',
-          `binding rejected: ${(error as Error).message}`,
-        );
+      const message = `binding rejected: ${(error as Error).message}`;
+      if (!isConflict(error)) this.#report(profile, pod, { message, reason });
     }
     this.#queue.retry(pod.uid);
     this.#see(now, now);

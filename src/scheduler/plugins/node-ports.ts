@@ -2,6 +2,7 @@
 import { Node, Pod } from '../../api/index.ts';
 import type { NodeInfo } from '../node-info.ts';
 import { definePlugin, fits, wakeOn } from '../plugin.ts';
+import { podInfo } from '../pod-info.ts';
 
 const taken = 1;
 
@@ -16,7 +17,7 @@ function clashes(wanted: string, node: NodeInfo): boolean {
 export const nodePorts = definePlugin<readonly string[]>({
   name: 'NodePorts',
   reasons: ['', "node(s) didn't have free ports for the requested pod ports"],
-  wakeOn: [wakeOn(Pod, 'delete'), wakeOn(Node, 'add')],
+  wakeOn: [wakeOn(Pod, 'delete', (_, pod) => podInfo(pod).hostPorts !== null), wakeOn(Node, 'add')],
   preFilter: ({ hostPorts }) => hostPorts ?? undefined,
   filter(wanted, node) {
     if (node.hostPorts.size === 0) return fits;

@@ -1,6 +1,6 @@
 // NodeResourcesFit: a node must have what the pod requests. How full it would be scores it: emptier is better by default, fuller or a
 // curve by configuration.
-import { isExtendedResource, Node, Pod } from '../../api/index.ts';
+import { isExtendedResource, Node, Pod, podRequests } from '../../api/index.ts';
 import { choiceOf, fieldsOf, listOf, textOf, wholeOf } from '../arguments.ts';
 import type { NodeInfo } from '../node-info.ts';
 import { ArgumentError, definePlugin, definePluginFactory, fits, unresolvable, wakeOn } from '../plugin.ts';
@@ -187,6 +187,12 @@ const resourcesOf = (requests: Resources): readonly string[] => [
   ...(requests.others?.keys() ?? []),
 ];
 
+/** Whether a running pod gave something back: it was resized. */
+function asksForLess(pod: Pod, old: Pod): boolean {
+  const [now, before] = [podRequests(pod), podRequests(old)];
+  return Object.entries(before).some(([resource, amount]) => (now[resource] ?? 0) < amount);
+}
+
 /** Whether the node has more of something that the pod asks for. */
 function growsFor({ requests }: PodInfo, node: Node, old: Node | undefined): boolean {
   if (old === undefined) return true;
@@ -207,7 +213,7 @@ export const nodeResourcesFit = definePluginFactory<PodInfo, Args>({
       reasons: ['', 'Insufficient resources', unresolvable('Insufficient resources')],
       wakeOn: [
         wakeOn(Pod, 'delete'),
-        wakeOn(Pod, 'update'),
+        wakeOn(Pod, 'update', (_, pod, old) => old === undefined || asksForLess(pod, old)),
         wakeOn(Node, 'add'),
         wakeOn(Node, 'update', growsFor),
       ],

@@ -1,7 +1,8 @@
 // TaintToleration: nodes keep off pods that do not bear their taints; taints that only prefer lower the score.
 import { type coreV1, Node } from '../../api/index.ts';
-import { bears } from '../node-info.ts';
+import { bears, NodeInfo } from '../node-info.ts';
 import { definePlugin, fits, unresolvable, wakeOn } from '../plugin.ts';
+import type { PodInfo } from '../pod-info.ts';
 
 type Toleration = coreV1.Toleration;
 
@@ -11,11 +12,14 @@ interface State {
 
 const untolerated = 1;
 
+const isBorne = ({ pod }: PodInfo, node: Node): boolean =>
+  new NodeInfo(node).isBorneBy(pod.spec.tolerations ?? []);
+
 export const taintToleration = definePlugin<State>({
   name: 'TaintToleration',
   reasons: ['', unresolvable('node(s) had untolerated taint(s)')],
   weight: 3,
-  wakeOn: [wakeOn(Node, 'add'), wakeOn(Node, 'update')],
+  wakeOn: [wakeOn(Node, 'add', isBorne), wakeOn(Node, 'update', isBorne)],
   preFilter: ({ pod }) => ({ tolerations: pod.spec.tolerations ?? [] }),
   filter({ tolerations }, node) {
     if (node.taints.length === 0) return fits;
