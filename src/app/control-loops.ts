@@ -63,7 +63,7 @@ export async function startControlLoops(options: ControlLoopsOptions): Promise<v
   const controllers = async (work: Scope): Promise<void> => {
     const parts = { ...as('kube-controller-manager', 'controllers'), scope: work };
     startControllers(allControllers({ ...options, kinds }), { ...parts, events });
-    await startGarbageCollector({ ...parts, kinds, log: log.with({ part: 'garbage-collector' }) });
+    await startGarbageCollector({ ...parts, events, kinds, log: log.with({ part: 'garbage-collector' }) });
   };
   const scheduler = (work: Scope): Promise<void> =>
     startScheduler({

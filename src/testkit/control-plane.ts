@@ -79,7 +79,7 @@ export class ControlPlane {
     const informers = createInformers(client, parts);
     const events = createEventRecorder(client, parts);
     startControllers(allControllers({ ...settings, ...this.#options }), { ...parts, informers, events });
-    await startGarbageCollector({ ...parts, informers, kinds });
+    await startGarbageCollector({ ...parts, informers, events, kinds });
     await startScheduler({ ...parts, informers, events, configuration: this.#options.scheduler });
   }
 

@@ -1,7 +1,9 @@
 // What goes when something is deleted: dependents in the background, in the foreground or not at all, and all of a namespace.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
+  bareKind,
   ConfigMap,
+  CustomResourceDefinition,
   Deployment,
   isReady,
   Namespace,
@@ -9,7 +11,7 @@ import {
   ReplicaSet,
   ServiceAccount,
 } from '../../src/api/index.ts';
-import { type Draft, isNotFound } from '../../src/machinery/index.ts';
+import { type Draft, isNotFound, type KindDef, type KubeObject } from '../../src/machinery/index.ts';
 import { buildTemplate, ControlPlane } from '../../src/testkit/index.ts';
 
 const labels = { app: 'web' };
@@ -127,6 +129,98 @@ test('an object whose owner never was goes; a circle of owners does not hang', a
   await plane.advance(2000);
   const names = (await plane.list(ConfigMap)).map((map) => map.metadata.name);
   expect(names.filter((name) => ['a', 'b', 'stray'].includes(name))).toEqual([]);
+});
+
+describe('custom resources', () => {
+  let herds: KindDef;
+  const define = async () => {
+    await plane.client(CustomResourceDefinition).create({
+      metadata: { name: 'herds.example.com' },
+      spec: {
+        group: 'example.com',
+        scope: 'Namespaced',
+        names: { kind: 'Herd', plural: 'herds', singular: 'herd', listKind: 'HerdList' },
+        versions: [
+          {
+            name: 'v1',
+            served: true,
+            storage: true,
+            schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+          },
+        ],
+      },
+    } as unknown as Draft<CustomResourceDefinition>);
+    await plane.rest();
+    herds = bareKind(await plane.client(CustomResourceDefinition).get('herds.example.com')) as KindDef;
+  };
+  beforeEach(define);
+  const ref = ({ apiVersion, kind, metadata: { name, uid } }: KubeObject) => ({
+    apiVersion,
+    kind,
+    name,
+    uid,
+    blockOwnerDeletion: true,
+  });
+  const make = async <T extends KubeObject>(kind: KindDef<T>, name: string, ...owners: KubeObject[]) => {
+    const metadata = { name, namespace: 'default', ownerReferences: owners.map(ref) };
+    const made = await plane.client(kind).create({ metadata } as unknown as Draft<T>);
+    await plane.rest();
+    return made;
+  };
+  const left = async () => {
+    const maps = (await plane.list(ConfigMap)).map((map) => map.metadata.name);
+    const ofThem = (await plane.list(herds)).map((herd) => herd.metadata.name);
+    return [...ofThem, ...maps.filter((name) => name !== 'kube-root-ca.crt')].sort();
+  };
+
+  test.each(['Background', 'Foreground'] as const)('own and are owned: %s', async (propagationPolicy) => {
+    const owner = await make(herds, 'a');
+    const map = await make(ConfigMap, 'b', owner);
+    await make(herds, 'c', map);
+    await make(herds, 'd');
+    await plane.client(herds).delete('a', 'default', { propagationPolicy });
+    await plane.advance(2000);
+    expect(await left()).toEqual(['d']);
+  });
+
+  test('are orphaned, and lose one of several owners', async () => {
+    const [a, b] = [await make(herds, 'a'), await make(ConfigMap, 'b')];
+    await make(herds, 'orphan', a);
+    await make(herds, 'both', a, b);
+    await plane.client(herds).delete('a', 'default', { propagationPolicy: 'Orphan' });
+    await plane.advance(2000);
+    expect(await left()).toEqual(['b', 'both', 'orphan']);
+    const owners = async (name: string) =>
+      (await plane.client(herds).get(name, 'default')).metadata.ownerReferences?.map((o) => o.name);
+    expect([await owners('orphan'), await owners('both')]).toEqual([undefined, ['b']]);
+  });
+
+  test('take what they own with them when their definition goes, and again when it has come back', async () => {
+    for (let i = 0; i < 2; i++) {
+      if (i > 0) await define();
+      await make(ConfigMap, 'm', await make(herds, 'a'));
+      await plane.client(CustomResourceDefinition).delete('herds.example.com');
+      await plane.advance(3000);
+      const maps = (await plane.list(ConfigMap)).map((map) => map.metadata.name);
+      expect(maps).not.toContain('m');
+    }
+  });
+});
+
+test('nobody owns across namespaces: such a dependent goes, and an event says why', async () => {
+  await plane.client(Namespace).create({ metadata: { name: 'team' }, spec: {} });
+  const owner = await plane.client(ConfigMap).create({ metadata: { name: 'o', namespace: 'team' } });
+  await plane.rest();
+  const { name, uid } = owner.metadata;
+  const ownerReferences = [{ apiVersion: 'v1', kind: 'ConfigMap', name, uid }];
+  await plane.client(ConfigMap).create({ metadata: { name: 'd', namespace: 'default', ownerReferences } });
+  await plane.client(Namespace).create({ metadata: { name: 'wide', ownerReferences }, spec: {} });
+  await plane.advance(2000);
+  expect((await plane.list(ConfigMap)).map((map) => map.metadata.name)).not.toContain('d');
+  expect(await exists('wide')).toBe(true);
+  expect(await plane.events('OwnerRefInvalidNamespace')).toContain(
+    `ownerRef [v1/ConfigMap, namespace: default, name: o, uid: ${uid}] does not exist in namespace "default"`,
+  );
 });
 
 describe('a namespace', () => {

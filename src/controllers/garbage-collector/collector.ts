@@ -2,9 +2,15 @@
 // no ordinary controller because its keys are objects of all kinds.
 //
 // Informers of different kinds are not in step, and what is deleted stays deleted. So before an object is taken to have lost its
-// owner the server is asked.
-import type { Clock, Log, MetricRegistry, Scope } from '../../base/index.ts';
-import { type Client, type Informer, type Informers, WorkQueue } from '../../client/index.ts';
+// owner the server is asked. The kinds of custom resources are followed as their definitions come and go (custom-kinds.ts).
+import { type Clock, type Log, type MetricRegistry, type Scope, sleep } from '../../base/index.ts';
+import {
+  type Client,
+  type EventRecorder,
+  type Informer,
+  type Informers,
+  WorkQueue,
+} from '../../client/index.ts';
 import {
   isConflict,
   isNotFound,
@@ -14,6 +20,7 @@ import {
   type OwnerReference,
   semanticEqual,
 } from '../../machinery/index.ts';
+import { type CustomKindFollower, followCustomKinds } from '../custom-kinds.ts';
 import {
   blocks,
   foregroundFinalizer,
@@ -21,7 +28,9 @@ import {
   judge,
   type OwnerState,
   orphanFinalizer,
+  unblockedReferences,
   unblockPatch,
+  unlinkedReferences,
   unlinkPatch,
 } from './plan.ts';
 
@@ -32,11 +41,13 @@ export interface GarbageCollectorOptions {
   readonly scope: Scope;
   readonly clock: Clock;
   readonly log: Log;
+  readonly events: EventRecorder;
   /** undefined = its queue is not counted. */
   readonly metrics?: MetricRegistry | undefined;
 }
 
 const workers = 16;
+const settleLimitMs = 10_000;
 const byOwner = 'byOwner';
 /** Uids are never used again, so an owner that was gone once is gone for good; the oldest are forgotten. */
 const absentKept = 1000;
@@ -54,13 +65,18 @@ interface Dependent {
 
 class GarbageCollector {
   readonly #options: GarbageCollectorOptions;
-  readonly #informers: Informer[] = [];
+  readonly #informers = new Set<Informer>();
   readonly #byId = new Map<string, Informer>();
   readonly #queue: WorkQueue;
   readonly #absent = new Set<string>();
+  /** Dependents whose owner is in another namespace, as said in an event. */
+  readonly #toldOf = new Set<string>();
+  readonly #record: ReturnType<EventRecorder['from']>;
+  #custom: CustomKindFollower | undefined;
 
   constructor(options: GarbageCollectorOptions) {
     this.#options = options;
+    this.#record = options.events.from('garbage-collector-controller');
     const { clock, metrics } = options;
     this.#queue = new WorkQueue({
       clock,
@@ -74,27 +90,68 @@ class GarbageCollector {
 
   async start(): Promise<void> {
     const { kinds, informers, scope } = this.#options;
+    const ends: (() => void)[] = [];
     for (const kind of kinds) {
       // Events own nothing, are owned by nobody and change most of all.
       if (kind.conversion !== null || kind.kind === 'Event' || !kind.verbs.includes('watch')) continue;
-      const informer = informers(kind);
-      informer.addIndex(byOwner, (object) => (object.metadata.ownerReferences ?? []).map((o) => o.uid));
-      this.#informers.push(informer);
-      this.#byId.set(idOf(kind.group, kind.kind), informer);
+      this.#know(informers(kind));
     }
-    await Promise.all(this.#informers.map((i) => i.synced));
-    const ends = this.#informers.map((informer) =>
-      informer.onChange({
-        added: (object) => this.#look(informer.kind, object),
-        updated: (old, object) => this.#changed(informer.kind, old, object),
-        deleted: (object) => this.#gone(object),
-      }),
-    );
+    await Promise.all([...this.#informers].map((i) => i.synced));
+    for (const informer of this.#informers) ends.push(this.#listen(informer));
+    this.#custom = followCustomKinds(informers, {
+      added: (informer) => this.#know(informer),
+      synced: (informer) => {
+        ends.push(this.#listen(informer));
+        this.#lookAtDependentsOf(informer.kind);
+      },
+      removed: (informer, undefinedNow) => this.#forget(informer, undefinedNow),
+    });
+    ends.push(this.#custom.end);
     scope.onStop(() => {
       for (const end of ends) end();
     });
     scope.signal.addEventListener('abort', () => this.#queue.shutDown(), { once: true });
     for (let i = 0; i < workers; i++) scope.run('garbage collector', (signal) => this.#work(signal));
+    await this.#settled(scope.signal);
+  }
+
+  #know(informer: Informer): void {
+    const { kind } = informer;
+    informer.addIndex(byOwner, (object) => (object.metadata.ownerReferences ?? []).map((o) => o.uid));
+    this.#informers.add(informer);
+    this.#byId.set(idOf(kind.group, kind.kind), informer);
+  }
+
+  #listen(informer: Informer): () => void {
+    return informer.onChange({
+      added: (object) => this.#look(informer.kind, object),
+      updated: (old, object) => this.#changed(informer.kind, old, object),
+      deleted: (object) => this.#gone(object),
+    });
+  }
+
+  /** A definition goes only when all of its objects have gone, whether that was heard of or not. */
+  #forget(informer: Informer, undefinedNow: boolean): void {
+    const { kind } = informer;
+    this.#informers.delete(informer);
+    const id = idOf(kind.group, kind.kind);
+    if (this.#byId.get(id) === informer) this.#byId.delete(id);
+    if (!undefinedNow) return;
+    for (const object of informer.list()) {
+      this.#remember(object.metadata.uid);
+      this.#gone(object);
+    }
+  }
+
+  /** Their owners could not be judged as long as the kind was not served. */
+  #lookAtDependentsOf(owners: KindDef): void {
+    for (const { kind, list } of this.#all())
+      for (const object of list())
+        if (object.metadata.ownerReferences?.some((o) => isOf(o, owners))) this.#look(kind, object);
+  }
+
+  #all(): { kind: KindDef; list: () => readonly KubeObject[] }[] {
+    return [...this.#informers].map((informer) => ({ kind: informer.kind, list: () => informer.list() }));
   }
 
   #look(kind: KindDef, object: KubeObject): void {
@@ -141,6 +198,8 @@ class GarbageCollector {
       const key = await this.#queue.next();
       if (key === undefined || signal.aborted) return;
       try {
+        // Who waits for his dependents must see those of all kinds.
+        await this.#settled(signal);
         await this.#process(key);
         this.#queue.forget(key);
       } catch (error) {
@@ -151,6 +210,17 @@ class GarbageCollector {
         this.#queue.done(key);
       }
     }
+  }
+
+  /** One kind that cannot be listed does not keep all others waiting. */
+  async #settled(signal: AbortSignal): Promise<void> {
+    if (this.#custom === undefined || this.#custom.syncing === 0) return;
+    const done = new AbortController();
+    const limit = sleep(this.#options.clock, settleLimitMs, AbortSignal.any([signal, done.signal])).catch(
+      () => {},
+    );
+    await Promise.race([this.#custom.settled(), limit]);
+    done.abort();
   }
 
   async #process(key: string): Promise<void> {
@@ -167,18 +237,21 @@ class GarbageCollector {
     const { client, log } = this.#options;
     const { name, namespace, uid, ownerReferences = [] } = object.metadata;
     const owners: OwnerState[] = [];
-    for (const owner of ownerReferences) owners.push(await this.#stateOf(owner, namespace));
+    for (const owner of ownerReferences) owners.push(await this.#stateOf(owner, kind, object));
     const dependents = this.#dependentsOf(uid);
     const verdict = judge({ object, owners, hasDependents: dependents.length > 0 });
     if (verdict.do === 'nothing') return;
     if (verdict.do === 'unlink') {
-      await this.#patch(kind, object, unlinkPatch(object, verdict.uids));
+      await this.#unlink(kind, object, verdict.uids);
       return;
     }
     let { resourceVersion } = object.metadata;
     // In a circle of owners each would wait for the other.
     if (verdict.policy === 'Foreground' && dependents.some((dependent) => isWaiting(dependent.object))) {
-      const unblocked = await this.#patch(kind, object, unblockPatch(object));
+      const unblocked = await this.#patchOwners(kind, object, {
+        strategic: unblockPatch(object),
+        references: unblockedReferences(object),
+      });
       if (unblocked === undefined) return;
       ({ resourceVersion } = unblocked.metadata);
     }
@@ -197,8 +270,7 @@ class GarbageCollector {
     const { uid, finalizers = [] } = object.metadata;
     const dependents = this.#dependentsOf(uid);
     if (finalizers.includes(orphanFinalizer)) {
-      for (const dependent of dependents)
-        await this.#patch(dependent.kind, dependent.object, unlinkPatch(dependent.object, [uid]));
+      for (const dependent of dependents) await this.#unlink(dependent.kind, dependent.object, [uid]);
       await this.#removeFinalizer(kind, object, orphanFinalizer);
     } else if (dependents.some((dependent) => blocks(dependent.object, uid))) {
       // Each is judged by itself: it sees its owner waiting.
@@ -217,37 +289,80 @@ class GarbageCollector {
       .catch(ignoreNotFound);
   }
 
-  /** undefined = the object is gone. */
-  async #patch(kind: KindDef, { metadata }: KubeObject, patch: object): Promise<KubeObject | undefined> {
-    const { name, namespace } = metadata;
+  #unlink(kind: KindDef, object: KubeObject, uids: readonly string[]): Promise<KubeObject | undefined> {
+    return this.#patchOwners(kind, object, {
+      strategic: unlinkPatch(object, uids),
+      references: unlinkedReferences(object, uids),
+    });
+  }
+
+  /** Custom resources know no strategic patch: they get the whole list, if they are still what was judged. undefined = it is gone. */
+  async #patchOwners(
+    kind: KindDef,
+    { metadata }: KubeObject,
+    { strategic, references }: { readonly strategic: object; readonly references: readonly OwnerReference[] },
+  ): Promise<KubeObject | undefined> {
+    const { name, namespace, uid, resourceVersion } = metadata;
+    const objects = this.#options.client(kind);
+    const ownerReferences = references.length === 0 ? null : references;
     try {
-      return await this.#options.client(kind).patch({ name, namespace }, 'strategic', patch);
+      return this.#custom?.has(kind) === true
+        ? await objects.patch({ name, namespace }, 'merge', {
+            metadata: { uid, resourceVersion, ownerReferences },
+          })
+        : await objects.patch({ name, namespace }, 'strategic', strategic);
     } catch (error) {
       if (!isNotFound(error)) throw error;
       return undefined;
     }
   }
 
-  async #stateOf(owner: OwnerReference, namespace: string | undefined): Promise<OwnerState> {
+  async #stateOf(owner: OwnerReference, kind: KindDef, object: KubeObject): Promise<OwnerState> {
+    const { namespace } = object.metadata;
+    if (this.#absent.has(owner.uid)) return 'absent';
     const informer = this.#byId.get(idOf(groupOf(owner.apiVersion), owner.kind));
     // An owner of a kind that is not served cannot be judged, nor a namespaced owner of what has no namespace: their dependents
     // are left alone.
     if (informer === undefined) return 'solid';
-    const { kind } = informer;
-    if (kind.scope === 'Namespaced' && namespace === undefined) return 'solid';
+    const namespaced = informer.kind.scope === 'Namespaced';
+    if (namespaced && namespace === undefined) {
+      this.#tellOfNamespace(owner, kind, object);
+      return 'solid';
+    }
     const known = this.#find(owner, namespace)?.object;
     if (known?.metadata.uid === owner.uid) return isWaiting(known) ? 'waiting' : 'solid';
-    if (this.#absent.has(owner.uid)) return 'absent';
     try {
-      const at = kind.scope === 'Namespaced' ? namespace : undefined;
-      const fresh = await this.#options.client(kind).get(owner.name, at);
+      const fresh = await this.#options
+        .client(informer.kind)
+        .get(owner.name, namespaced ? namespace : undefined);
       if (fresh.metadata.uid === owner.uid) return isWaiting(fresh) ? 'waiting' : 'solid';
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
-    this.#absent.add(owner.uid);
-    if (this.#absent.size > absentKept) this.#absent.delete(this.#absent.values().next().value!);
+    // It is there, but nobody owns across namespaces: for this dependent it does not exist.
+    if (namespaced && informer.list().some((other) => other.metadata.uid === owner.uid))
+      this.#tellOfNamespace(owner, kind, object);
+    else this.#remember(owner.uid);
     return 'absent';
+  }
+
+  #remember(uid: string): void {
+    this.#absent.add(uid);
+    if (this.#absent.size > absentKept) this.#absent.delete(this.#absent.values().next().value!);
+  }
+
+  #tellOfNamespace(owner: OwnerReference, kind: KindDef, { metadata }: KubeObject): void {
+    const { namespace = '', name, uid } = metadata;
+    if (this.#toldOf.has(uid)) return;
+    this.#toldOf.add(uid);
+    if (this.#toldOf.size > absentKept) this.#toldOf.delete(this.#toldOf.values().next().value!);
+    const shown = `[${owner.apiVersion}/${owner.kind}, namespace: ${namespace}, name: ${owner.name}, uid: ${owner.uid}]`;
+    this.#record(
+      { apiVersion: kind.apiVersion, kind: kind.kind, name, uid, ...(namespace !== '' && { namespace }) },
+      'Warning',
+      'OwnerRefInvalidNamespace',
+      `ownerRef ${shown} does not exist in namespace ${JSON.stringify(namespace)}`,
+    );
   }
 
   /** By name: its uid may be another's. Owners live in the same namespace, or have none. */
@@ -259,6 +374,9 @@ class GarbageCollector {
     return informer === undefined || object === undefined ? undefined : { kind: informer.kind, object };
   }
 }
+
+const isOf = (owner: OwnerReference, kind: KindDef): boolean =>
+  owner.kind === kind.kind && groupOf(owner.apiVersion) === kind.group;
 
 const idOf = (group: string, kind: string): string => `${kind}.${group}`;
 const keyFor = (kind: KindDef, object: KubeObject): string =>

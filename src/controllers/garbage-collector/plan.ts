@@ -66,3 +66,13 @@ export const unblockPatch = ({ metadata }: KubeObject) => ({
     })),
   },
 });
+
+/** What is left of its owner references without these owners. */
+export const unlinkedReferences = (
+  { metadata }: KubeObject,
+  uids: readonly string[],
+): readonly OwnerReference[] => (metadata.ownerReferences ?? []).filter((o) => !uids.includes(o.uid));
+
+/** Its owner references, none of which blocks. */
+export const unblockedReferences = ({ metadata }: KubeObject): readonly OwnerReference[] =>
+  (metadata.ownerReferences ?? []).map((o) => ({ ...o, blockOwnerDeletion: false }));

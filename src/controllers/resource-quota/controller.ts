@@ -39,7 +39,8 @@ export function resourceQuotaController(options: { readonly kinds: readonly Kind
       const quotas = lister(ResourceQuota);
       const definitions = lister(CustomResourceDefinition);
       const firstLooks = new Map<string, FirstLook>();
-      const custom = new Map<KindDef, Informer>();
+      /** By the uid of the definition. */
+      const custom = new Map<string, { kind: KindDef; objects: Informer }>();
       const usages = new WeakMap<KubeObject, QuotaAmounts>();
 
       const wake = (kind: KindDef, { metadata }: KubeObject): void => {
@@ -61,18 +62,19 @@ export function resourceQuotaController(options: { readonly kinds: readonly Kind
       /** Definitions come and go; their objects are followed once a quota is about them. */
       async function customObjects(names: readonly string[]): Promise<typeof builtIn> {
         const found: typeof builtIn = [];
-        const served = new Set<KindDef>();
+        const served = new Set<string>();
         for (const definition of definitions.list()) {
           const kind = customKindOf(definition);
           if (kind === undefined || kind.scope !== 'Namespaced') continue;
-          served.add(kind);
+          const { uid } = definition.metadata;
+          served.add(uid);
           if (!names.includes(objectCount(kind))) continue;
-          let objects = custom.get(kind);
-          if (objects === undefined) custom.set(kind, (objects = follow(kind)));
-          await objects.synced;
-          found.push({ kind, objects });
+          let known = custom.get(uid);
+          if (known?.kind !== kind) custom.set(uid, (known = { kind, objects: follow(kind) }));
+          await known.objects.synced;
+          found.push(known);
         }
-        for (const kind of custom.keys()) if (!served.has(kind)) custom.delete(kind);
+        for (const uid of custom.keys()) if (!served.has(uid)) custom.delete(uid);
         return found;
       }
 
