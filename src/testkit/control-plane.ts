@@ -1,6 +1,7 @@
 // A whole control plane in one process on a fake clock: the real API server over a memory store, the real controllers, collector and
 // scheduler, and simulated nodes. For scenarios: what a user does, and what they see after so many seconds.
 import { EventsEvent, kinds, Pod } from '../api/index.ts';
+import type { ApiServerOptions } from '../apiserver/index.ts';
 import { FakeClock, Scope, seededRandom, settle, silentLog } from '../base/index.ts';
 import { type Client, createEventRecorder, createInformers } from '../client/index.ts';
 import {
@@ -18,6 +19,8 @@ import { SimulatedNode, type SimulatedNodeOptions } from './simulated-node.ts';
 export interface ControlPlaneOptions extends Partial<ControllerSettings> {
   /** undefined = kube-scheduler's defaults. */
   readonly scheduler?: SchedulerConfiguration | undefined;
+  /** What else should differ from a usual API server. */
+  readonly server?: Partial<ApiServerOptions>;
 }
 
 /** As `jotasu server` has them. */
@@ -54,7 +57,11 @@ export class ControlPlane {
 
   static async start(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
     const clock = new FakeClock(epochMs);
-    const plane = new ControlPlane(await ApiFixture.create({ clock }), clock, options);
+    const plane = new ControlPlane(
+      await ApiFixture.create({ clock, server: options.server ?? {} }),
+      clock,
+      options,
+    );
     await plane.#run();
     await plane.rest();
     return plane;
@@ -92,7 +99,7 @@ export class ControlPlane {
     await this.clock.advance(awayMs);
     // As every process begins with randomness of its own: uids must not come again.
     const random = seededRandom(store.revision);
-    this.#fixture = await ApiFixture.create({ clock, random, store });
+    this.#fixture = await ApiFixture.create({ clock, random, store, server: this.#options.server ?? {} });
     await this.#run();
     for (const node of this.#nodes) if (!this.#off.has(node)) await node.connect(this.client);
     await this.rest();
