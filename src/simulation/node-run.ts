@@ -15,7 +15,7 @@ export class NodeRun {
   /** As the API last had it. */
   node: Node;
   /** By uid: what is here is on the machine, also while nobody can hear of it. */
-  readonly pods = new Map<string, PodSlot>();
+  readonly pods: Map<string, PodSlot<NodeRun>> = new Map();
   /** What its annotations ask for. */
   asked: Fault = noFault;
   /** What the script's incidents do to it now. */

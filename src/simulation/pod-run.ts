@@ -1,7 +1,6 @@
 // One pod on a simulated node: a container runtime of data in place of a real one. What to do next and what to report is decided by the
 // same pure functions as on a real node (node/plan); this file carries the plan out on records, at the times the stage says.
 // No I/O: time, addresses and chance come in as `PodWorld`. HOT: bench/simulation.ts.
-import { createHash } from 'node:crypto';
 import { type coreV1, isTerminating, type Pod } from '../api/index.ts';
 import { backoffMs, type Random } from '../base/index.ts';
 import { parseTime } from '../machinery/index.ts';
@@ -17,6 +16,7 @@ import {
   type StartContainer,
   type Waiting,
 } from '../node/index.ts';
+import { idFor, imageIdOf, noLabels, recallRuntime } from './recalled-runtime.ts';
 import type { Delay, Ending, Stage } from './script.ts';
 
 export interface PodWorld {
@@ -38,7 +38,6 @@ export interface StepResult {
 const pullBackoff = { initialMs: 10_000, maxMs: 300_000 };
 const sandboxRetryMs = 1000;
 const maxRounds = 16;
-const nothing: Readonly<Record<string, string>> = {};
 const noMessages: ReadonlyMap<string, string> = new Map();
 const nobodyWaits: ReadonlyMap<string, Waiting> = new Map();
 const rebootExitCode = 255;
@@ -89,23 +88,18 @@ export class PodRun {
   /** A pod that the node hears of for the first time, or that ran here before the simulation was started again. */
   static meet(pod: Pod, stage: Stage, world: Pick<PodWorld, 'random'>): PodRun {
     const run = new PodRun(pod, stage, world.random);
-    run.#recall((state) => state);
+    run.#recall();
     return run;
   }
 
   /** A pod on a machine that has lost its power meanwhile: its containers have ended, and start anew if their policy says so. */
   static reboot(pod: Pod, stage: Stage, world: Pick<PodWorld, 'random' | 'nowMs'>): PodRun {
     const run = new PodRun(pod, stage, world.random);
-    run.#recall((state) =>
-      state.state === 'running'
-        ? {
-            ...state,
-            state: 'exited',
-            exitCode: rebootExitCode,
-            reason: 'Unknown',
-            finishedAtMs: world.nowMs,
-          }
-        : state,
+    run.#recall();
+    run.#containers = run.#containers.map((c) =>
+      c.state === 'running'
+        ? { ...c, state: 'exited', exitCode: rebootExitCode, reason: 'Unknown', finishedAtMs: world.nowMs }
+        : c,
     );
     run.#sandboxes = run.#sandboxes.map((sandbox) => ({ ...sandbox, ready: false, ips: [] }));
     return run;
@@ -247,8 +241,8 @@ export class PodRun {
         metadata: { name, namespace, uid, attempt: newSandbox },
         ready: true,
         createdAtMs: world.nowMs,
-        labels: nothing,
-        annotations: nothing,
+        labels: noLabels,
+        annotations: noLabels,
         ips: ip === '' ? [] : [ip],
       },
     ];
@@ -275,8 +269,8 @@ export class PodRun {
       createdAtMs: world.nowMs,
       image,
       imageRef: imageIdOf(image),
-      labels: nothing,
-      annotations: nothing,
+      labels: noLabels,
+      annotations: noLabels,
       startedAtMs: world.nowMs,
       finishedAtMs: 0,
       exitCode: 0,
@@ -315,7 +309,7 @@ export class PodRun {
       this.#wait(name, { reason: 'ErrImagePull', message });
       return false;
     }
-    world.event('Normal', 'Pulled', `Container image "${image}" already present on machine`, name);
+    world.event('Normal', 'Pulled', `Container image "${image}" already present on machine and can be accessed by the pod`, name);
     return true;
   }
 
@@ -437,81 +431,9 @@ export class PodRun {
     return this.#concerns(name) ? status.startedAtMs + this.#readyDelayMs : status.startedAtMs;
   }
 
-  /** Makes the runtime what the status in the API says it was. */
-  #recall(change: (state: ContainerStatus) => ContainerStatus): void {
-    const { status, metadata } = this.pod;
-    const { name, namespace = '', uid } = metadata;
-    const told = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
-    const sandboxId = idFor(uid, 'sandbox', 0);
-    const found: ContainerStatus[] = [];
-    for (const one of told) {
-      const running = one.state?.running;
-      const ended = one.state?.terminated ?? one.lastState?.terminated;
-      if (
-        one.containerID === undefined ||
-        one.containerID === '' ||
-        (running === undefined && ended === undefined)
-      )
-        continue;
-      const startedAtMs = parseTime(running?.startedAt ?? ended?.startedAt) ?? 0;
-      found.push(
-        change({
-          id: one.containerID.replace(/^containerd:\/\//, ''),
-          sandboxId,
-          name: one.name,
-          attempt: one.restartCount,
-          state: running === undefined ? 'exited' : 'running',
-          createdAtMs: startedAtMs,
-          image: one.image,
-          imageRef: one.imageID,
-          labels: nothing,
-          annotations: nothing,
-          startedAtMs,
-          finishedAtMs: running === undefined ? (parseTime(ended?.finishedAt) ?? 0) : 0,
-          exitCode: running === undefined ? (ended?.exitCode ?? 0) : 0,
-          reason: running === undefined ? (ended?.reason ?? '') : '',
-          message: running === undefined ? (ended?.message ?? '') : '',
-          logPath: '',
-        }),
-      );
-    }
-    this.#containers = found.reverse();
-    if (found.length === 0) return;
-    const ip = this.pod.spec.hostNetwork === true ? undefined : status?.podIP;
-    this.#sandboxes = [
-      {
-        id: sandboxId,
-        metadata: { name, namespace, uid, attempt: 0 },
-        ready: status?.phase === 'Running' || status?.phase === 'Pending',
-        createdAtMs: 0,
-        labels: nothing,
-        annotations: nothing,
-        ips: ip === undefined ? [] : [ip],
-      },
-    ];
+  #recall(): void {
+    const { sandboxes, containers } = recallRuntime(this.pod);
+    this.#sandboxes = sandboxes;
+    this.#containers = containers;
   }
-}
-
-/** 64 hex digits, the same for the same instance. */
-const idFor = (uid: string, name: string, attempt: number): string => {
-  let hash = attempt + 1;
-  for (let i = 0; i < name.length; i++) hash = (Math.imul(hash, 31) + name.charCodeAt(i)) >>> 0;
-  return (
-    (uid.replaceAll('-', '') + hash.toString(16).padStart(8, '0')).padEnd(56, '0') +
-    attempt.toString(16).padStart(8, '0')
-  );
-};
-
-const imageIds = new Map<string, string>();
-const maxImageIds = 10_000;
-
-/** As a runtime gives: the digest of what would have been pulled, here that of the name. */
-function imageIdOf(image: string): string {
-  let id = imageIds.get(image);
-  if (id === undefined) {
-    if (imageIds.size >= maxImageIds) imageIds.clear();
-    id = `${image.split('@')[0]}@sha256:${createHash('sha256').update(image).digest('hex')}`;
-    imageIds.set(image, id);
-  }
-  return id;
 }

@@ -4,7 +4,6 @@ import type { Client } from '../client/index.ts';
 import { isConflict, isNotFound } from '../machinery/index.ts';
 import { planStatusPatch } from '../node/index.ts';
 import type { Appointment } from './agenda.ts';
-import type { NodeRun } from './node-run.ts';
 import { Message } from './outbox.ts';
 import type { PodRun } from './pod-run.ts';
 
@@ -15,9 +14,16 @@ export interface PodPost {
   retry(slot: PodSlot, error: unknown): void;
 }
 
-export class PodSlot extends Message {
+/** The node, as far as its pods' messages are concerned. */
+export interface PodHost {
+  readonly connected: boolean;
+  readonly nodeIps: readonly string[];
+  readonly pods: ReadonlyMap<string, unknown>;
+}
+
+export class PodSlot<Host extends PodHost = PodHost> extends Message {
   readonly run: PodRun;
-  readonly node: NodeRun;
+  readonly node: Host;
   readonly #post: PodPost;
   timer: Appointment | null = null;
   /** Everything of it has ended, and it was deleted. */
@@ -25,7 +31,7 @@ export class PodSlot extends Message {
   /** The API has been told so. */
   confirmed = false;
 
-  constructor(run: PodRun, node: NodeRun, post: PodPost) {
+  constructor(run: PodRun, node: Host, post: PodPost) {
     super();
     this.run = run;
     this.node = node;

@@ -329,7 +329,7 @@ class Fleet implements Simulation, PodPost, NodePost {
     if (slot?.node.connected) this.#drop(slot);
   }
 
-  #drop(slot: PodSlot): void {
+  #drop(slot: PodSlot<NodeRun>): void {
     const { run, node } = slot;
     slot.timer?.cancel();
     if (run.ip !== undefined) node.freeIp(run.ip);
@@ -337,7 +337,7 @@ class Fleet implements Simulation, PodPost, NodePost {
   }
 
   /** Looks at the pod now, and again when it says so. */
-  #wake(slot: PodSlot): void {
+  #wake(slot: PodSlot<NodeRun>): void {
     const { run, node } = slot;
     if (slot.over) return;
     slot.timer?.cancel();
@@ -350,7 +350,7 @@ class Fleet implements Simulation, PodPost, NodePost {
     if (run.mayReport || over) this.#report(slot);
   }
 
-  #report(slot: PodSlot): void {
+  #report(slot: PodSlot<NodeRun>): void {
     this.#say(slot.node, this.#outbox, slot);
   }
 

@@ -140,7 +140,7 @@ test('pods run with addresses of their own, are reported as a kubelet reports th
     'Container created',
     'Container started',
     'Stopping container app',
-    'Container image "i:1" already present on machine',
+    'Container image "i:1" already present on machine and can be accessed by the pod',
   ])
     expect([note, said.some((text) => text === note || text.startsWith(note.slice(0, 18)))]).toEqual([
       note,
@@ -315,7 +315,7 @@ test('a bare Node with the label comes to life, and is forgotten when it is dele
   await simulate(0);
   await plane
     .client(Node)
-    .create({ metadata: { name: 'extra', labels: { [simulatedLabel]: 'true' } } } as Draft<Node>);
+    .create({ metadata: { name: 'extra', labels: { [simulatedLabel]: 'true' } }, spec: {} } as Draft<Node>);
   await plane.advance(2000);
   const { metadata, status } = await plane.client(Node).get('extra');
   expect(metadata.labels?.['kubernetes.io/hostname']).toBe('extra');
