@@ -116,7 +116,9 @@ test('pods that may not be made are told of, on the set and above it', async () 
   await plane.advance(2000);
   const [status, reason, message] = (await condition('ReplicaFailure')) ?? [];
   expect([status, reason]).toEqual(['True', 'FailedCreate']);
-  expect(message).toMatch(/^pods "web-\w+-\w+" is forbidden: error looking up service account default\/ghost/);
+  expect(message).toMatch(
+    /^pods "web-\w+-\w+" is forbidden: error looking up service account default\/ghost/,
+  );
   expect(await plane.events('FailedCreate')).toContain(`Error creating: ${message}`);
   expect((await condition('Available'))?.[1]).toBe('MinimumReplicasUnavailable');
   await plane
