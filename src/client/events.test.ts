@@ -65,6 +65,17 @@ describe('event recorder', () => {
     await scope.stop();
   });
 
+  it('names keep the order of what happened, within a millisecond too', async () => {
+    const { recorder, object, events, scope } = await begin();
+    const record = recorder.from('kubelet');
+    const reasons = ['Pulled', 'Created', 'Started', 'Killing', 'BackOff'];
+    for (const reason of reasons) record(object, 'Normal', reason, 'x');
+    await settle();
+    const named = (await events()).map(({ metadata, reason }) => [metadata.name, reason]);
+    expect(named.sort(([a = ''], [b = '']) => (a < b ? -1 : 1)).map(([, reason]) => reason)).toEqual(reasons);
+    await scope.stop();
+  });
+
   it('events about cluster-scoped objects go to the default namespace', async () => {
     const { recorder, events, scope } = await begin();
     const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'n', uid: 'n' } } as KubeObject;

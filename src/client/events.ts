@@ -51,6 +51,7 @@ class QueuedRecorder implements EventRecorder {
   readonly #options: EventRecorderOptions;
   readonly #queue = new RingQueue<CoreEvent>();
   readonly #correlator = new EventCorrelator();
+  #lastNanos = 0n;
   #writing = false;
   #dropped = 0;
 
@@ -100,8 +101,11 @@ class QueuedRecorder implements EventRecorder {
     const about = 'metadata' in object ? referenceTo(object) : object;
     const nowMs = clock.nowMs();
     const now = formatTime(nowMs);
-    // A name as client-go makes it: the object's, then nanoseconds in hex; below milliseconds it is chance.
-    const nanos = BigInt(Math.floor(nowMs)) * 1_000_000n + BigInt(Math.floor(random.next() * 1_000_000));
+    // A name as client-go makes it: the object's, then nanoseconds in hex. Below milliseconds it is chance, but names keep the order of
+    // what happened: kubectl shows the events of one second in the order of their names.
+    const drawn = BigInt(Math.floor(nowMs)) * 1_000_000n + BigInt(Math.floor(random.next() * 1_000_000));
+    this.#lastNanos = drawn > this.#lastNanos ? drawn : this.#lastNanos + 1n;
+    const nanos = this.#lastNanos;
     return {
       apiVersion: Event.apiVersion,
       kind: Event.kind,

@@ -212,7 +212,7 @@ describe('a pod', () => {
     await w.until('events', async () => (await w.events('web')).length >= 3);
     expect((await w.events('web')).sort()).toEqual([
       'Normal Created: Container created',
-      `Normal Pulled: Container image "${image}" already present on machine`,
+      `Normal Pulled: Container image "${image}" already present on machine and can be accessed by the pod`,
       'Normal Started: Container started',
     ]);
   });

@@ -86,7 +86,11 @@ export class Images {
       throw new ImageError('ImageInspectError', message);
     });
     if (present !== undefined && policy !== 'Always') {
-      event('Normal', 'Pulled', `Container image "${asked}" already present on machine`);
+      event(
+        'Normal',
+        'Pulled',
+        `Container image "${asked}" already present on machine and can be accessed by the pod`,
+      );
       return present;
     }
     if (policy === 'Never') {

@@ -54,6 +54,7 @@ const mapsOwner = (kind: unknown) =>
 
 export const disruptionController = defineController({
   name: 'disruption',
+  component: 'controllermanager',
   reconciles: PodDisruptionBudget,
   watches: [
     maps(Pod, ({ metadata }, lister) => selecting(lister, metadata.namespace, metadata.labels), {

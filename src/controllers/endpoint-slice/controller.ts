@@ -15,6 +15,7 @@ const serviceKeys = (slice: EndpointSlice): string[] =>
 
 export const endpointSliceController = defineController({
   name: 'endpointslice',
+  component: 'endpoint-slice-controller',
   reconciles: Service,
   watches: [
     maps(Pod, servicesOf, { when: (old, pod) => !sameEndpoint(old, pod) }),

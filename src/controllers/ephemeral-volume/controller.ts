@@ -9,6 +9,7 @@ import { planEphemeralClaim } from './plan.ts';
 
 export const ephemeralVolumeController: Controller = defineController({
   name: 'ephemeral-volume',
+  component: 'ephemeral_volume',
   reconciles: PersistentVolumeClaim,
   // Whose it is never changes while it exists.
   when: () => false,

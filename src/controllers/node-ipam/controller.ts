@@ -9,6 +9,7 @@ const hasRange = ({ spec }: Node): boolean => spec.podCIDR !== undefined && spec
 export function nodeIpamController(options: { clusterCidr: string; nodeCidrMaskSize: number }): Controller {
   return defineController({
     name: 'node-ipam',
+    component: 'cidrAllocator',
     reconciles: Node,
     when: (_, node) => !hasRange(node),
     // What is given is decided at once; only the writes wait.

@@ -32,6 +32,7 @@ interface Observed {
 export function nodeLifecycleController(options: LifecycleOptions): Controller {
   return defineController({
     name: 'node-lifecycle',
+    component: 'node-controller',
     reconciles: Node,
     concurrency: 4,
 
