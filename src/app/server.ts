@@ -55,6 +55,9 @@ export interface ServerOptions extends DatastoreOptions {
   /** For nodes that have never had a Lease. */
   readonly nodeStartupGracePeriodMs: number;
   readonly unhealthyZoneThreshold: number;
+  readonly nodeEvictionRate: number;
+  readonly secondaryNodeEvictionRate: number;
+  readonly largeClusterSizeThreshold: number;
   readonly terminatedPodGcThreshold: number;
   /** 0 = never */
   readonly nodeOutOfServiceAfterMs: number;
@@ -94,6 +97,9 @@ export const serverDefaults: ServerOptions = {
   nodeMonitorGracePeriodMs: 2000,
   nodeStartupGracePeriodMs: 60_000,
   unhealthyZoneThreshold: 0.55,
+  nodeEvictionRate: 100,
+  secondaryNodeEvictionRate: 0.01,
+  largeClusterSizeThreshold: 50,
   terminatedPodGcThreshold: 12_500,
   nodeOutOfServiceAfterMs: 300,
   defaultNotReadyTolerationSeconds: 300,

@@ -25,6 +25,16 @@ export function whole(min: number, max: number): (text: string) => number {
   });
 }
 
+/** A number with or without a fraction. */
+export function decimal(min: number, max: number): (text: string) => number {
+  return taking('number', (text: string) => {
+    const value = Number(text);
+    return /^\d+(?:\.\d+)?$/.test(text) && value >= min && value <= max
+      ? value
+      : expected(`Must be a number from ${min} to ${max}.`);
+  });
+}
+
 const klogLevel = whole(0, 10);
 
 /** How much is logged, as Kubernetes' programs take it: `-v 4`, `-v4` and, unlike other short flags, `-v=4`. */

@@ -39,6 +39,11 @@ export interface ServerFlags extends LogFlags, RequestLogFlags {
   readonly nodeMonitorGracePeriodMs?: number;
   readonly nodeStartupGracePeriodMs?: number;
   readonly nodeOutOfServiceAfterMs?: number;
+  readonly unhealthyZoneThreshold?: number;
+  readonly nodeEvictionRate?: number;
+  readonly secondaryNodeEvictionRate?: number;
+  readonly largeClusterSizeThreshold?: number;
+  readonly terminatedPodGcThreshold?: number;
   readonly defaultNotReadyTolerationSeconds?: number;
   readonly defaultUnreachableTolerationSeconds?: number;
   readonly requestTimeoutMs?: number;

@@ -60,7 +60,7 @@ describe('commands', () => {
     ],
     ['server', 'server', {}],
     [
-      'server --data-dir /d --bind-address 127.0.0.1 --https-listen-port 0 --tls-san a,b --tls-san c --without scheduler --node-monitor-grace-period 1m2.5s --node-out-of-service-after 0 --log-level debug',
+      'server --data-dir /d --bind-address 127.0.0.1 --https-listen-port 0 --tls-san a,b --tls-san c --without scheduler --node-monitor-grace-period 1m2.5s --node-out-of-service-after 0 --node-eviction-rate 0.1 --unhealthy-zone-threshold 1 --log-level debug',
       'server',
       {
         dataDir: '/d',
@@ -70,6 +70,8 @@ describe('commands', () => {
         without: ['scheduler'],
         nodeMonitorGracePeriodMs: 62_500,
         nodeOutOfServiceAfterMs: 0,
+        nodeEvictionRate: 0.1,
+        unhealthyZoneThreshold: 1,
         logLevel: 'debug',
         logRequests: true,
       },

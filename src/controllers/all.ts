@@ -39,6 +39,9 @@ export interface ControllerSettings {
   /** 0 = never */
   readonly nodeOutOfServiceAfterMs: number;
   readonly unhealthyZoneThreshold: number;
+  readonly nodeEvictionRate: number;
+  readonly secondaryNodeEvictionRate: number;
+  readonly largeClusterSizeThreshold: number;
   readonly defaultUnreachableTolerationSeconds: number;
   readonly terminatedPodGcThreshold: number;
   /** Who makes volumes in this process, by what classes name; none = only provisioners outside do. */
@@ -54,6 +57,9 @@ export const allControllers = (settings: ControllerSettings): readonly Controlle
     startupGracePeriodMs: settings.nodeStartupGracePeriodMs,
     outOfServiceAfterMs: settings.nodeOutOfServiceAfterMs,
     unhealthyZoneThreshold: settings.unhealthyZoneThreshold,
+    nodeEvictionRate: settings.nodeEvictionRate,
+    secondaryNodeEvictionRate: settings.secondaryNodeEvictionRate,
+    largeClusterSizeThreshold: settings.largeClusterSizeThreshold,
   }),
   taintEvictionController({ defaultTolerationSeconds: settings.defaultUnreachableTolerationSeconds }),
   podGcController({ terminatedPodThreshold: settings.terminatedPodGcThreshold }),

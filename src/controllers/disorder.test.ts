@@ -337,6 +337,9 @@ test('a heartbeat costs no work: a thousand renewals, no reconcile but at the en
     startupGracePeriodMs: 60_000,
     outOfServiceAfterMs: 300,
     unhealthyZoneThreshold: 0.55,
+    nodeEvictionRate: 100,
+    secondaryNodeEvictionRate: 0.01,
+    largeClusterSizeThreshold: 50,
   };
   const lease = { name: 'n1', namespace: 'kube-node-lease' };
   await harness.create(Lease, { metadata: lease, spec: {} });

@@ -33,6 +33,9 @@ const settings: ControllerSettings = {
   nodeStartupGracePeriodMs: 60_000,
   nodeOutOfServiceAfterMs: 300,
   unhealthyZoneThreshold: 0.55,
+  nodeEvictionRate: 100,
+  secondaryNodeEvictionRate: 0.01,
+  largeClusterSizeThreshold: 50,
   defaultUnreachableTolerationSeconds: 300,
   terminatedPodGcThreshold: 12_500,
 };

@@ -103,12 +103,26 @@ test('most nodes of a zone silent: nobody is evicted, services stop sending, and
   expect(await readyPods()).toHaveLength(10);
 });
 
-test('everything silent: nobody is evicted', async () => {
+test('a new node takes no pods until it is ready, and from then on at once', async () => {
+  await plane.client(Node).create({ metadata: { name: 'early' }, spec: {} } as Draft<Node>);
+  await plane.rest();
+  expect(await taintsOf('early')).toEqual(['not-ready:NoSchedule']);
+  // No time passes: the taint goes with the word that the node is ready.
+  const conditions = [{ type: 'Ready', status: 'True' }];
+  await plane
+    .client(Node)
+    .patch({ name: 'early', subresource: 'status' }, 'strategic', { status: { conditions } });
+  await plane.rest();
+  expect(await taintsOf('early')).toEqual([]);
+});
+
+test('everything silent, for longer than pods bear it: nobody is evicted', async () => {
   await addNodes('a', 'b');
   await deploy(4);
   const before = await uids();
   for (const node of nodes) await node.disconnect();
-  await plane.advance(60_000);
+  await plane.advance(330_000);
+  for (const name of ['n1', 'n2']) expect(await taintsOf(name)).toEqual(['unreachable:NoSchedule']);
   expect(await uids()).toEqual(before);
   for (const node of nodes) await plane.revive(node);
   await plane.advance(2000);

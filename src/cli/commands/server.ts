@@ -1,7 +1,7 @@
 // `jotasu server`: the control plane in the foreground. Flags that kube-apiserver has too carry its names.
 import type { Command } from 'commander';
 import { withConfigFile } from '../config-file.ts';
-import { durationMs, ipv4Cidr, list, listOf, serviceRanges, whole } from '../flags.ts';
+import { decimal, durationMs, ipv4Cidr, list, listOf, serviceRanges, whole } from '../flags.ts';
 import type { Handlers, LogFlags, RequestLogFlags, ServerFlags } from '../handlers.ts';
 import { logFlags, type ParsedLogOptions, requestLogFlags, withLogOptions } from '../shared-options.ts';
 
@@ -105,6 +105,31 @@ export function serverCommand(program: Command, handlers: Handlers): void {
       '--node-out-of-service-after <time>',
       'when the pods of a silent node are given up, after the grace period; 0 for never (default: 300ms)',
       durationMs,
+    )
+    .option(
+      '--unhealthy-zone-threshold <share>',
+      'of silent nodes, above which it is the network of their zone that failed (default: 0.55)',
+      decimal(0, 1),
+    )
+    .option(
+      '--node-eviction-rate <rate>',
+      'nodes a second whose pods are driven away, in each zone (default: 100)',
+      decimal(0, 1e6),
+    )
+    .option(
+      '--secondary-node-eviction-rate <rate>',
+      'the same in a large zone whose network failed (default: 0.01)',
+      decimal(0, 1e6),
+    )
+    .option(
+      '--large-cluster-size-threshold <count>',
+      'a zone of more nodes is large; in a smaller one whose network failed no pods are driven away (default: 50)',
+      whole(0, 2 ** 31 - 1),
+    )
+    .option(
+      '--terminated-pod-gc-threshold <count>',
+      'how many finished pods are kept, 0 for all (default: 12500)',
+      whole(0, 2 ** 31 - 1),
     )
     .option(
       '--default-not-ready-toleration-seconds <seconds>',

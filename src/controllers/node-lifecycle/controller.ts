@@ -7,12 +7,15 @@ import {
   graceEndsMs,
   type Health,
   healthOf,
+  isEvicting,
+  isExcluded,
   type LifecycleOptions,
   planTaints,
   planUnknown,
+  settleMs,
   zoneOf,
 } from './plan.ts';
-import { Zones } from './zones.ts';
+import { type Judged, Zones } from './zones.ts';
 
 const leaseNamespace = 'kube-node-lease';
 
@@ -24,8 +27,10 @@ interface Observed {
   statusBeat: string | undefined;
   /** As of the last look; undefined = not looked at yet. */
   health: Health | undefined;
-  /** From when its silence counts against it: when it was found unreachable, or later; 0 = it is not unreachable. */
+  /** From when its state counts against it: when it was found silent or not ready, or later; 0 = it is ready. */
   silentSinceMs: number;
+  /** It has had its turn to be given up. */
+  givenUp: boolean;
   podsMarked: boolean;
 }
 
@@ -41,7 +46,7 @@ export function nodeLifecycleController(options: LifecycleOptions): Controller {
       const nodes = informer(Node);
       lister(Pod);
       const observed = new Map<string, Observed>();
-      const zones = new Zones(options.unhealthyZoneThreshold);
+      const zones = new Zones(options);
 
       function observe(name: string): Observed {
         let seen = observed.get(name);
@@ -52,6 +57,7 @@ export function nodeLifecycleController(options: LifecycleOptions): Controller {
             statusBeat: undefined,
             health: undefined,
             silentSinceMs: 0,
+            givenUp: false,
             podsMarked: false,
           };
           observed.set(name, seen);
@@ -73,15 +79,15 @@ export function nodeLifecycleController(options: LifecycleOptions): Controller {
        * A zone fell silent or came back. When it comes back its nodes are heard one after the other: those that are still silent
        * get a whole grace from now, or the first to return would be the end of all others.
        */
-      function judgedAnew(names: readonly string[]): void {
-        for (const name of names) {
-          const node = nodes.get(name);
+      function judgedAnew({ changed, relieved }: Judged): void {
+        for (const name of relieved) {
           const seen = observed.get(name);
-          if (node === undefined || seen === undefined) continue;
-          if (seen.health === 'unreachable' && !zones.isCutOff(zoneOf(node)))
+          if (seen?.health === 'unreachable') {
             seen.silentSinceMs = clock.monotonicMs() + options.gracePeriodMs;
-          enqueue(name);
+            seen.givenUp = false;
+          }
         }
+        for (const name of changed) enqueue(name);
       }
 
       informer(Lease, { namespace: leaseNamespace }).onChange({
@@ -124,20 +130,26 @@ export function nodeLifecycleController(options: LifecycleOptions): Controller {
         if (seen.health === 'ready' && health !== 'ready')
           event(node, 'Normal', 'NodeNotReady', `Node ${name} status is now: NodeNotReady`);
         seen.health = health;
-        if (health !== 'unreachable') seen.silentSinceMs = 0;
-        else if (seen.silentSinceMs === 0) seen.silentSinceMs = now;
-        judgedAnew(zones.set(name, zoneOf(node), health));
+        if (health === 'ready') {
+          seen.silentSinceMs = 0;
+          seen.givenUp = false;
+        } else if (seen.silentSinceMs === 0) seen.silentSinceMs = now;
+        const zone = zoneOf(node);
+        judgedAnew(isExcluded(node) ? zones.delete(name) : zones.set(name, zone, health));
 
         const conditions = health === 'unreachable' ? planUnknown(node, clock.nowMs()) : undefined;
         if (conditions !== undefined) {
           const patch = { status: { conditions } };
           node = await client(Node).patch({ name, subresource: 'status' }, 'strategic', patch);
         }
-        const dueMs = seen.silentSinceMs + options.outOfServiceAfterMs;
-        const mayGiveUp =
-          health === 'unreachable' && options.outOfServiceAfterMs > 0 && !zones.isCutOff(zoneOf(node));
-        const outOfService = mayGiveUp && now >= dueMs;
-        const taints = planTaints(node, { health, outOfService, nowMs: clock.nowMs() });
+        const outOfServiceMs =
+          health === 'unreachable' && options.outOfServiceAfterMs > 0 && !zones.isCutOff(zone)
+            ? seen.silentSinceMs + options.outOfServiceAfterMs
+            : undefined;
+        const giveUpMs = health === 'ready' ? undefined : nextTurn(node, seen, now);
+        const evicting = giveUpMs === 0;
+        const outOfService = evicting && outOfServiceMs !== undefined && now >= outOfServiceMs;
+        const taints = planTaints(node, { health, evicting, outOfService, nowMs: clock.nowMs() });
         if (taints !== undefined) {
           // A list of taints is written as a whole: somebody else's must not get lost.
           const { resourceVersion } = node.metadata;
@@ -149,8 +161,28 @@ export function nodeLifecycleController(options: LifecycleOptions): Controller {
           seen.podsMarked = true;
         }
         if (health !== 'unreachable') enqueueAfter(name, Math.max(1, graceEndMs - now + 1));
-        else if (mayGiveUp && now < dueMs) enqueueAfter(name, dueMs - now);
+        if (giveUpMs !== undefined && giveUpMs > 0) enqueueAfter(name, giveUpMs);
+        else if (outOfServiceMs !== undefined && now < outOfServiceMs)
+          enqueueAfter(name, outOfServiceMs - now);
       };
+
+      /**
+       * When the pods of a node that is not ready may be driven away: 0 = now; undefined = not before its zone is judged
+       * differently. A node whose pods are already driven away goes on, unless nobody anywhere is heard.
+       */
+      function nextTurn(node: Node, seen: Observed, now: number): number | undefined {
+        const zone = zoneOf(node);
+        if (zones.stateOf(zone) === 'everywhere') {
+          seen.givenUp = false;
+          return undefined;
+        }
+        if (isEvicting(node) || seen.givenUp) return 0;
+        const settling = seen.silentSinceMs + settleMs - now;
+        if (settling > 0) return settling;
+        const waitMs = zones.takeTurn(zone, now);
+        if (waitMs === 0) seen.givenUp = true;
+        return waitMs;
+      }
     },
   });
 }
@@ -167,12 +199,12 @@ async function markPodsNotReady(
     if (ready?.status !== 'True') continue;
     const { name, namespace, uid } = pod.metadata;
     const condition = { type: 'Ready', status: 'False', lastTransitionTime: formatTime(clock.nowMs()) };
-    event(pod, 'Warning', 'NodeNotReady', 'Node is not ready');
     try {
       await client(Pod).patch({ name, namespace, subresource: 'status' }, 'strategic', {
         metadata: { uid },
         status: { conditions: [condition] },
       });
+      event(pod, 'Warning', 'NodeNotReady', 'Node is not ready');
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }

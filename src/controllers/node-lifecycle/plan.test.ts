@@ -13,6 +13,9 @@ const options = {
   startupGracePeriodMs: 60_000,
   outOfServiceAfterMs: 300,
   unhealthyZoneThreshold: 0.55,
+  nodeEvictionRate: 10,
+  secondaryNodeEvictionRate: 0.01,
+  largeClusterSizeThreshold: 5,
 };
 
 test('a node that renews a Lease has the short grace, one that never did the long one', () => {
@@ -37,7 +40,7 @@ test('zones are told apart by region too', () => {
 
 describe('zones', () => {
   const build = (zones: Record<string, string>) => {
-    const out = new Zones(0.55);
+    const out = new Zones(options);
     let i = 0;
     for (const [zone, states] of Object.entries(zones))
       for (const state of states) out.set(`n${i++}`, zone, state === 'x' ? 'unreachable' : 'ready');
@@ -62,7 +65,7 @@ describe('zones', () => {
     const change = fc.record({ name: fc.nat(7), zone: fc.constantFrom('a', 'b'), health: fc.option(health) });
     fc.assert(
       fc.property(fc.array(change, { maxLength: 40 }), (changes) => {
-        const zones = new Zones(0.55);
+        const zones = new Zones(options);
         const known = new Map<string, { zone: string; health: Health }>();
         for (const { name: n, zone, health: state } of changes) {
           const name = `n${n}`;
@@ -70,10 +73,10 @@ describe('zones', () => {
           let told: readonly string[];
           if (state === null) {
             known.delete(name);
-            told = zones.delete(name);
+            told = zones.delete(name).changed;
           } else {
             known.set(name, { zone, health: state });
-            told = zones.set(name, zone, state);
+            told = zones.set(name, zone, state).changed;
           }
           const all = [...known.values()];
           for (const id of ['a', 'b']) {
@@ -86,6 +89,45 @@ describe('zones', () => {
           for (const [id, at] of known)
             if (id !== name && was.get(id) !== zones.isCutOff(at.zone)) expect(told).toContain(id);
         }
+      }),
+    );
+  });
+});
+
+describe('how fast nodes are given up', () => {
+  const build = (zones: Record<string, string>) => {
+    const out = new Zones(options);
+    let i = 0;
+    for (const [zone, states] of Object.entries(zones))
+      for (const state of states) out.set(`n${i++}`, zone, state === 'x' ? 'unreachable' : 'ready');
+    return out;
+  };
+  test.each([
+    ['one silent', { a: 'x....' }, 'normal', 100],
+    ['most of a small zone', { a: 'xxx..' }, 'partial', undefined],
+    ['most of a large zone', { a: 'xxxx..' }, 'partial', 100_000],
+    ['a whole zone, others live', { a: 'xxx', b: '.' }, 'full', 100],
+    ['all of everything', { a: 'xx', b: 'x' }, 'everywhere', undefined],
+  ] as const)('%s', (_, shape, state, nextMs) => {
+    const zones = build(shape);
+    expect(zones.stateOf('a')).toBe(state);
+    expect(zones.takeTurn('a', 1000)).toBe(nextMs === undefined ? undefined : 0);
+    expect(zones.takeTurn('a', 1000)).toBe(nextMs);
+    if (nextMs !== undefined) expect(zones.takeTurn('a', 1000 + nextMs)).toBe(0);
+  });
+
+  test('never faster than the rate, whatever is asked when', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(300), { maxLength: 60 }), (steps) => {
+        const zones = build({ a: 'x....' });
+        let now = 0;
+        const turns: number[] = [];
+        for (const step of steps) {
+          now += step;
+          if (zones.takeTurn('a', now) === 0) turns.push(now);
+        }
+        for (let i = 1; i < turns.length; i++) expect(turns[i]! - turns[i - 1]!).toBeGreaterThanOrEqual(100);
+        if (steps.length > 0) expect(turns.length).toBeGreaterThan(0);
       }),
     );
   });
@@ -188,9 +230,27 @@ describe('taints', () => {
     ],
   ])('%s', (_, parts, health, outOfService, expected) => {
     const node = buildNode('n', parts);
-    const got = planTaints(node, { health, outOfService, nowMs });
+    const view = { health, evicting: health !== 'ready', outOfService };
+    const got = planTaints(node, { ...view, nowMs });
     expect(got).toEqual(expected);
     const next = { ...node, spec: { ...node.spec, taints: got ?? node.spec.taints ?? [] } };
-    expect(planTaints(next, { health, outOfService, nowMs: nowMs + 1000 })).toBeUndefined();
+    expect(planTaints(next, { ...view, nowMs: nowMs + 1000 })).toBeUndefined();
+  });
+
+  test('before its turn a node only takes no new pods, and when nobody is heard its pods are let be', () => {
+    const view = { health: 'unreachable', evicting: false, outOfService: false, nowMs } as const;
+    const noSchedule = [taint('unreachable', 'NoSchedule')];
+    expect(planTaints(buildNode('n'), view)).toEqual(noSchedule);
+    const evicted = buildNode('n', { taints: [...noSchedule, taint('unreachable', 'NoExecute')] });
+    expect(planTaints(evicted, view)).toEqual(noSchedule);
+  });
+
+  test('a node whose state is unknown stays unreachable while it may yet be heard', () => {
+    const node = buildNode('n', { ready: 'Unknown' });
+    const view = { health: 'notReady', evicting: true, outOfService: false, nowMs } as const;
+    expect(planTaints(node, view)?.map(({ key }) => key)).toEqual([
+      'node.kubernetes.io/unreachable',
+      'node.kubernetes.io/unreachable',
+    ]);
   });
 });

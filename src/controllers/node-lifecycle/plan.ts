@@ -3,6 +3,8 @@
 import type { coreV1, Node } from '../../api/index.ts';
 import { formatTime } from '../../machinery/index.ts';
 
+import type { ZoneOptions } from './zones.ts';
+
 type NodeCondition = coreV1.NodeCondition;
 type Taint = coreV1.Taint;
 
@@ -13,16 +15,20 @@ export const outOfServiceTaint = 'node.kubernetes.io/out-of-service';
 /** The value by which an out-of-service taint is known to be this controller's. */
 export const ourTaintValue = 'unreachable';
 
-export interface LifecycleOptions {
+export interface LifecycleOptions extends ZoneOptions {
   /** How long a node that renews a Lease may be silent. */
   readonly gracePeriodMs: number;
   /** How long a node may be silent that has never had a Lease: it is starting, or nobody keeps it alive. */
   readonly startupGracePeriodMs: number;
   /** After the node has become unreachable; 0 = never. */
   readonly outOfServiceAfterMs: number;
-  /** Share of silent nodes above which a zone is taken to be cut off. */
-  readonly unhealthyZoneThreshold: number;
 }
+
+/**
+ * How long nothing is given up after a node fell silent: for others of its zone to fall silent too, if it is the network. Also the
+ * time for a new node to say that it is ready.
+ */
+export const settleMs = 300;
 
 /** When the node was last heard of, on the server's own clock: the node's may be wrong. */
 export interface Heard {
@@ -92,21 +98,37 @@ const isOurs = (taint: Taint): boolean =>
   pressure.some(([, key]) => key === taint.key) ||
   (taint.key === outOfServiceTaint && taint.value === ourTaintValue);
 
+/** Its pods are being driven away because of its state. */
+export const isEvicting = ({ spec }: Node): boolean =>
+  (spec.taints ?? []).some(
+    ({ key, effect }) => effect === 'NoExecute' && (key === notReadyTaint || key === unreachableTaint),
+  );
+
+/** Nodes that say by a label that their state says nothing of their zone. */
+export const isExcluded = ({ metadata }: Node): boolean =>
+  metadata.labels?.['node.kubernetes.io/exclude-disruption'] !== undefined;
+
 export interface TaintView {
   readonly health: Health;
+  /** Its pods are driven away, as far as they do not bear it. */
+  readonly evicting: boolean;
   readonly outOfService: boolean;
   readonly nowMs: number;
 }
 
 /** The node's taints as they should be; undefined = they are. Taints that stay keep the time at which they were added. */
-export function planTaints(node: Node, { health, outOfService, nowMs }: TaintView): Taint[] | undefined {
+export function planTaints(
+  node: Node,
+  { health, evicting, outOfService, nowMs }: TaintView,
+): Taint[] | undefined {
   const wanted: Taint[] = [];
   const want = (key: string, effect: string, value?: string) =>
     wanted.push({ key, ...(value !== undefined && { value }), effect, timeAdded: formatTime(nowMs) });
   if (health !== 'ready') {
-    const key = health === 'notReady' ? notReadyTaint : unreachableTaint;
+    const isUnknown = node.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'Unknown');
+    const key = health === 'notReady' && isUnknown !== true ? notReadyTaint : unreachableTaint;
     want(key, 'NoSchedule');
-    want(key, 'NoExecute');
+    if (evicting) want(key, 'NoExecute');
   }
   if (outOfService) want(outOfServiceTaint, 'NoExecute', ourTaintValue);
   for (const [type, key] of pressure)
