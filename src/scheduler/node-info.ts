@@ -88,11 +88,8 @@ export class NodeInfo {
     if (pod.claims !== null) for (const claim of pod.claims) decrement(this.claims, claim);
   }
 
-  /** Whether one of the tolerations covers each taint with an effect that keeps pods off. */
   isBorneBy(tolerations: readonly coreV1.Toleration[]): boolean {
-    for (const taint of this.taints)
-      if (taint.effect !== 'PreferNoSchedule' && !bears(tolerations, taint)) return false;
-    return true;
+    return bearsAll(tolerations, this.taints);
   }
 }
 
@@ -104,6 +101,16 @@ function imagesOf({ status }: Node): ReadonlyMap<string, number> {
   for (const { names = [], sizeBytes = 0 } of status.images)
     for (const name of names) out.set(name, Number(sizeBytes));
   return out;
+}
+
+/** Whether one of the tolerations covers each taint with an effect that keeps pods off. */
+export function bearsAll(
+  tolerations: readonly coreV1.Toleration[],
+  taints: readonly coreV1.Taint[],
+): boolean {
+  for (const taint of taints)
+    if (taint.effect !== 'PreferNoSchedule' && !bears(tolerations, taint)) return false;
+  return true;
 }
 
 export function bears(tolerations: readonly coreV1.Toleration[], taint: coreV1.Taint): boolean {

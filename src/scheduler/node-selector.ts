@@ -5,10 +5,12 @@ import type { NodeInfo } from './node-info.ts';
 type NodeSelectorRequirement = coreV1.NodeSelectorRequirement;
 type NodeSelectorTerm = coreV1.NodeSelectorTerm;
 
-export type NodeTest = (node: NodeInfo) => boolean;
+/** All that selectors ask of a node. */
+export type SelectedNode = Pick<NodeInfo, 'name' | 'labels'>;
+export type NodeTest = (node: SelectedNode) => boolean;
 
 function labelTest({ key, operator, values = [] }: NodeSelectorRequirement): NodeTest {
-  const label = (node: NodeInfo): string | undefined => node.labels[key];
+  const label = (node: SelectedNode): string | undefined => node.labels[key];
   switch (operator) {
     case 'In':
       return (node) => {
@@ -65,8 +67,17 @@ export function compileTerms(terms: readonly NodeSelectorTerm[]): NodeTest {
   };
 }
 
+/** Waiting pods are asked for theirs again and again. */
+const known = new WeakMap<Pod, NodeTest | null>();
+
 /** What the pod requires of its node: nodeSelector and required affinity. null = nothing. */
-export function requiredOfNode({ spec }: Pod): NodeTest | null {
+export function requiredOfNode(pod: Pod): NodeTest | null {
+  let found = known.get(pod);
+  if (found === undefined) known.set(pod, (found = compileRequired(pod)));
+  return found;
+}
+
+function compileRequired({ spec }: Pod): NodeTest | null {
   const terms =
     spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
   const selector = Object.entries(spec.nodeSelector ?? {});

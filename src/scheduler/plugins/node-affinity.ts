@@ -3,7 +3,6 @@
 import { type coreV1, Node, type Pod, validateNodeSelector } from '../../api/index.ts';
 import { Causes, FieldAt } from '../../machinery/index.ts';
 import { fieldsOf, listOf } from '../arguments.ts';
-import { NodeInfo } from '../node-info.ts';
 import { compileTerm, compileTerms, type NodeTest, requiredOfNode } from '../node-selector.ts';
 import {
   ArgumentError,
@@ -99,9 +98,9 @@ export const nodeAffinity = definePluginFactory<State, Args>({
     const terms = added?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
     const enforced = terms === undefined ? null : compileTerms(terms);
     const addedPreferences = preferencesOf(added);
-    const mayMatch = (waiting: PodInfo, node: Node): boolean => {
-      const info = new NodeInfo(node);
-      return (enforced?.(info) ?? true) && (requiredOfNode(waiting.pod)?.(info) ?? true);
+    const mayMatch = (waiting: PodInfo, { metadata }: Node): boolean => {
+      const node = { name: metadata.name, labels: metadata.labels ?? {} };
+      return (enforced?.(node) ?? true) && (requiredOfNode(waiting.pod)?.(node) ?? true);
     };
     return definePlugin<State>({
       name,

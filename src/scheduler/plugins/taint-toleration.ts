@@ -1,6 +1,6 @@
 // TaintToleration: nodes keep off pods that do not bear their taints; taints that only prefer lower the score.
 import { type coreV1, Node } from '../../api/index.ts';
-import { bears, NodeInfo } from '../node-info.ts';
+import { bears, bearsAll } from '../node-info.ts';
 import { definePlugin, fits, unresolvable, wakeOn } from '../plugin.ts';
 import type { PodInfo } from '../pod-info.ts';
 
@@ -13,7 +13,7 @@ interface State {
 const untolerated = 1;
 
 const isBorne = ({ pod }: PodInfo, node: Node): boolean =>
-  new NodeInfo(node).isBorneBy(pod.spec.tolerations ?? []);
+  bearsAll(pod.spec.tolerations ?? [], node.spec.taints ?? []);
 
 export const taintToleration = definePlugin<State>({
   name: 'TaintToleration',
