@@ -3,7 +3,7 @@
 // kube-system, as in Kubernetes.
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { kinds } from '../api/index.ts';
+import { kinds, Node } from '../api/index.ts';
 import type { ApiServer } from '../apiserver/index.ts';
 import type { Clock, Log, MetricRegistry, Random, Scope } from '../base/index.ts';
 import {
@@ -15,12 +15,16 @@ import {
 } from '../client/index.ts';
 import {
   allControllers,
+  type ClusterAutoscalerOptions,
+  type ClusterAutoscalerSettings,
   type ControllerSettings,
   startControllers,
   startGarbageCollector,
 } from '../controllers/index.ts';
 import { type SchedulerConfiguration, startScheduler } from '../scheduler/index.ts';
-import type { Script } from '../simulation/index.ts';
+import type { NodeGroupBounds, Script, SimulatedNodeGroupsOptions } from '../simulation/index.ts';
+import { trialsWith } from './node-trial.ts';
+import type { SimulatedUsage } from './simulated-usage.ts';
 
 /** The parts that can be left out and run elsewhere. */
 export type ServerPart = 'controllers' | 'scheduler';
@@ -40,8 +44,16 @@ export interface ControlLoopsOptions extends Omit<ControllerSettings, 'kinds'> {
   readonly schedulerConfiguration: SchedulerConfiguration | undefined;
   /** undefined = no simulated nodes are run. */
   readonly simulation:
-    | { readonly nodes: number; readonly script: Script; readonly version: string }
+    | {
+        readonly nodes: number;
+        readonly script: Script;
+        readonly version: string;
+        /** Groups of nodes that come and go with the need for them. */
+        readonly groups: readonly NodeGroupBounds[];
+        readonly scaleDown: Pick<ClusterAutoscalerSettings, 'unneededMs' | 'delayAfterAddMs'>;
+      }
     | undefined;
+  readonly simulatedUsage: SimulatedUsage;
 }
 
 const namespace = 'kube-system';
@@ -60,9 +72,28 @@ export async function startControlLoops(options: ControlLoopsOptions): Promise<v
     metrics,
   });
 
+  /** undefined = no group of nodes is ours to change. */
+  const autoscalerOf = async (
+    parts: Omit<SimulatedNodeGroupsOptions, 'nodes' | 'bounds' | 'script' | 'version'>,
+  ): Promise<ClusterAutoscalerOptions | undefined> => {
+    const { simulation } = options;
+    if (simulation === undefined || simulation.groups.length === 0) return undefined;
+    const { SimulatedNodeGroups } = await import('../simulation/index.ts');
+    const nodes = informers(Node);
+    const provider = new SimulatedNodeGroups({ ...simulation, ...parts, nodes, bounds: simulation.groups });
+    await nodes.synced;
+    await provider.ensureMinimum();
+    return {
+      provider,
+      beginTrial: trialsWith({ ...parts, informers }),
+      settings: simulation.scaleDown,
+    };
+  };
+
   const controllers = async (work: Scope): Promise<void> => {
     const parts = { ...as('kube-controller-manager', 'controllers'), scope: work };
-    startControllers(allControllers({ ...options, kinds }), { ...parts, events });
+    const clusterAutoscaler = await autoscalerOf(parts);
+    startControllers(allControllers({ ...options, kinds, clusterAutoscaler }), { ...parts, events });
     await startGarbageCollector({ ...parts, events, kinds, log: log.with({ part: 'garbage-collector' }) });
   };
   const scheduler = (work: Scope): Promise<void> =>
@@ -77,11 +108,13 @@ export async function startControlLoops(options: ControlLoopsOptions): Promise<v
     const { startSimulation } = await import('../simulation/index.ts');
     const parts = { ...as('kubelet', 'simulation'), scope: work };
     // A recorder of its own: what nodes say must not crowd out what controllers say.
-    await startSimulation({
+    const { usage } = await startSimulation({
       ...parts,
       events: createEventRecorder(api.client, parts),
       ...options.simulation!,
     });
+    options.simulatedUsage.connect(usage);
+    work.onStop(() => options.simulatedUsage.disconnect());
   };
 
   const roles: readonly [ServerPart | 'simulation', string, (work: Scope) => Promise<void>][] = [

@@ -22,6 +22,7 @@ import { type Clock, type Log, MetricRegistry, type Random, Scope } from '../bas
 import { type Client, checkElectionTiming, type ElectionTiming, mergeKubeconfig } from '../client/index.ts';
 import { loadOrCreatePki, type Pki, startHttpsServer } from '../http/index.ts';
 import { type KindDef, storageKey } from '../machinery/index.ts';
+import type { NodeGroupBounds } from '../simulation/index.ts';
 import { createStore, type Store } from '../storage/index.ts';
 import { keepCertificates } from './certificate-renewal.ts';
 import { componentCheck } from './component-check.ts';
@@ -29,6 +30,7 @@ import { type ServerPart, startControlLoops } from './control-loops.ts';
 import { type DatastoreOptions, datastoreDefaults, openDatastore, parseDatastore } from './datastore.ts';
 import { showProcess, showStorageSize } from './process-metrics.ts';
 import { schedulerConfiguration } from './scheduler-configuration.ts';
+import { SimulatedUsage } from './simulated-usage.ts';
 import { versionInfo } from './version.ts';
 
 export interface ServerOptions extends DatastoreOptions {
@@ -73,6 +75,11 @@ export interface ServerOptions extends DatastoreOptions {
   readonly simulateNodes: number | undefined;
   /** A YAML file that says what they are and what happens on them; docs/simulation.md. */
   readonly simulation: string | undefined;
+  /** Groups of simulated nodes that grow and shrink with what pods need. */
+  readonly simulateNodeGroups: readonly NodeGroupBounds[];
+  /** How long a node of such a group is kept that is not needed, and after another was added. */
+  readonly scaleDownUnneededTimeMs: number;
+  readonly scaleDownDelayAfterAddMs: number;
   /** A KubeSchedulerConfiguration file; undefined = its defaults. */
   readonly schedulerConfig: string | undefined;
 }
@@ -109,6 +116,9 @@ export const serverDefaults: ServerOptions = {
   logRequests: false,
   simulateNodes: undefined,
   simulation: undefined,
+  simulateNodeGroups: [],
+  scaleDownUnneededTimeMs: 600_000,
+  scaleDownDelayAfterAddMs: 600_000,
   schedulerConfig: undefined,
 };
 
@@ -177,7 +187,9 @@ export async function startServer(
       random,
     });
     const token = tokenChain([...(tokens === undefined ? [] : [tokenTable(tokens)]), accountTokens.userOf]);
+    const simulatedUsage = new SimulatedUsage();
     const api = createApiServer({
+      usage: [simulatedUsage],
       store,
       clock,
       random,
@@ -250,6 +262,7 @@ export async function startServer(
       rootCa: pki.ca.cert,
       election,
       simulation,
+      simulatedUsage,
       schedulerConfiguration: scheduling,
       clock,
       random,
@@ -306,12 +319,18 @@ function electionOf(options: ServerOptions): ElectionTiming | null {
 }
 
 /** Throws ScriptError, and what reading a file throws. */
-async function simulationOf({ simulateNodes: nodes, simulation: file }: ServerOptions) {
+async function simulationOf(options: ServerOptions) {
+  const { simulateNodeGroups: groups, simulation: file } = options;
+  const nodes = options.simulateNodes ?? (groups.length > 0 ? 0 : undefined);
   if (nodes === undefined) return undefined;
   // Loaded when it is asked for: a server without simulated nodes starts sooner.
   const { defaultScript, parseScript } = await import('../simulation/index.ts');
   const script = file === undefined ? defaultScript : await parseScript(readFileSync(file, 'utf8'));
-  return { nodes, script, version: versionInfo.gitVersion };
+  const scaleDown = {
+    unneededMs: options.scaleDownUnneededTimeMs,
+    delayAfterAddMs: options.scaleDownDelayAfterAddMs,
+  };
+  return { nodes, groups, scaleDown, script, version: versionInfo.gitVersion };
 }
 
 /** The address of this machine that others most likely reach: what it is bound to, else the first outside one. */

@@ -43,6 +43,30 @@ export function verbosity(text: string): number {
 }
 taking('number', verbosity);
 
+export interface NodeGroupFlag {
+  readonly name: string;
+  readonly min: number;
+  readonly max: number;
+}
+
+/** `name=min:max`, several after commas or in several flags. */
+export function nodeGroups(text: string, before: readonly NodeGroupFlag[] = []): readonly NodeGroupFlag[] {
+  const groups = list(text).map((item) => {
+    const [name = '', bounds = ''] = item.split('=');
+    const [min = '', max = '', ...more] = bounds.split(':');
+    const isName = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name) && name.length <= 50;
+    const areBounds = /^\d+$/.test(min) && /^[1-9]\d*$/.test(max) && more.length === 0;
+    if (!isName || !areBounds || Number(min) > Number(max))
+      return expected('Must be NAME=MIN:MAX, such as small=1:10.');
+    return { name, min: Number(min), max: Number(max) };
+  });
+  const all = [...before, ...groups];
+  return new Set(all.map(({ name }) => name)).size === all.length
+    ? all
+    : expected('Must name each group once.');
+}
+taking('list', nodeGroups);
+
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
 /** A duration as Go writes them: `2.5s`, `1m30s`, `300ms`, `0`. In milliseconds. */

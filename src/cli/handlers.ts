@@ -1,6 +1,7 @@
 // What the command line asks for. Each command calls one function of `Handlers`; `app` supplies them and imports what they need
 // only when they are called, so that `status` does not pay for the API server. Flags that were not given are absent: defaults
 // belong to whoever does the work.
+import type { NodeGroupFlag } from './flags.ts';
 
 export type LogLevelFlag = 'debug' | 'info' | 'warn' | 'error';
 
@@ -54,6 +55,10 @@ export interface ServerFlags extends LogFlags, RequestLogFlags {
   readonly simulateNodes?: number;
   /** The file that says what happens on them. */
   readonly simulation?: string;
+  /** Simulated nodes that come and go with the need for them. */
+  readonly simulateNodeGroups?: readonly NodeGroupFlag[];
+  readonly scaleDownUnneededTimeMs?: number;
+  readonly scaleDownDelayAfterAddMs?: number;
 }
 
 export interface AgentFlags extends LogFlags {

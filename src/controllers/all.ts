@@ -1,5 +1,9 @@
 // Every controller. Adding one = its folder and one line here.
 import type { KindDef } from '../machinery/index.ts';
+import {
+  type ClusterAutoscalerOptions,
+  clusterAutoscalerController,
+} from './cluster-autoscaler/controller.ts';
 import { cronJobController } from './cron-job/controller.ts';
 import { daemonSetController } from './daemon-set/controller.ts';
 import { deploymentController } from './deployment/controller.ts';
@@ -46,6 +50,8 @@ export interface ControllerSettings {
   readonly terminatedPodGcThreshold: number;
   /** Who makes volumes in this process, by what classes name; none = only provisioners outside do. */
   readonly volumeProvisioners?: readonly VolumeProvisioner[];
+  /** Whose nodes come and go with the need for them; undefined = all nodes are somebody else's. */
+  readonly clusterAutoscaler?: ClusterAutoscalerOptions | undefined;
 }
 
 export const allControllers = (settings: ControllerSettings): readonly Controller[] => [
@@ -80,6 +86,9 @@ export const allControllers = (settings: ControllerSettings): readonly Controlle
   ephemeralVolumeController,
   disruptionController,
   horizontalPodAutoscalerController(),
+  ...(settings.clusterAutoscaler === undefined
+    ? []
+    : [clusterAutoscalerController(settings.clusterAutoscaler)]),
   staleTargetController,
   resourceQuotaController({ kinds: settings.kinds }),
 ];

@@ -1,5 +1,12 @@
 export { allControllers, type ControllerSettings } from './all.ts';
 export {
+  type ClusterAutoscalerOptions,
+  clusterAutoscalerController,
+} from './cluster-autoscaler/controller.ts';
+export type { NodeGroup, NodeGroupProvider } from './cluster-autoscaler/provider.ts';
+export type { ClusterAutoscalerSettings } from './cluster-autoscaler/settings.ts';
+export type { BeginTrial, ClusterState, Trial } from './cluster-autoscaler/trial.ts';
+export {
   type Controller,
   type ControllerStats,
   type ControllersOptions,

@@ -1,7 +1,7 @@
 // `jotasu server`: the control plane in the foreground. Flags that kube-apiserver has too carry its names.
 import type { Command } from 'commander';
 import { withConfigFile } from '../config-file.ts';
-import { decimal, durationMs, ipv4Cidr, list, listOf, serviceRanges, whole } from '../flags.ts';
+import { decimal, durationMs, ipv4Cidr, list, listOf, nodeGroups, serviceRanges, whole } from '../flags.ts';
 import type { Handlers, LogFlags, RequestLogFlags, ServerFlags } from '../handlers.ts';
 import { logFlags, type ParsedLogOptions, requestLogFlags, withLogOptions } from '../shared-options.ts';
 
@@ -18,6 +18,9 @@ interface Parsed
       | 'leaderElectLeaseDurationMs'
       | 'leaderElectRenewDeadlineMs'
       | 'leaderElectRetryPeriodMs'
+      | 'simulateNodeGroups'
+      | 'scaleDownUnneededTimeMs'
+      | 'scaleDownDelayAfterAddMs'
       | keyof (LogFlags & RequestLogFlags)
     >,
     ParsedLogOptions {
@@ -29,6 +32,9 @@ interface Parsed
   requestTimeout?: number;
   minRequestTimeout?: number;
   tlsSan?: readonly string[];
+  simulateNodeGroup?: ServerFlags['simulateNodeGroups'];
+  scaleDownUnneededTime?: number;
+  scaleDownDelayAfterAdd?: number;
   nodeMonitorGracePeriod?: number;
   nodeStartupGracePeriod?: number;
   nodeOutOfServiceAfter?: number;
@@ -157,7 +163,22 @@ export function serverCommand(program: Command, handlers: Handlers): void {
       'nodes without containers that run in this process; 0 for those that are added later',
       whole(0, 16_000),
     )
-    .option('--simulation <file>', 'what they are and what happens on them (docs/simulation.md)');
+    .option('--simulation <file>', 'what they are and what happens on them (docs/simulation.md)')
+    .option(
+      '--simulate-node-group <name=min:max>',
+      'a group of simulated nodes that grows and shrinks with what pods need; may be given several times',
+      nodeGroups,
+    )
+    .option(
+      '--scale-down-unneeded-time <time>',
+      'how long a node of such a group is kept that is not needed (default: 10m)',
+      durationMs,
+    )
+    .option(
+      '--scale-down-delay-after-add <time>',
+      'how long nothing is taken away after a node was added (default: 10m)',
+      durationMs,
+    );
   withConfigFile(
     withLogOptions(command, '0 to 2 for info, 3 adds a line for each API request, 4 and more for debug'),
   ).action((parsed: Parsed) => {
@@ -172,6 +193,9 @@ export function serverCommand(program: Command, handlers: Handlers): void {
       leaderElectLeaseDuration,
       leaderElectRenewDeadline,
       leaderElectRetryPeriod,
+      simulateNodeGroup,
+      scaleDownUnneededTime,
+      scaleDownDelayAfterAdd,
       config,
       logLevel,
       v,
@@ -188,6 +212,9 @@ export function serverCommand(program: Command, handlers: Handlers): void {
       ...(leaderElectRenewDeadline !== undefined && { leaderElectRenewDeadlineMs: leaderElectRenewDeadline }),
       ...(leaderElectRetryPeriod !== undefined && { leaderElectRetryPeriodMs: leaderElectRetryPeriod }),
       ...(tlsSan !== undefined && { tlsSans: tlsSan }),
+      ...(simulateNodeGroup !== undefined && { simulateNodeGroups: simulateNodeGroup }),
+      ...(scaleDownUnneededTime !== undefined && { scaleDownUnneededTimeMs: scaleDownUnneededTime }),
+      ...(scaleDownDelayAfterAdd !== undefined && { scaleDownDelayAfterAddMs: scaleDownDelayAfterAdd }),
       ...(nodeMonitorGracePeriod !== undefined && { nodeMonitorGracePeriodMs: nodeMonitorGracePeriod }),
       ...(nodeStartupGracePeriod !== undefined && { nodeStartupGracePeriodMs: nodeStartupGracePeriod }),
       ...(nodeOutOfServiceAfter !== undefined && { nodeOutOfServiceAfterMs: nodeOutOfServiceAfter }),
