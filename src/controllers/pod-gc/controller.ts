@@ -1,10 +1,8 @@
-// Pod garbage collection: pods whose node is gone, pods that were deleted before they got a node, and too many finished ones.
-import { isTerminal, Node, Pod } from '../../api/index.ts';
+// Pod garbage collection: pods whose node is gone or off, pods that were deleted before they got a node, and too many finished ones.
+import { isTerminal, isTerminating, Node, Pod } from '../../api/index.ts';
 import { formatTime, isNotFound, keyOf } from '../../machinery/index.ts';
 import { type Controller, defineController, maps } from '../framework/index.ts';
-
-/** A node object may be deleted and made anew by its agent: its pods are given this long. */
-export const quarantineMs = 2000;
+import { isOff, planRemoval, planTrim, type Removal } from './plan.ts';
 
 const finished = 'finished';
 
@@ -17,12 +15,16 @@ export function podGcController(options: { terminatedPodThreshold: number }): Co
       old.spec.nodeName !== pod.spec.nodeName ||
       old.status?.phase !== pod.status?.phase,
     watches: [
-      // Only a node that went away matters.
+      // Only a node that went away, or went out of service, matters.
       maps(
         Node,
-        ({ metadata: { name } }, lister) =>
-          lister(Node).get(name) === undefined ? lister(Pod).byIndex('byNode', name).map(keyOf) : [],
-        { when: () => false },
+        (node, lister) => {
+          const { name } = node.metadata;
+          const pods = lister(Pod).byIndex('byNode', name);
+          if (lister(Node).get(name) === undefined) return pods.map(keyOf);
+          return isOff(node) ? pods.filter(isTerminating).map(keyOf) : [];
+        },
+        { when: (old, node) => isOff(node) && !isOff(old) },
       ),
     ],
     concurrency: 4,
@@ -37,55 +39,51 @@ export function podGcController(options: { terminatedPodThreshold: number }): Co
       return async function reconcile(key, signal) {
         const pod = pods.get(key);
         if (pod === undefined) return;
-        const { nodeName } = pod.spec;
-        if (!nodeName) {
-          if (pod.metadata.deletionTimestamp !== undefined)
-            await remove(pod, 'it was deleted before it had a node');
-          return;
-        }
-        if (nodes.get(nodeName) === undefined) {
-          const since = missingSinceMs.get(nodeName) ?? clock.monotonicMs();
-          missingSinceMs.set(nodeName, since);
-          const left = since + quarantineMs - clock.monotonicMs();
-          if (left > 0) return { requeueAfterMs: left };
-          await failOrphan(pod);
-          await remove(pod, 'its node is gone');
-          return;
-        }
-        if (isTerminal(pod)) await trim(signal);
+        const removal = planRemoval({ pod, node: nodeOf(pod), nodeGoneForMs: goneForMs(pod) });
+        if (typeof removal === 'number') return { requeueAfterMs: removal };
+        if (removal !== undefined) {
+          await fail(pod, removal);
+          await remove(pod, removal.why);
+        } else if (isTerminal(pod)) await trim(signal);
         return;
       };
 
-      /** The oldest finished pods go when there are more than are kept. */
+      function nodeOf({ spec }: Pod): Node | undefined {
+        return spec.nodeName ? nodes.get(spec.nodeName) : undefined;
+      }
+
+      /** Since when a node is missed is not known before somebody looks. */
+      function goneForMs(pod: Pod): number | undefined {
+        const { nodeName } = pod.spec;
+        if (!nodeName || nodes.get(nodeName) !== undefined) return undefined;
+        const now = clock.monotonicMs();
+        const since = missingSinceMs.get(nodeName) ?? now;
+        missingSinceMs.set(nodeName, since);
+        return now - since;
+      }
+
+      /** Finished pods go when there are more than are kept. */
       async function trim(signal: AbortSignal): Promise<void> {
         const { terminatedPodThreshold: limit } = options;
         // Counting before collecting: this runs for every pod that finishes.
         if (limit <= 0 || pods.size <= limit) return;
-        const all = pods.byIndex(finished, '');
-        if (all.length <= limit) return;
-        const oldest = [...all].sort(byAge).slice(0, all.length - limit);
-        for (const pod of oldest) {
+        for (const pod of planTrim(pods.byIndex(finished, ''), limit)) {
           signal.throwIfAborted();
           await remove(pod, 'too many finished pods are kept');
         }
       }
 
-      /** Whoever made the pod learns from its last state that it was no fault of its own. */
-      async function failOrphan(pod: Pod): Promise<void> {
+      /** Whoever made the pod learns from its last state that it did not end by itself. */
+      async function fail(pod: Pod, { condition }: Removal): Promise<void> {
         if (isTerminal(pod)) return;
         const { name, namespace, uid } = pod.metadata;
-        const condition = {
-          type: 'DisruptionTarget',
-          status: 'True',
-          reason: 'DeletionByPodGC',
-          message: 'PodGC: node no longer exists',
-          lastTransitionTime: formatTime(clock.nowMs()),
+        const lastTransitionTime = formatTime(clock.nowMs());
+        const status = {
+          phase: 'Failed',
+          ...(condition !== undefined && { conditions: [{ ...condition, lastTransitionTime }] }),
         };
         await client(Pod)
-          .patch({ name, namespace, subresource: 'status' }, 'strategic', {
-            metadata: { uid },
-            status: { phase: 'Failed', conditions: [condition] },
-          })
+          .patch({ name, namespace, subresource: 'status' }, 'strategic', { metadata: { uid }, status })
           .catch(ignoreNotFound);
       }
 
@@ -98,12 +96,6 @@ export function podGcController(options: { terminatedPodThreshold: number }): Co
       }
     },
   });
-}
-
-function byAge({ metadata: a }: Pod, { metadata: b }: Pod): number {
-  const [left, right] =
-    a.creationTimestamp === b.creationTimestamp ? [a.uid, b.uid] : [a.creationTimestamp, b.creationTimestamp];
-  return left < right ? -1 : 1;
 }
 
 const ignoreNotFound = (error: unknown): void => {

@@ -53,6 +53,7 @@ export function taintEvictionController(options: { defaultTolerationSeconds: num
         if (taints.length === 0) return;
         const { defaultTolerationSeconds } = options;
         const plan = planEvictions({
+          ready: node.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') === true,
           taints,
           pods: pods.byIndex('byNode', name),
           defaultTolerationSeconds,

@@ -100,3 +100,19 @@ test('as time passes each pod goes once, exactly when its toleration ends', () =
     }),
   );
 });
+
+test('a node that is called off and says that it is ready ends its pods itself', () => {
+  const view = {
+    taints: [{ taint: theirOutOfService, sinceMs: epochMs }],
+    pods: [buildPod('a', { node: 'n' }), buildPod('b', { node: 'n', deletedMs: epochMs })],
+    defaultTolerationSeconds: 300,
+    nowMs,
+  };
+  const shown = (ready: boolean) =>
+    planEvictions({ ...view, ready }).evict.map(({ pod, force }) => [pod.metadata.name, force]);
+  expect(shown(true)).toEqual([['a', false]]);
+  expect(shown(false)).toEqual([
+    ['a', true],
+    ['b', true],
+  ]);
+});

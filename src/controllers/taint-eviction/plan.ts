@@ -26,12 +26,20 @@ export interface EvictionView {
   readonly taints: readonly Since[];
   /** Those on the node. */
   readonly pods: readonly Pod[];
+  /** The node says that it is ready: it ends its pods itself. */
+  readonly ready?: boolean;
   /** What admission gives to pods that say nothing about unreachable nodes. */
   readonly defaultTolerationSeconds: number;
   readonly nowMs: number;
 }
 
-export function planEvictions({ taints, pods, defaultTolerationSeconds, nowMs }: EvictionView): EvictionPlan {
+export function planEvictions({
+  taints,
+  pods,
+  ready = false,
+  defaultTolerationSeconds,
+  nowMs,
+}: EvictionView): EvictionPlan {
   const evict: Eviction[] = [];
   let wakeInMs: number | undefined;
   if (taints.length === 0) return { evict, wakeInMs };
@@ -43,7 +51,8 @@ export function planEvictions({ taints, pods, defaultTolerationSeconds, nowMs }:
       if (wakeInMs === undefined || leftMs < wakeInMs) wakeInMs = leftMs;
       continue;
     }
-    const force = counting.some(({ taint }) => taint.key === outOfServiceTaint && !isBorne(taint, pod));
+    const force =
+      !ready && counting.some(({ taint }) => taint.key === outOfServiceTaint && !isBorne(taint, pod));
     // A pod already on its way out is only hurried when its machine is off.
     if (pod.metadata.deletionTimestamp === undefined || force) evict.push({ pod, force });
   }
