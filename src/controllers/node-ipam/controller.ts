@@ -63,7 +63,7 @@ export function nodeIpamController(options: { clusterCidr: string; nodeCidrMaskS
           if (isNotFound(error)) return;
           throw error;
         }
-        log.info('gave node its pod range', { node: name, cidr });
+        log.debug('gave node its pod range', { node: name, cidr });
       };
     },
   });
