@@ -20,7 +20,8 @@ import { runtimeClass } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
 import { storageObjectInUseProtection } from './storage-object-in-use-protection.ts';
 import { taintNodesByCondition } from './taint-nodes-by-condition.ts';
-import { uncalledWebhooks } from './uncalled-webhooks.ts';
+import { unevaluatedPolicies } from './unevaluated-policies.ts';
+import { mutatingWebhooks, validatingWebhooks } from './webhooks/webhooks.ts';
 
 export interface AdmissionOptions {
   /** Until the server has made what every cluster starts with. */
@@ -55,6 +56,8 @@ export const admissionChain = (options: AdmissionOptions): AdmissionChain =>
     runtimeClass(options.store),
     storageObjectInUseProtection,
     claimResize(options.store),
-    uncalledWebhooks(options.store, options.isStarting),
+    mutatingWebhooks(options),
+    unevaluatedPolicies(options.store, options.isStarting),
+    validatingWebhooks(options),
     resourceQuota(new QuotaLedger(options)),
   ]);

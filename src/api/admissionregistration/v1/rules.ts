@@ -57,10 +57,12 @@ export function defaultMatchResources(match: MatchResources | undefined): void {
 
 /** What the author of a webhook should know of this server, said when he writes it. */
 export const webhookWarnings = (webhooks: readonly Webhook[] | undefined): string[] =>
-  (webhooks ?? []).map(
-    ({ name, failurePolicy }) =>
-      `webhook ${JSON.stringify(name)}: this server does not call admission webhooks; requests that match it are ${failurePolicy === 'Ignore' ? 'admitted' : 'refused'}, as its failurePolicy says`,
-  );
+  (webhooks ?? [])
+    .filter(({ matchConditions }) => (matchConditions?.length ?? 0) > 0)
+    .map(
+      ({ name, failurePolicy }) =>
+        `webhook ${JSON.stringify(name)}: this server does not evaluate matchConditions; requests that match its rules are ${failurePolicy === 'Ignore' ? 'admitted' : 'refused'}, as its failurePolicy says`,
+    );
 
 /** Faults that the older object has as well are not held against the new one. */
 export function validateWebhooks(

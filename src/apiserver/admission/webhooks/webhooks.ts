@@ -1,0 +1,215 @@
+// MutatingAdmissionWebhook and ValidatingAdmissionWebhook: programs outside that may change or refuse a write. A write that no webhook
+// is about waits for nothing. What fails is refused or passed over, as the webhook's failure policy says.
+import {
+  MutatingWebhookConfiguration,
+  Namespace,
+  ValidatingWebhookConfiguration,
+} from '../../../api/index.ts';
+import type { Clock, Log, Random } from '../../../base/index.ts';
+import { createHttpsClient } from '../../../http/index.ts';
+import {
+  internalError,
+  type KindDef,
+  type KubeObject,
+  type Labels,
+  StatusError,
+} from '../../../machinery/index.ts';
+import type { Store } from '../../../storage/index.ts';
+import { decodePatched } from '../../registry/decode.ts';
+import { keyFor, objectOf, sameJson } from '../../registry/objects.ts';
+import type { AdmissionPlugin, AdmissionRequest, Admitted } from '../admission.ts';
+import { isExempt } from '../exempt.ts';
+import { matches } from '../request-match.ts';
+import { destinationOf } from './destination.ts';
+import { dryRunUnsupported, patched, readAnswer, reviewOf, type Verdict } from './review.ts';
+
+export interface WebhookOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** What the server makes while it starts is its own affair: otherwise a webhook could keep it from starting again. */
+  readonly isStarting: () => boolean;
+}
+
+type Configuration = MutatingWebhookConfiguration | ValidatingWebhookConfiguration;
+type Webhook = NonNullable<Configuration['webhooks']>[number] & {
+  readonly reinvocationPolicy?: string | undefined;
+};
+
+const defaultTimeoutSeconds = 10;
+const maxAnswerBytes = 3 * 1024 * 1024;
+
+export function mutatingWebhooks(options: WebhookOptions): AdmissionPlugin {
+  const caller = new WebhookCaller(options, MutatingWebhookConfiguration as unknown as KindDef);
+  return {
+    name: 'MutatingAdmissionWebhook',
+    mutate: (request) => {
+      const webhooks = caller.configured(request);
+      if (webhooks.some((webhook) => caller.isAbout(webhook, request)))
+        return mutateAll(caller, webhooks, request);
+    },
+    // A delete has nothing to change, but it is asked about.
+    validate: (request) => {
+      if (request.operation === 'delete') return askAll(caller, request);
+    },
+  };
+}
+
+export function validatingWebhooks(options: WebhookOptions): AdmissionPlugin {
+  const caller = new WebhookCaller(options, ValidatingWebhookConfiguration as unknown as KindDef);
+  return { name: 'ValidatingAdmissionWebhook', validate: (request) => askAll(caller, request) };
+}
+
+/** All at once; of several refusals the first in the order of the webhooks is told. */
+function askAll(caller: WebhookCaller, request: AdmissionRequest): Admitted {
+  const asked = caller.configured(request).filter((webhook) => caller.isAbout(webhook, request));
+  if (asked.length === 0) return;
+  return Promise.allSettled(asked.map((webhook) => caller.ask(webhook, request))).then((answers) => {
+    for (const answer of answers) if (answer.status === 'rejected') throw answer.reason;
+  });
+}
+
+/** One after the other. Who asks for it is called once more when a later one has changed what he saw. */
+async function mutateAll(
+  caller: WebhookCaller,
+  webhooks: readonly Webhook[],
+  request: AdmissionRequest,
+): Promise<void> {
+  const seen = new Map<Webhook, unknown>();
+  for (const webhook of webhooks) {
+    // What it is about may follow from what others changed before.
+    if (!caller.isAbout(webhook, request)) continue;
+    await change(caller, webhook, request);
+    if (webhook.reinvocationPolicy === 'IfNeeded') seen.set(webhook, structuredClone(request.object));
+  }
+  for (const [webhook, after] of seen)
+    if (!sameJson(after, request.object) && caller.isAbout(webhook, request))
+      await change(caller, webhook, request);
+}
+
+async function change(caller: WebhookCaller, webhook: Webhook, request: AdmissionRequest): Promise<void> {
+  const verdict = await caller.ask(webhook, request);
+  if (verdict?.patch === undefined) return;
+  try {
+    replace(request, patched(request.object!, verdict.patch));
+  } catch (error) {
+    caller.failed(webhook, error);
+  }
+}
+
+/** Others hold the object and its metadata: both stay who they are. A webhook changes neither its name nor where it lies. */
+function replace({ kind, object }: AdmissionRequest, value: unknown): void {
+  const held = object!;
+  const { name, namespace, uid } = held.metadata;
+  const next = decodePatched(kind, value).object;
+  const metadata = { ...next.metadata, name, namespace, uid };
+  overwrite(held.metadata, metadata);
+  overwrite(held, { ...next, metadata: held.metadata });
+}
+
+function overwrite(target: object, source: object): void {
+  const to = target as Record<string, unknown>;
+  for (const key of Object.keys(to)) if (!(key in source)) delete to[key];
+  for (const [key, value] of Object.entries(source)) if (value !== undefined) to[key] = value;
+}
+
+class WebhookCaller {
+  readonly #options: WebhookOptions;
+  readonly #kind: KindDef;
+  readonly #labelsOf: (namespace: string) => Labels | undefined;
+
+  constructor(options: WebhookOptions, kind: KindDef) {
+    this.#options = options;
+    this.#kind = kind;
+    this.#labelsOf = (name) => {
+      const entry = options.store.get(keyFor(Namespace as unknown as KindDef, undefined, name));
+      return entry === undefined ? undefined : (objectOf(entry).metadata.labels ?? {});
+    };
+  }
+
+  /** HOT: asked of every write. By the names of their configurations, then as they stand there. */
+  configured(request: AdmissionRequest): readonly Webhook[] {
+    const { store, isStarting } = this.#options;
+    if (store.count(this.#kind.storagePrefix) === 0 || isExempt(request, isStarting)) return [];
+    return store
+      .list(this.#kind.storagePrefix)
+      .flatMap((entry) => (objectOf<Configuration & KubeObject>(entry).webhooks ?? []) as Webhook[]);
+  }
+
+  isAbout(webhook: Webhook, request: AdmissionRequest): boolean {
+    return matches({ ...webhook, rules: webhook.rules ?? [] }, request, this.#labelsOf);
+  }
+
+  /** undefined = it could not be asked, and need not be. Rejects with its refusal, or with 500 when it fails and must not. */
+  async ask(webhook: Webhook, request: AdmissionRequest): Promise<Verdict | undefined> {
+    const { context } = request;
+    if (context.dryRun && webhook.sideEffects !== 'None' && webhook.sideEffects !== 'NoneOnDryRun')
+      throw dryRunUnsupported(webhook.name);
+    let verdict: Verdict;
+    try {
+      verdict = await this.#call(webhook, request);
+    } catch (error) {
+      this.failed(webhook, error);
+      return undefined;
+    }
+    context.warnings.push(...verdict.warnings);
+    if (verdict.refusal !== undefined) throw verdict.refusal;
+    return verdict;
+  }
+
+  /** Throws when the webhook must not fail. */
+  failed({ name, failurePolicy }: Webhook, error: unknown): void {
+    const why = error instanceof Error ? error.message : String(error);
+    if (failurePolicy !== 'Ignore')
+      throw internalError(new Error(`failed calling webhook ${JSON.stringify(name)}: ${why}`));
+    this.#options.log.warn('failed calling webhook, failing open', { webhook: name, error });
+  }
+
+  async #call(webhook: Webhook, request: AdmissionRequest): Promise<Verdict> {
+    const { store, clock, random } = this.#options;
+    if ((webhook.matchConditions?.length ?? 0) > 0)
+      throw new Error('it has matchConditions, and this server does not evaluate expressions');
+    if (!webhook.admissionReviewVersions.includes('v1'))
+      throw new Error('it knows no version of AdmissionReview that this server speaks: v1');
+    const { caBundle } = webhook.clientConfig;
+    const { server, path, serverName, shown } = destinationOf(webhook.clientConfig, store, random);
+    const seconds = webhook.timeoutSeconds ?? defaultTimeoutSeconds;
+    const ended = new AbortController();
+    const timer = clock.after(seconds * 1000, () =>
+      ended.abort(new Error(`context deadline exceeded (no answer within ${seconds} s)`)),
+    );
+    const client = createHttpsClient({
+      server,
+      serverName,
+      ca:
+        caBundle === undefined || caBundle === ''
+          ? undefined
+          : Buffer.from(caBundle, 'base64').toString('utf8'),
+      userAgent: 'kube-apiserver-admission',
+      timeoutMs: 0,
+      clock,
+    });
+    const uid = random.uuid();
+    try {
+      const answer = await client.request({
+        method: 'POST',
+        path: `${path}${path.includes('?') ? '&' : '?'}timeout=${seconds}s`,
+        headers: { 'content-type': 'application/json', accept: 'application/json' },
+        body: JSON.stringify(reviewOf(request, uid)),
+        signal: ended.signal,
+      });
+      if (answer.status !== 200) throw new Error(`the server answered ${answer.status}`);
+      if (answer.body.length > maxAnswerBytes) throw new Error('the answer is too large');
+      return readAnswer(JSON.parse(answer.body.toString('utf8')), { uid, webhook: webhook.name });
+    } catch (error) {
+      if (error instanceof StatusError) throw error;
+      const why = error instanceof Error ? error.message : String(error);
+      if (why.startsWith('received invalid')) throw error;
+      throw new Error(`failed to call webhook: Post ${JSON.stringify(shown)}: ${why}`, { cause: error });
+    } finally {
+      timer.cancel();
+      client.close();
+    }
+  }
+}
