@@ -47,6 +47,7 @@ export interface ServerOptions extends DatastoreOptions {
   readonly serviceCidr: string;
   readonly clusterCidr: string;
   readonly nodeCidrMaskSize: number;
+  readonly nodeCidrMaskSizeIpv6: number;
   readonly clusterDomain: string;
   readonly without: readonly ServerPart[];
   /** Of the Leases that servers of one etcd stand for. */
@@ -96,6 +97,7 @@ export const serverDefaults: ServerOptions = {
   serviceCidr: '10.96.0.0/16',
   clusterCidr: '10.244.0.0/16',
   nodeCidrMaskSize: 24,
+  nodeCidrMaskSizeIpv6: 64,
   clusterDomain: 'cluster.local',
   without: [],
   leaderElectLeaseDurationMs: 4000,

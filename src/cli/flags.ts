@@ -113,7 +113,7 @@ export function ipv4Cidr(text: string): string {
 }
 
 /** Ranges of services: one, or one of each address family: `10.96.0.0/16,fd00:10:96::/112`. */
-export function serviceRanges(text: string): string {
+export function addressRanges(text: string): string {
   const what = 'Must be a range such as 10.96.0.0/16, or one of each address family with a comma between.';
   const families = new Set<string>();
   for (const part of text.split(',')) {

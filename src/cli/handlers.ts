@@ -32,6 +32,7 @@ export interface ServerFlags extends LogFlags, RequestLogFlags {
   readonly serviceCidr?: string;
   readonly clusterCidr?: string;
   readonly nodeCidrMaskSize?: number;
+  readonly nodeCidrMaskSizeIpv6?: number;
   readonly clusterDomain?: string;
   readonly without?: readonly ('controllers' | 'scheduler')[];
   readonly leaderElectLeaseDurationMs?: number;

@@ -37,6 +37,7 @@ export interface ControllerSettings {
   readonly rootCa: string;
   readonly clusterCidr: string;
   readonly nodeCidrMaskSize: number;
+  readonly nodeCidrMaskSizeIpv6: number;
   readonly nodeMonitorGracePeriodMs: number;
   /** For nodes that have never had a Lease. */
   readonly nodeStartupGracePeriodMs: number;

@@ -226,7 +226,9 @@ describe.each(seeds)('in disorder %d', (seed) => {
     harness = disorder(seed);
     for (let i = 0; i < 6; i++)
       await harness.create(Node, { metadata: { name: `n${i}` }, spec: {} } as Draft<Node>);
-    await harness.start(nodeIpamController({ clusterCidr: '10.0.0.0/22', nodeCidrMaskSize: 24 }));
+    await harness.start(
+      nodeIpamController({ clusterCidr: '10.0.0.0/22', nodeCidrMaskSize: 24, nodeCidrMaskSizeIpv6: 64 }),
+    );
     await harness.advance(10_000);
     const ranges = async () =>
       (await harness.list(Node)).map((node) => node.spec.podCIDR).filter((cidr) => cidr !== undefined);

@@ -29,6 +29,7 @@ const settings: ControllerSettings = {
   rootCa: 'a certificate',
   clusterCidr: '10.244.0.0/16',
   nodeCidrMaskSize: 24,
+  nodeCidrMaskSizeIpv6: 64,
   nodeMonitorGracePeriodMs: 2000,
   nodeStartupGracePeriodMs: 60_000,
   nodeOutOfServiceAfterMs: 300,

@@ -1,7 +1,7 @@
 // `jotasu server`: the control plane in the foreground. Flags that kube-apiserver has too carry its names.
 import type { Command } from 'commander';
 import { withConfigFile } from '../config-file.ts';
-import { decimal, durationMs, ipv4Cidr, list, listOf, nodeGroups, serviceRanges, whole } from '../flags.ts';
+import { addressRanges, decimal, durationMs, list, listOf, nodeGroups, whole } from '../flags.ts';
 import type { Handlers, LogFlags, RequestLogFlags, ServerFlags } from '../handlers.ts';
 import { logFlags, type ParsedLogOptions, requestLogFlags, withLogOptions } from '../shared-options.ts';
 
@@ -72,14 +72,19 @@ export function serverCommand(program: Command, handlers: Handlers): void {
     .option(
       '--service-cidr <ranges>',
       'addresses of services; two ranges for two families (default: 10.96.0.0/16)',
-      serviceRanges,
+      addressRanges,
     )
-    .option('--cluster-cidr <range>', 'addresses of pods (default: 10.244.0.0/16)', ipv4Cidr)
+    .option(
+      '--cluster-cidr <ranges>',
+      'addresses of pods; two ranges for two families (default: 10.244.0.0/16)',
+      addressRanges,
+    )
     .option(
       '--node-cidr-mask-size <bits>',
       "prefix length of one node's share of them (default: 24)",
       whole(8, 30),
     )
+    .option('--node-cidr-mask-size-ipv6 <bits>', 'the same for IPv6 (default: 64)', whole(1, 128))
     .option('--cluster-domain <domain>', 'DNS domain of the cluster (default: cluster.local)')
     .option(
       '--without <parts>',

@@ -1,12 +1,20 @@
-// Node IPAM: gives every node its own range of pod addresses out of the cluster's range.
+// Node IPAM: gives every node its own range of pod addresses, one of each family that the cluster has.
 import { Node } from '../../api/index.ts';
 import { isNotFound } from '../../machinery/index.ts';
 import { type Controller, defineController } from '../framework/index.ts';
-import { PodRanges } from './ranges.ts';
+import { NodeRanges } from './ranges.ts';
 
 const hasRange = ({ spec }: Node): boolean => spec.podCIDR !== undefined && spec.podCIDR !== '';
 
-export function nodeIpamController(options: { clusterCidr: string; nodeCidrMaskSize: number }): Controller {
+export interface NodeIpamOptions {
+  /** One range, or one of each family with a comma between. */
+  readonly clusterCidr: string;
+  /** Of IPv4 */
+  readonly nodeCidrMaskSize: number;
+  readonly nodeCidrMaskSizeIpv6: number;
+}
+
+export function nodeIpamController(options: NodeIpamOptions): Controller {
   return defineController({
     name: 'node-ipam',
     component: 'cidrAllocator',
@@ -16,18 +24,20 @@ export function nodeIpamController(options: { clusterCidr: string; nodeCidrMaskS
     concurrency: 16,
 
     build({ informer, client, event, log, enqueue }) {
-      const ranges = new PodRanges(options.clusterCidr, options.nodeCidrMaskSize);
+      const ranges = new NodeRanges(options.clusterCidr, {
+        IPv4: options.nodeCidrMaskSize,
+        IPv6: options.nodeCidrMaskSizeIpv6,
+      });
       const nodes = informer(Node);
       /** Given by us; the nodes may not show it yet. By uid, since a node may be made anew under its name. */
-      const given = new Map<string, string>();
+      const given = new Map<string, readonly string[]>();
       const without = new Set<string>();
       nodes.onChange({
         added: take,
         updated: (_, node) => take(node),
         deleted(node) {
-          for (const cidr of node.spec.podCIDRs ?? []) ranges.release(cidr);
-          const cidr = given.get(node.metadata.uid);
-          if (cidr !== undefined) ranges.release(cidr);
+          ranges.release(node.spec.podCIDRs ?? []);
+          ranges.release(given.get(node.metadata.uid) ?? []);
           given.delete(node.metadata.uid);
           without.delete(node.metadata.name);
           // Somebody may wait for the range that has become free.
@@ -36,15 +46,15 @@ export function nodeIpamController(options: { clusterCidr: string; nodeCidrMaskS
       });
 
       function take(node: Node): void {
-        for (const cidr of node.spec.podCIDRs ?? []) ranges.take(cidr);
+        ranges.take(node.spec.podCIDRs ?? []);
       }
 
       return async function reconcile(name) {
         const node = nodes.get(name);
         if (node === undefined || hasRange(node)) return;
         const { uid } = node.metadata;
-        const cidr = given.get(uid) ?? ranges.next();
-        if (cidr === undefined) {
+        const cidrs = given.get(uid) ?? ranges.next();
+        if (cidrs === undefined) {
           // Nothing but the end of a node can help, and that wakes this one.
           if (without.has(name)) return;
           without.add(name);
@@ -53,17 +63,17 @@ export function nodeIpamController(options: { clusterCidr: string; nodeCidrMaskS
           return;
         }
         without.delete(name);
-        given.set(uid, cidr);
+        given.set(uid, cidrs);
         try {
           await client(Node).patch({ name }, 'merge', {
             metadata: { uid },
-            spec: { podCIDR: cidr, podCIDRs: [cidr] },
+            spec: { podCIDR: cidrs[0], podCIDRs: cidrs },
           });
         } catch (error) {
           if (isNotFound(error)) return;
           throw error;
         }
-        log.debug('gave node its pod range', { node: name, cidr });
+        log.debug('gave node its pod range', { node: name, cidrs });
       };
     },
   });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { PodRanges } from './ranges.ts';
+import { NodeRanges, PodRanges } from './ranges.ts';
 
 test('gives the first free range, again when it is released, and none when all are taken', () => {
   const ranges = new PodRanges('10.244.0.0/22', 24);
@@ -36,7 +36,8 @@ test.each([
   ['10.0.0.0/16', 33],
   ['10.0.0/16', 24],
   ['10.0.0.300/16', 24],
-  ['fd00::/64', 80],
+  ['fd00::/64', 96],
+  ['fd00::/64', 63],
 ])('%s cannot be cut into /%d', (cidr, mask) => {
   expect(() => new PodRanges(cidr, mask)).toThrow(RangeError);
 });
@@ -58,4 +59,28 @@ test('never gives a range twice', () => {
       }
     }),
   );
+});
+
+test('IPv6 ranges are cut as well', () => {
+  const ranges = new PodRanges('fd00:10:244::/62', 64);
+  ranges.take('fd00:10:244:1::/64');
+  ranges.take('10.0.0.0/8');
+  expect([ranges.next(), ranges.next(), ranges.next(), ranges.next()]).toEqual([
+    'fd00:10:244::/64',
+    'fd00:10:244:2::/64',
+    'fd00:10:244:3::/64',
+    undefined,
+  ]);
+});
+
+test('a node gets a range of each family, or none', () => {
+  const masks = { IPv4: 24, IPv6: 64 };
+  const ranges = new NodeRanges('10.0.0.0/22,fd00::/63', masks);
+  const first = ranges.next();
+  expect(first).toEqual(['10.0.0.0/24', 'fd00::/64']);
+  expect(ranges.next()).toEqual(['10.0.1.0/24', 'fd00:0:0:1::/64']);
+  expect(ranges.next()).toBeUndefined();
+  ranges.release(first!);
+  expect(ranges.next()).toEqual(first);
+  expect(() => new NodeRanges('10.0.0.0/22,10.1.0.0/22', masks)).toThrow(RangeError);
 });
