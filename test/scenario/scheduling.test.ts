@@ -161,6 +161,7 @@ describe('preemption', () => {
     // It would fit once the victim is gone, but the room is promised.
     await create('chancer', asking('2'));
     await runs('vip');
+    expect((await get('vip')).status?.nominatedNodeName).toBeUndefined();
     expect(await nodeOf('chancer')).toBeUndefined();
     expect((await plane.pods()).filter((pod) => pod.spec.nodeName === 'n1')).toHaveLength(2);
   });

@@ -65,6 +65,8 @@ function checkedTarget(name: string, { target }: Binding): string {
 
 function markScheduled(pod: Pod, now: string): void {
   pod.status ??= {};
+  // Where it was to go is of no interest any more.
+  delete pod.status.nominatedNodeName;
   const conditions = (pod.status.conditions ??= []);
   const found = conditions.find((c) => c.type === 'PodScheduled');
   if (found?.status === 'True') return;
