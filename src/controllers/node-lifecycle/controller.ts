@@ -4,6 +4,7 @@ import { getCondition, Lease, Node, Pod } from '../../api/index.ts';
 import { formatTime, isNotFound } from '../../machinery/index.ts';
 import { type Controller, type ControllerContext, defineController } from '../framework/index.ts';
 import {
+  excuseMs,
   graceEndsMs,
   type Health,
   healthOf,
@@ -32,6 +33,8 @@ interface Observed {
   /** It has had its turn to be given up. */
   givenUp: boolean;
   podsMarked: boolean;
+  /** The end of a grace after which it was given more time. */
+  excusedMs: number;
 }
 
 export function nodeLifecycleController(options: LifecycleOptions): Controller {
@@ -59,6 +62,7 @@ export function nodeLifecycleController(options: LifecycleOptions): Controller {
             silentSinceMs: 0,
             givenUp: false,
             podsMarked: false,
+            excusedMs: 0,
           };
           observed.set(name, seen);
         }
@@ -119,6 +123,12 @@ export function nodeLifecycleController(options: LifecycleOptions): Controller {
           seen.statusBeat = beat;
         }
         const graceEndMs = graceEndsMs(seen, options);
+        const excuse = excuseMs(now - graceEndMs, options);
+        if (seen.health === 'ready' && excuse > 0 && seen.excusedMs !== graceEndMs) {
+          seen.excusedMs = graceEndMs;
+          enqueueAfter(name, excuse);
+          return;
+        }
         const health = healthOf(node, graceEndMs, now);
         if (seen.health === undefined)
           event(

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { formatTime } from '../../machinery/index.ts';
 import { buildNode, epochMs, type NodeParts } from '../../testkit/index.ts';
-import { graceEndsMs, type Health, healthOf, planTaints, planUnknown, zoneOf } from './plan.ts';
+import { excuseMs, graceEndsMs, type Health, healthOf, planTaints, planUnknown, zoneOf } from './plan.ts';
 import { Zones } from './zones.ts';
 
 const nowMs = epochMs + 60_000;
@@ -253,4 +253,14 @@ describe('taints', () => {
       'node.kubernetes.io/unreachable',
     ]);
   });
+});
+
+test.each([
+  [-100, 0],
+  [250, 0],
+  [251, 251],
+  [1500, 1500],
+  [60_000, 2000],
+])('a look that is %i ms late gives a silent node %i ms more', (lateMs, moreMs) => {
+  expect(excuseMs(lateMs, { gracePeriodMs: 2000 })).toBe(moreMs);
 });

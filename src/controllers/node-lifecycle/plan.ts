@@ -46,6 +46,18 @@ export type Health = 'ready' | 'notReady' | 'unreachable';
 export const graceEndsMs = ({ atMs, leaseMs }: Heard, options: LifecycleOptions): number =>
   atMs + (leaseMs === undefined ? options.startupGracePeriodMs : Math.max(options.gracePeriodMs, leaseMs));
 
+/** A look that is later than this was held up: a server without CPU time, a long queue. */
+const heldUpMs = 250;
+
+/**
+ * How much longer a node that was ready may be silent, because this server was itself held up: the renewals of that time wait beside
+ * the look that came too late. As long as the delay, a grace period at most; 0 = the look was in time.
+ */
+export const excuseMs = (
+  lateMs: number,
+  { gracePeriodMs }: Pick<LifecycleOptions, 'gracePeriodMs'>,
+): number => (lateMs > heldUpMs ? Math.min(lateMs, gracePeriodMs) : 0);
+
 export function healthOf(node: Node, graceEndMs: number, nowMs: number): Health {
   if (nowMs > graceEndMs) return 'unreachable';
   return node.status?.conditions?.find((c) => c.type === 'Ready')?.status === 'True' ? 'ready' : 'notReady';
