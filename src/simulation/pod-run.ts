@@ -309,7 +309,12 @@ export class PodRun {
       this.#wait(name, { reason: 'ErrImagePull', message });
       return false;
     }
-    world.event('Normal', 'Pulled', `Container image "${image}" already present on machine and can be accessed by the pod`, name);
+    world.event(
+      'Normal',
+      'Pulled',
+      `Container image "${image}" already present on machine and can be accessed by the pod`,
+      name,
+    );
     return true;
   }
 
