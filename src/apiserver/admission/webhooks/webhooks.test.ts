@@ -45,7 +45,10 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   ({ port } = server.address() as AddressInfo);
 });
-afterAll(() => new Promise((resolve) => server.close(resolve)));
+afterAll(() => {
+  server.close();
+  server.closeAllConnections();
+});
 beforeEach(async () => {
   asked.length = 0;
   answer = (_path, review) => allow(review);
@@ -129,6 +132,14 @@ describe('a validating webhook', () => {
     const told = await make();
     expect([told.code, told.json.message]).toEqual([code, message]);
     expect((await f.ask('GET', `${maps}/m`)).code).toBe(404);
+  });
+
+  it('is asked again when the connection that was kept has gone', async () => {
+    await configure('validating', webhook('v'));
+    expect((await make({ name: 'a' })).code).toBe(201);
+    server.closeAllConnections();
+    expect((await make({ name: 'b' })).code).toBe(201);
+    expect(asked).toHaveLength(2);
   });
 
   it('sees changes and deletions too', async () => {

@@ -6,7 +6,13 @@ import {
   ValidatingWebhookConfiguration,
 } from '../../../api/index.ts';
 import type { Clock, Log, Random } from '../../../base/index.ts';
-import { createHttpsClient } from '../../../http/index.ts';
+import {
+  ConnectionError,
+  createHttpsClient,
+  type HttpsCall,
+  type HttpsClient,
+  type HttpsClientOptions,
+} from '../../../http/index.ts';
 import {
   internalError,
   type KindDef,
@@ -38,6 +44,8 @@ type Webhook = NonNullable<Configuration['webhooks']>[number] & {
 };
 
 const defaultTimeoutSeconds = 10;
+/** Destinations to which connections are kept. */
+const clientsKept = 100;
 const maxAnswerBytes = 3 * 1024 * 1024;
 
 export function mutatingWebhooks(options: WebhookOptions): AdmissionPlugin {
@@ -117,6 +125,7 @@ function overwrite(target: object, source: object): void {
 class WebhookCaller {
   readonly #options: WebhookOptions;
   readonly #kind: KindDef;
+  readonly #clients = new Map<string, HttpsClient>();
   readonly #labelsOf: (namespace: string) => Labels | undefined;
 
   constructor(options: WebhookOptions, kind: KindDef) {
@@ -179,25 +188,27 @@ class WebhookCaller {
     const timer = clock.after(seconds * 1000, () =>
       ended.abort(new Error(`context deadline exceeded (no answer within ${seconds} s)`)),
     );
-    const client = createHttpsClient({
+    const client = this.#clientFor({
       server,
       serverName,
       ca:
         caBundle === undefined || caBundle === ''
           ? undefined
           : Buffer.from(caBundle, 'base64').toString('utf8'),
-      userAgent: 'kube-apiserver-admission',
-      timeoutMs: 0,
-      clock,
     });
     const uid = random.uuid();
     try {
-      const answer = await client.request({
+      const call: HttpsCall = {
         method: 'POST',
         path: `${path}${path.includes('?') ? '&' : '?'}timeout=${seconds}s`,
         headers: { 'content-type': 'application/json', accept: 'application/json' },
         body: JSON.stringify(reviewOf(request, uid)),
         signal: ended.signal,
+      };
+      const answer = await client.request(call).catch((error: unknown) => {
+        // It had closed a connection that was kept, most likely: webhooks bear being asked twice.
+        if (error instanceof ConnectionError && error.code === 'reset') return client.request(call);
+        throw error;
       });
       if (answer.status !== 200) throw new Error(`the server answered ${answer.status}`);
       if (answer.body.length > maxAnswerBytes) throw new Error('the answer is too large');
@@ -209,7 +220,25 @@ class WebhookCaller {
       throw new Error(`failed to call webhook: Post ${JSON.stringify(shown)}: ${why}`, { cause: error });
     } finally {
       timer.cancel();
-      client.close();
     }
+  }
+
+  /** Connections are kept from one call to the next; idle ones hold nobody up. */
+  #clientFor(to: Pick<HttpsClientOptions, 'server' | 'serverName' | 'ca'>): HttpsClient {
+    const id = JSON.stringify([to.server, to.serverName, to.ca]);
+    const known = this.#clients.get(id);
+    // What was used last is last in line to go.
+    this.#clients.delete(id);
+    const client =
+      known ??
+      createHttpsClient({
+        ...to,
+        userAgent: 'kube-apiserver-admission',
+        timeoutMs: 0,
+        clock: this.#options.clock,
+      });
+    this.#clients.set(id, client);
+    if (this.#clients.size > clientsKept) this.#clients.delete(this.#clients.keys().next().value!);
+    return client;
   }
 }
