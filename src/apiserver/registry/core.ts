@@ -172,27 +172,44 @@ export function checkPreconditions(at: Place, object: KubeObject, wanted: Precon
 }
 
 /** Writes an object (or, with null, deletes). Translates storage's failures into Status errors: the only place that does. */
-export async function commit(
-  core: Pick<RegistryCore, 'store'>,
-  write: { key: string; object: KubeObject | null; expect: number; ttlSeconds?: number },
-): Promise<CommitResult> {
+export async function commit(core: Pick<RegistryCore, 'store'>, write: Write): Promise<CommitResult> {
   const { object } = write;
   try {
-    if (object === null)
-      return await core.store.commit({ key: write.key, value: undefined, expect: write.expect });
-    return await core.store.commit({
-      key: write.key,
-      value: encodeForStore(object),
-      expect: write.expect,
-      ttlSeconds: write.ttlSeconds ?? 0,
-      object: (revision) => {
-        object.metadata.resourceVersion = String(revision);
-        return freeze(object);
-      },
-    });
+    return await tryCommit(core, write);
+  } catch (error) {
+    // Who owns which field is less than the fields: it goes before the object is refused.
+    if (!(error instanceof RecordTooLarge) || object?.metadata.managedFields === undefined)
+      throw storageFailure(error);
+    delete object.metadata.managedFields;
+  }
+  try {
+    return await tryCommit(core, write);
   } catch (error) {
     throw storageFailure(error);
   }
+}
+
+interface Write {
+  readonly key: string;
+  /** null = delete */
+  readonly object: KubeObject | null;
+  readonly expect: number;
+  readonly ttlSeconds?: number;
+}
+
+function tryCommit({ store }: Pick<RegistryCore, 'store'>, write: Write): Promise<CommitResult> {
+  const { key, object, expect } = write;
+  if (object === null) return store.commit({ key, value: undefined, expect });
+  return store.commit({
+    key,
+    value: encodeForStore(object),
+    expect,
+    ttlSeconds: write.ttlSeconds ?? 0,
+    object: (revision) => {
+      object.metadata.resourceVersion = String(revision);
+      return freeze(object);
+    },
+  });
 }
 
 /**

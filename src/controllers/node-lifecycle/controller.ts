@@ -6,7 +6,6 @@ import { type Controller, type ControllerContext, defineController } from '../fr
 import {
   excuseMs,
   graceEndsMs,
-  type Health,
   healthOf,
   isEvicting,
   isExcluded,
@@ -16,7 +15,7 @@ import {
   settleMs,
   zoneOf,
 } from './plan.ts';
-import { type Judged, Zones } from './zones.ts';
+import { type Health, type Judged, Zones } from './zones.ts';
 
 const leaseNamespace = 'kube-node-lease';
 

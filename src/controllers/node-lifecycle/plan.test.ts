@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { formatTime } from '../../machinery/index.ts';
 import { buildNode, epochMs, type NodeParts } from '../../testkit/index.ts';
-import { excuseMs, graceEndsMs, type Health, healthOf, planTaints, planUnknown, zoneOf } from './plan.ts';
-import { Zones } from './zones.ts';
+import { excuseMs, graceEndsMs, healthOf, planTaints, planUnknown, zoneOf } from './plan.ts';
+import { type Health, Zones } from './zones.ts';
 
 const nowMs = epochMs + 60_000;
 const now = formatTime(nowMs);

@@ -3,7 +3,7 @@
 import type { coreV1, Node } from '../../api/index.ts';
 import { formatTime } from '../../machinery/index.ts';
 
-import type { ZoneOptions } from './zones.ts';
+import type { Health, ZoneOptions } from './zones.ts';
 
 type NodeCondition = coreV1.NodeCondition;
 type Taint = coreV1.Taint;
@@ -36,8 +36,6 @@ export interface Heard {
   /** For how long its Lease holds by its own word; undefined = it has never had one. */
   readonly leaseMs: number | undefined;
 }
-
-export type Health = 'ready' | 'notReady' | 'unreachable';
 
 /**
  * Until when the node counts as alive if nothing more is heard of it. A node that renews seldom says so in its Lease: it is not

@@ -1,6 +1,7 @@
 // Counts of silent nodes by zone, kept as nodes change, so that one silent node among thousands costs one step and not a walk over
 // all of them. Says for which zones the network is to blame, and how fast nodes of a zone may be given up.
-import type { Health } from './plan.ts';
+
+export type Health = 'ready' | 'notReady' | 'unreachable';
 
 interface Zone {
   readonly nodes: Set<string>;
