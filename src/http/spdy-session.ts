@@ -38,13 +38,15 @@ const noHeaders: SpdyHeaders = new Map();
 
 /**
  * One stream. Reading ends when the peer ends or resets it or the connection goes; what came before is always delivered, and
- * `endedBy` says which it was. Writing fails after a reset or without a connection. `end()` half-closes; `destroy()` resets.
+ * `endedBy` says which it was. Writing fails after a reset or without a connection, which 'cut' tells at once, before what came has
+ * been read. `end()` half-closes; `destroy()` resets.
  * It may be left without an error listener.
  */
 export class SpdyStream extends Duplex {
   readonly id: number;
   readonly headers: SpdyHeaders;
   endedBy: StreamEnd | undefined;
+  #cut = false;
   readonly #session: StreamOwner;
 
   /** Only the session makes streams. */
@@ -65,13 +67,12 @@ export class SpdyStream extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    if (this.endedBy === 'reset' || this.endedBy === 'lost')
-      done(new SpdyError(`stream ${this.id} was ${this.endedBy}`));
+    if (this.#cut) done(new SpdyError(`stream ${this.id} was ${this.endedBy === 'lost' ? 'lost' : 'reset'}`));
     else this.#session.sendData(this, chunk, done);
   }
 
   override _final(done: (error?: Error | null) => void): void {
-    if (this.endedBy === 'reset' || this.endedBy === 'lost') done();
+    if (this.#cut) done();
     else this.#session.sendFin(this, done);
   }
 
@@ -80,11 +81,15 @@ export class SpdyStream extends Duplex {
     done(error);
   }
 
-  /** The session calls it, once. */
+  /** The session calls it; a peer may reset what it has ended. */
   endReading(by: StreamEnd): void {
-    if (this.endedBy !== undefined) return;
-    this.endedBy = by;
-    this.push(null);
+    if (this.endedBy === undefined) {
+      this.endedBy = by;
+      this.push(null);
+    }
+    if (by === 'fin' || this.#cut) return;
+    this.#cut = true;
+    this.emit('cut');
   }
 }
 
@@ -115,6 +120,7 @@ export class SpdySession {
   #nextId: number;
   #nextPing: number;
   #lastPeerId = 0;
+  #frames = 0;
   /** We, or the peer, said that no further streams will be taken. */
   #goingAway = false;
   #error: Error | undefined;
@@ -154,6 +160,11 @@ export class SpdySession {
   /** What broke the connection, if anything did. */
   get error(): Error | undefined {
     return this.#error;
+  }
+
+  /** Frames that came or carried our data; what answers a ping of ours is not counted. Whoever looks for idle sessions compares. */
+  get frames(): number {
+    return this.#frames;
   }
 
   /** Resolves when the peer has taken the stream; only then may data be sent: peers drop what comes before their reply. */
@@ -225,6 +236,7 @@ export class SpdySession {
   }
 
   #sendData(stream: SpdyStream, data: Buffer, done: (error?: Error | null) => void): void {
+    this.#frames++;
     const rest = data.subarray(frameBytes);
     const next = (error?: Error | null) => {
       if (error || rest.length === 0) done(error);
@@ -245,6 +257,7 @@ export class SpdySession {
   }
 
   #onFrame(frame: SpdyFrame): void {
+    if (frame.type !== 'ping' || frame.id % 2 !== this.#nextPing % 2) this.#frames++;
     switch (frame.type) {
       case 'data': {
         const stream = this.#streams.get(frame.streamId);

@@ -63,7 +63,7 @@ export function acceptWebSocket(
   });
 }
 
-const bytesOf = (data: RawData): Buffer =>
+export const bytesOf = (data: RawData): Buffer =>
   Buffer.isBuffer(data) ? data : Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
 
 export class WebSocketChannels {

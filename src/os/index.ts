@@ -62,6 +62,7 @@ export {
   readMountsBelow,
 } from './mounts.ts';
 export { ensureNetns, inNetns, isPinned, removeNetns } from './netns.ts';
+export { DialError, type LocalDialer, netnsDialer, ownDialer } from './netns-dialer.ts';
 export { applyRuleset, type BaseChain, planTable, readBaseChains, removeTable, tableExists } from './nft.ts';
 export {
   findProgram,

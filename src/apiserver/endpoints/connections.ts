@@ -1,5 +1,5 @@
 // Subresources that are streams between the client and a node: the API server finds the node and passes bytes on.
-// log is an HTTP answer; exec and attach are upgraded connections whose bytes are not looked at.
+// log is an HTTP answer; exec, attach and port-forward are upgraded connections whose bytes are not looked at.
 
 import type { Duplex } from 'node:stream';
 import { connect, type TLSSocket } from 'node:tls';
@@ -56,6 +56,13 @@ export const connections: readonly Connection[] = [
   { name: 'log', verbs: ['get'], upgrades: false, appliesTo: isPod, locate: locateLog },
   { name: 'attach', verbs: ['create', 'get'], upgrades: true, appliesTo: isPod, locate: locateAttach },
   { name: 'exec', verbs: ['create', 'get'], upgrades: true, appliesTo: isPod, locate: locateExec },
+  {
+    name: 'portforward',
+    verbs: ['create', 'get'],
+    upgrades: true,
+    appliesTo: isPod,
+    locate: locatePortForward,
+  },
 ];
 
 export const findConnection = (kind: KindDef, name: string): Connection | undefined =>
@@ -94,6 +101,18 @@ function locateExec(call: ConnectionCall): NodeTarget {
 
 function locateAttach(call: ConnectionCall): NodeTarget {
   return locateSession(call, 'attach', []);
+}
+
+/** Which ports is told by the streams inside; browsers' clients name them in the query. */
+function locatePortForward(call: ConnectionCall): NodeTarget {
+  const pod = objectOf<Pod>(requireEntry(call.core, call.at));
+  const passed = new URLSearchParams();
+  for (const port of call.query.getAll('ports')) passed.append('ports', port);
+  const query = passed.toString();
+  return {
+    ...nodeOf(call, pod),
+    path: `/portForward/${pod.metadata.namespace}/${pod.metadata.name}${query === '' ? '' : `?${query}`}`,
+  };
 }
 
 /** A session with a container: its streams are named on the node as the kubelet names them. */

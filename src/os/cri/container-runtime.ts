@@ -266,7 +266,8 @@ export interface ContainerRuntime {
   /** The URL at which the runtime streams the session. */
   exec(request: StreamRequest & { readonly command: readonly string[] }): Promise<string>;
   attach(request: StreamRequest): Promise<string>;
-  portForward(sandboxId: string, ports: readonly number[]): Promise<string>;
+  /** A process that lives in the sandbox's network namespace as long as the sandbox does; undefined = there is none now. */
+  sandboxPid(sandboxId: string): Promise<number | undefined>;
 
   /** undefined = not on this node. */
   imageStatus(image: string): Promise<ImageInfo | undefined>;

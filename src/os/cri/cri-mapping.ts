@@ -256,3 +256,13 @@ export function runtimeStatus(status: cri.RuntimeStatus | undefined): plain.Runt
     message: missing.join(', '),
   };
 }
+
+/** The sandbox's process from the verbose part of its status, where containerd and CRI-O put it as JSON. */
+export function processOf(info: Readonly<Record<string, string>>): number | undefined {
+  try {
+    const { pid } = JSON.parse(info['info'] ?? '{}') as { pid?: unknown };
+    return typeof pid === 'number' && pid > 0 ? pid : undefined;
+  } catch {
+    return undefined;
+  }
+}

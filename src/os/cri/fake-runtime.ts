@@ -306,8 +306,9 @@ export class FakeRuntime implements ContainerRuntime {
     return this.exec();
   }
 
-  portForward(): Promise<string> {
-    return this.exec();
+  async sandboxPid(id: string): Promise<number | undefined> {
+    await this.podSandboxStatus(id);
+    return undefined;
   }
 
   async imageStatus(image: string): Promise<ImageInfo | undefined> {

@@ -194,12 +194,6 @@ export function createGrpcRuntime(options: GrpcRuntimeOptions): ContainerRuntime
     execSync: unary(`${runtime}ExecSync`, cri.ExecSyncRequestSchema, cri.ExecSyncResponseSchema, quick),
     exec: unary(`${runtime}Exec`, cri.ExecRequestSchema, cri.StreamUrlResponseSchema, quick),
     attach: unary(`${runtime}Attach`, cri.AttachRequestSchema, cri.StreamUrlResponseSchema, quick),
-    portForward: unary(
-      `${runtime}PortForward`,
-      cri.PortForwardRequestSchema,
-      cri.StreamUrlResponseSchema,
-      quick,
-    ),
     containerStats: unary(
       `${runtime}ListContainerStats`,
       cri.ListContainerStatsRequestSchema,
@@ -334,8 +328,9 @@ export function createGrpcRuntime(options: GrpcRuntimeOptions): ContainerRuntime
     async attach({ containerId, tty, stdin, stdout, stderr }) {
       return (await rpc.attach({ containerId, tty, stdin, stdout, stderr })).url;
     },
-    async portForward(podSandboxId, ports) {
-      return (await rpc.portForward({ podSandboxId, port: [...ports] })).url;
+    async sandboxPid(podSandboxId) {
+      const { info } = await rpc.podSandboxStatus({ podSandboxId, verbose: true });
+      return mapping.processOf(info);
     },
 
     async imageStatus(name) {

@@ -1766,28 +1766,7 @@ export declare type AttachRequest = Message<"runtime.v1.AttachRequest"> & {
 export declare const AttachRequestSchema: GenMessage<AttachRequest>;
 
 /**
- * @generated from message runtime.v1.PortForwardRequest
- */
-export declare type PortForwardRequest = Message<"runtime.v1.PortForwardRequest"> & {
-  /**
-   * @generated from field: string pod_sandbox_id = 1;
-   */
-  podSandboxId: string;
-
-  /**
-   * @generated from field: repeated int32 port = 2;
-   */
-  port: number[];
-};
-
-/**
- * Describes the message runtime.v1.PortForwardRequest.
- * Use `create(PortForwardRequestSchema)` to create a new message.
- */
-export declare const PortForwardRequestSchema: GenMessage<PortForwardRequest>;
-
-/**
- * ExecResponse, AttachResponse and PortForwardResponse: three names of one shape.
+ * ExecResponse and AttachResponse: two names of one shape.
  *
  * @generated from message runtime.v1.StreamUrlResponse
  */
@@ -2549,14 +2528,6 @@ export declare const RuntimeService: GenService<{
   attach: {
     methodKind: "unary";
     input: typeof AttachRequestSchema;
-    output: typeof StreamUrlResponseSchema;
-  },
-  /**
-   * @generated from rpc runtime.v1.RuntimeService.PortForward
-   */
-  portForward: {
-    methodKind: "unary";
-    input: typeof PortForwardRequestSchema;
     output: typeof StreamUrlResponseSchema;
   },
   /**
