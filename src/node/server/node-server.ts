@@ -1,4 +1,4 @@
-// The node's HTTPS API on port 10250, for the API server: health, pods, logs, and sessions when somebody implements them. Only
+// The node's HTTPS API on port 10250, for the API server: health, pods, logs, and sessions (exec, attach, port-forward). Only
 // clients whose certificate our CA signed for `system:masters` get in.
 import { type Duplex, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -11,10 +11,12 @@ import {
   type HttpsServer,
   refuseUpgrade,
   startHttpsServer,
+  type Upgrade,
 } from '../../http/index.ts';
 import { parseTime } from '../../machinery/index.ts';
 import type { ContainerRuntime } from '../../os/index.ts';
-import type { PodRuntime } from '../plan/pod-runtime.ts';
+import { type PodRuntime, readySandbox } from '../plan/pod-runtime.ts';
+import { servePortForward } from '../port-forward.ts';
 import { handleExec, parseExecQuery, parseStreamQuery, serveRemoteCommand } from '../remote-command.ts';
 import { type LogOptions, streamLog } from './log-stream.ts';
 
@@ -98,8 +100,8 @@ export class NodeRoutes {
     });
   }
 
-  /** exec and attach: `/exec/NAMESPACE/POD/CONTAINER?command=…` */
-  async #session(upgrade: { request: HttpRequest; socket: Duplex; head: Buffer }): Promise<void> {
+  /** exec, attach and port-forward: `/exec/NAMESPACE/POD/CONTAINER?command=…` */
+  async #session(upgrade: Upgrade): Promise<void> {
     const { runtime, clock, log, scope } = this.#options;
     // The scope waits for its sessions when it stops.
     const { signal } = scope;
@@ -108,6 +110,8 @@ export class NodeRoutes {
       .slice(1)
       .split('/')
       .map(decodeURIComponent);
+    if (kind === 'portForward' && name !== undefined && rest.length === 0)
+      return this.#portForward(upgrade, this.#pod(namespace!, name));
     if ((kind !== 'exec' && kind !== 'attach') || containerName === undefined || rest.length > 0)
       throw new Refusal(404, '404 page not found');
     const pod = this.#pod(namespace!, name!);
@@ -131,6 +135,27 @@ export class NodeRoutes {
     });
   }
 
+  /** `/portForward/NAMESPACE/POD`; the ports are named by the streams. */
+  #portForward(upgrade: Upgrade, pod: Pod): Promise<void> {
+    const { runtime, runtimeOf, clock, log, scope } = this.#options;
+    const { uid } = pod.metadata;
+    const sandboxId = readySandbox(runtimeOf(uid))?.id;
+    if (sandboxId === undefined)
+      throw new Refusal(
+        500,
+        `unable to do port forwarding: pod is not running. Current status=${pod.status?.phase ?? 'Pending'}`,
+      );
+    return servePortForward(upgrade, {
+      sandboxId,
+      hostNetwork: pod.spec.hostNetwork === true,
+      runtime,
+      clock,
+      log,
+      signal: scope.signal,
+      running: () => readySandbox(runtimeOf(uid))?.id === sandboxId,
+    });
+  }
+
   async #route(request: HttpRequest, response: HttpResponse): Promise<void> {
     this.#authorise(request);
     const url = new URL(request.url ?? '/', 'https://node');
@@ -151,7 +176,7 @@ export class NodeRoutes {
         url.searchParams,
         response,
       );
-    if (head === 'exec' || head === 'attach')
+    if (head === 'exec' || head === 'attach' || head === 'portForward')
       throw new Refusal(400, 'you must request an upgrade (WebSocket or SPDY)');
     throw new Refusal(404, `404 page not found`);
   }
