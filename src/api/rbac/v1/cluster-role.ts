@@ -28,7 +28,8 @@ export const ClusterRole = defineKind<ClusterRoleObject>({
     for (const [i, selector] of selectors.entries()) {
       const here = field.index(i);
       validateLabelSelector(selector, here.path, causes);
-      if (!isSoundSelector(selector)) here.invalid(selector, 'invalid label selector.');
+      // Kubernetes names what it made of the selector, which is nothing.
+      if (!isSoundSelector(selector)) here.invalid('null', 'invalid label selector.');
     }
   },
 });
