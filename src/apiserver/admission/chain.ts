@@ -13,6 +13,7 @@ import { defaultStorageClass } from './default-storage-class.ts';
 import { defaultTolerations } from './default-tolerations.ts';
 import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
+import { podSecurity } from './pod-security/pod-security.ts';
 import { priority } from './priority.ts';
 import { QuotaLedger } from './resource-quota/ledger.ts';
 import { resourceQuota } from './resource-quota/resource-quota.ts';
@@ -56,6 +57,7 @@ export const admissionChain = (options: AdmissionOptions): AdmissionChain =>
     runtimeClass(options.store),
     storageObjectInUseProtection,
     claimResize(options.store),
+    podSecurity(options.store),
     mutatingWebhooks(options),
     unevaluatedPolicies(options.store, options.isStarting),
     validatingWebhooks(options),
