@@ -47,7 +47,7 @@ export class StatusMessage extends Message {
           ...node.node.metadata.labels,
           [simulatedLabel]: 'true',
         };
-        node.node = await client(Node).patch({ name }, 'merge', { metadata: { labels } });
+        node.learn(await client(Node).patch({ name }, 'merge', { metadata: { labels } }));
       }
       const previous = node.node.status;
       const status = statusOf({ name, number, type, fault, version, previous, nowMs: clock.nowMs() });
@@ -55,9 +55,11 @@ export class StatusMessage extends Message {
       if (!regular && !statusDiffers(previous, status)) return;
       const addresses = [...(status.addresses ?? []), { $patch: 'replace' }];
       node.statusWrittenMs = clock.monotonicMs();
-      node.node = await client(Node).patch({ name, subresource: 'status' }, 'strategic', {
-        status: { ...status, addresses },
-      });
+      node.learn(
+        await client(Node).patch({ name, subresource: 'status' }, 'strategic', {
+          status: { ...status, addresses },
+        }),
+      );
     } catch (error) {
       if (!isNotFound(error)) this.#post.retry(this, error);
     }

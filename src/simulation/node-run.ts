@@ -47,6 +47,11 @@ export class NodeRun {
     return !this.fault.off && !this.fault.cut && !this.gone;
   }
 
+  /** What was answered and what was heard may overtake each other: the newer counts. */
+  learn(node: Node): void {
+    if (Number(node.metadata.resourceVersion) > Number(this.node.metadata.resourceVersion)) this.node = node;
+  }
+
   judge(): void {
     let fault = this.asked;
     for (const other of this.incidents.values()) fault = combineFaults(fault, other);

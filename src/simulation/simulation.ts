@@ -214,7 +214,7 @@ class Fleet implements Simulation, PodPost, NodePost {
       this.#join(node);
       return;
     }
-    if (Number(node.metadata.resourceVersion) > Number(run.node.metadata.resourceVersion)) run.node = node;
+    run.learn(node);
     const asked = faultOf(node);
     if (!sameFault(asked, run.asked))
       this.#change(run, () => {
