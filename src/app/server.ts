@@ -14,9 +14,11 @@ import {
   mastersAuthorizer,
   objectOf,
   parseTokenFile,
+  resourceMetricsOf,
   ServiceAccountTokens,
   tokenChain,
   tokenTable,
+  UsageScraper,
 } from '../apiserver/index.ts';
 import { type Clock, type Log, MetricRegistry, type Random, Scope } from '../base/index.ts';
 import { type Client, checkElectionTiming, type ElectionTiming, mergeKubeconfig } from '../client/index.ts';
@@ -190,8 +192,23 @@ export async function startServer(
     });
     const token = tokenChain([...(tokens === undefined ? [] : [tokenTable(tokens)]), accountTokens.userOf]);
     const simulatedUsage = new SimulatedUsage();
+    const nodeCredentials = {
+      get cert() {
+        return pki.kubeletClient.cert;
+      },
+      get key() {
+        return pki.kubeletClient.key;
+      },
+      ca: pki.ca.cert,
+    };
+    const nodeUsage = new UsageScraper({
+      clock,
+      log: log.with({ part: 'usage' }),
+      nodes: () => readyNodes(store),
+      fetch: resourceMetricsOf(nodeCredentials),
+    });
     const api = createApiServer({
-      usage: [simulatedUsage],
+      usage: [simulatedUsage, nodeUsage],
       store,
       clock,
       random,
@@ -219,15 +236,7 @@ export async function startServer(
         }),
         componentCheck('scheduler', { store, clock, here: !options.without.includes('scheduler') }),
       ],
-      nodeCredentials: {
-        get cert() {
-          return pki.kubeletClient.cert;
-        },
-        get key() {
-          return pki.kubeletClient.key;
-        },
-        ca: pki.ca.cert,
-      },
+      nodeCredentials,
       version: versionInfo,
       serviceCidr: options.serviceCidr,
       nodePorts: [30000, 32767],
@@ -257,6 +266,7 @@ export async function startServer(
     });
     await api.bootstrap();
     scope.run('keep up', (signal) => api.keepUp(signal));
+    scope.run('node usage', (signal) => nodeUsage.run(signal));
 
     await startControlLoops({
       ...options,
@@ -360,6 +370,18 @@ function existence(store: Store): Existence {
     secret: of(Secret),
     node: (node) => is(Node as unknown as KindDef, undefined, node),
   };
+}
+
+/** Those that can be asked what they use: nobody listens at the addresses of simulated ones. */
+function readyNodes(store: Store): readonly Node[] {
+  return store
+    .list(Node.storagePrefix)
+    .map((entry) => objectOf<Node>(entry))
+    .filter(
+      ({ status }) =>
+        status?.nodeInfo?.containerRuntimeVersion?.startsWith('simulation:') !== true &&
+        status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true,
+    );
 }
 
 /** For the node authorizer: '' = not bound yet, undefined = no such pod. */

@@ -6,6 +6,7 @@ import {
   applyStrategicMergePatch,
   badRequest,
   compileLabelSelector,
+  formatLabelSelector,
   type KindDef,
   type KubeObject,
   type PatchResult,
@@ -75,3 +76,18 @@ export function carry(to: Record<string, unknown>, from: Record<string, unknown>
   if (from[field] === undefined) delete to[field];
   else to[field] = from[field];
 }
+
+/** As far as autoscalers read it. */
+export const scaleOf = (object: KubeObject): KubeObject => {
+  const { spec, status } = object as KubeObject & {
+    spec?: { replicas?: number; selector?: object };
+    status?: { replicas?: number };
+  };
+  return {
+    apiVersion: 'autoscaling/v1',
+    kind: 'Scale',
+    metadata: object.metadata,
+    spec: { replicas: spec?.replicas ?? 0 },
+    status: { replicas: status?.replicas ?? 0, selector: formatLabelSelector(spec?.selector) },
+  } as KubeObject;
+};

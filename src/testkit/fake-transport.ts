@@ -22,7 +22,6 @@ import {
   badRequest,
   conflict,
   decodeObject,
-  formatLabelSelector,
   formatTime,
   type KindDef,
   type KubeObject,
@@ -31,7 +30,7 @@ import {
   staleObject,
   storageKey,
 } from '../machinery/index.ts';
-import { applyPatch, carry, deepFreeze, sameJson, selectionTest } from './fake-objects.ts';
+import { applyPatch, carry, deepFreeze, sameJson, scaleOf, selectionTest } from './fake-objects.ts';
 import { type Delivery, FakeWatches } from './fake-watches.ts';
 
 export type { Delivery };
@@ -412,18 +411,3 @@ const prefixOf = ({ kind, namespace }: Target): string =>
 
 const success = (): KubeObject =>
   deepFreeze({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success' }) as unknown as KubeObject;
-
-/** As far as autoscalers read it. */
-const scaleOf = (object: KubeObject): KubeObject => {
-  const { spec, status } = object as Loose & {
-    spec?: { replicas?: number; selector?: object };
-    status?: { replicas?: number };
-  };
-  return {
-    apiVersion: 'autoscaling/v1',
-    kind: 'Scale',
-    metadata: object.metadata,
-    spec: { replicas: spec?.replicas ?? 0 },
-    status: { replicas: status?.replicas ?? 0, selector: formatLabelSelector(spec?.selector) },
-  } as KubeObject;
-};

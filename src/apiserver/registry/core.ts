@@ -27,7 +27,6 @@ import type { ServiceAccountTokens } from '../auth/service-account-tokens.ts';
 import type { WorkloadMetrics } from '../metrics-api/workload-metrics.ts';
 import type { CallContext } from './context.ts';
 import type { KindTable } from './kind-table.ts';
-import type { ListOptions } from './list.ts';
 import { type Answer, encodeForStore, freeze, keyFor, objectOf } from './objects.ts';
 
 /** What was handed out to an object that is about to be written. */
@@ -73,7 +72,11 @@ export interface AnsweredKind {
   /** Those in the namespace (undefined = everywhere) that the selectors choose, in the order of their keys. */
   readonly readSome?: (
     core: RegistryCore,
-    asked: Pick<ListOptions, 'labelSelector' | 'fieldSelector'> & { readonly namespace: string | undefined },
+    asked: {
+      readonly namespace: string | undefined;
+      readonly labelSelector?: string | undefined;
+      readonly fieldSelector?: string | undefined;
+    },
   ) => Promise<readonly KubeObject[]>;
 }
 

@@ -93,6 +93,8 @@ class ClusterAutoscaler {
   readonly #backedOffUntil = new Map<string, number>();
   /** What was last said to a pod that no growth helps, by uid. */
   readonly #said = new Map<string, string>();
+  /** Uids of nodes that pods had to leave. */
+  readonly #drained = new Set<string>();
   #lastAddMs = Number.NEGATIVE_INFINITY;
   #lastLookMs = Number.NEGATIVE_INFINITY;
   #statusText = '';
@@ -116,9 +118,10 @@ class ClusterAutoscaler {
     const view = await this.#view(nowMs);
     await this.#goOnDraining(view, signal);
     const grew = await this.#grow(view, signal);
-    if (!grew) await this.#shrink(view, signal);
+    const began = !grew && (await this.#shrink(view, signal));
     await this.#report(view);
-    const isDraining = view.nodes.some((node) => taintOf(node) !== undefined);
+    // Those that were marked just now do not show in this view.
+    const isDraining = began || view.nodes.some((node) => taintOf(node) !== undefined);
     return { requeueAfterMs: isDraining ? drainLookMs : this.#settings.scanIntervalMs };
   }
 
@@ -234,7 +237,8 @@ class ClusterAutoscaler {
     for (const uid of this.#said.keys()) if (!uids.has(uid)) this.#said.delete(uid);
   }
 
-  async #shrink(view: View, signal: AbortSignal): Promise<void> {
+  /** Whether a node is on its way out from now on. */
+  async #shrink(view: View, signal: AbortSignal): Promise<boolean> {
     const { nowMs, nodes, podsOf } = view;
     const { unneededMs, delayAfterAddMs, utilizationThreshold: threshold } = this.#settings;
     const going = nodes.filter((node) => taintOf(node) !== undefined);
@@ -264,7 +268,7 @@ class ClusterAutoscaler {
     const names = new Set(unneeded.map(({ node }) => node.metadata.name));
     for (const name of this.#unneededSince.keys()) if (!names.has(name)) this.#unneededSince.delete(name);
     for (const name of names) if (!this.#unneededSince.has(name)) this.#unneededSince.set(name, nowMs);
-    if (nowMs < this.#lastAddMs + delayAfterAddMs) return;
+    if (nowMs < this.#lastAddMs + delayAfterAddMs) return false;
     let empty = 0;
     let drains = going.length;
     for (const one of unneeded) {
@@ -282,6 +286,7 @@ class ClusterAutoscaler {
       else drains++;
       await this.#begin(one, view);
     }
+    return empty + drains > going.length;
   }
 
   /** No pod comes to the node any more; the next looks empty it and take it away. */
@@ -316,7 +321,10 @@ class ClusterAutoscaler {
       if (left.length === 0) await this.#remove(node, group, view);
       else if (view.nowMs > Number(taint.value) * 1000 + this.#settings.drainTimeoutMs)
         await this.#giveUp(node, `failed to drain the node: ${left.length} pods are still there`);
-      else for (const pod of left) await this.#evict(pod);
+      else {
+        this.#drained.add(node.metadata.uid);
+        for (const pod of left) await this.#evict(pod);
+      }
     }
   }
 
@@ -336,7 +344,8 @@ class ClusterAutoscaler {
     }
     this.#unneededSince.delete(node.metadata.name);
     event(node, 'Normal', 'ScaleDown', 'node removed by cluster autoscaler');
-    event(about, 'Normal', 'ScaleDown', `Scale-down: node ${node.metadata.name} removed with drain`);
+    if (this.#drained.delete(node.metadata.uid))
+      event(about, 'Normal', 'ScaleDown', `Scale-down: node ${node.metadata.name} removed with drain`);
   }
 
   async #giveUp({ metadata, spec }: Node, why: string): Promise<void> {

@@ -3,7 +3,7 @@
 import { type Duplex, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Pod } from '../../api/index.ts';
-import type { Clock, Log, Scope } from '../../base/index.ts';
+import { type Clock, type Log, metricsContentType, type Scope } from '../../base/index.ts';
 import {
   connectionOf,
   type HttpRequest,
@@ -19,6 +19,7 @@ import { type PodRuntime, readySandbox } from '../plan/pod-runtime.ts';
 import { servePortForward } from '../port-forward.ts';
 import { handleExec, parseExecQuery, parseStreamQuery, serveRemoteCommand } from '../remote-command.ts';
 import { type LogOptions, streamLog } from './log-stream.ts';
+import { resourceMetrics } from './resource-metrics.ts';
 
 export interface NodeServerOptions {
   readonly host: string;
@@ -168,6 +169,13 @@ export class NodeRoutes {
       const list = { kind: 'PodList', apiVersion: 'v1', metadata: {}, items: this.#options.pods() };
       response.writeHead(200, { 'content-type': 'application/json' });
       response.end(JSON.stringify(list));
+      return;
+    }
+    if (request.method === 'GET' && url.pathname === '/metrics/resource') {
+      const { runtime, pods, runtimeOf } = this.#options;
+      const stats = await runtime.containerStats();
+      response.writeHead(200, { 'content-type': metricsContentType });
+      response.end(resourceMetrics(pods(), runtimeOf, stats));
       return;
     }
     if (request.method === 'GET' && head === 'containerLogs' && rest.length === 3)
