@@ -6,7 +6,8 @@ import type { Store } from '../../../storage/index.ts';
 import { refOf } from '../../registry/core.ts';
 import { keyFor, objectOf } from '../../registry/objects.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../admission.ts';
-import { complaintsOf, containersOf } from './checks.ts';
+import { containersOf } from './check.ts';
+import { complaintsOf } from './checks.ts';
 import { checkLabels, isStricter, type LevelAt, policyOf } from './levels.ts';
 
 type PodSpec = coreV1.PodSpec;
