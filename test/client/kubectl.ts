@@ -114,6 +114,8 @@ function compare(command: string, said: string, wanted: string | RegExp): void {
 
 export class Follower {
   text = '';
+  /** Standard error. */
+  errors = '';
   /** The code that it ended with. */
   readonly ended: Promise<number | null>;
   private readonly child: ChildProcess;
@@ -126,13 +128,17 @@ export class Follower {
       this.text += chunk;
       this.look();
     });
+    child.stderr?.on('data', (chunk) => {
+      this.errors += chunk;
+      this.look();
+    });
   }
 
-  /** Resolves when all that it said so far has this in it; the test's own time limit is the limit. */
+  /** Resolves when all that it said so far, on either, has this in it; the test's own time limit is the limit. */
   until(wanted: string): Promise<void> {
     return new Promise((resolve) => {
       this.look = () => {
-        if (this.text.includes(wanted)) resolve();
+        if (this.text.includes(wanted) || this.errors.includes(wanted)) resolve();
       };
       this.look();
     });
