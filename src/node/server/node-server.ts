@@ -172,10 +172,10 @@ export class NodeRoutes {
       return;
     }
     if (request.method === 'GET' && url.pathname === '/metrics/resource') {
-      const { runtime, pods, runtimeOf } = this.#options;
+      const { runtime, pods, runtimeOf, clock } = this.#options;
       const stats = await runtime.containerStats();
       response.writeHead(200, { 'content-type': metricsContentType });
-      response.end(resourceMetrics(pods(), runtimeOf, stats));
+      response.end(resourceMetrics(pods(), runtimeOf, { stats, nowMs: clock.nowMs() }));
       return;
     }
     if (request.method === 'GET' && head === 'containerLogs' && rest.length === 3)

@@ -21,7 +21,7 @@ it('tells what running containers use, and their sums', () => {
   const lines = resourceMetrics(
     [buildPod('p'), buildPod('waiting')],
     (uid) => (uid === 'uid-p' ? runtime : noRuntime),
-    stats,
+    { stats, nowMs: 9000 },
   )
     .split('\n')
     .filter((one) => !one.startsWith('#'));
@@ -38,4 +38,8 @@ it('tells what running containers use, and their sums', () => {
     'pod_memory_working_set_bytes{namespace="default",pod="p"} 3000 7001',
     '',
   ]);
+
+  expect(resourceMetrics([], () => noRuntime, { stats: [], nowMs: 9000 })).toContain(
+    'node_cpu_usage_seconds_total 0 9000\n',
+  );
 });

@@ -15,7 +15,7 @@ type Labels = Readonly<Record<string, string>>;
 export function resourceMetrics(
   pods: readonly Pod[],
   runtimeOf: (uid: string) => PodRuntime,
-  stats: readonly ContainerStats[],
+  { stats, nowMs }: { readonly stats: readonly ContainerStats[]; readonly nowMs: number },
 ): string {
   const byId = new Map(stats.map((one) => [one.containerId, one]));
   const containers: (readonly [Labels, Used])[] = [];
@@ -38,8 +38,10 @@ export function resourceMetrics(
     }
     if (own.length > 0) ofPods.push([at, sumOf(own)]);
   }
-  const node: readonly (readonly [Labels, Used])[] =
-    ofPods.length === 0 ? [] : [[{}, sumOf(ofPods.map(([, used]) => used))]];
+  const idle: Used = { cpuSeconds: 0, memoryBytes: 0, atMs: nowMs };
+  const node: readonly (readonly [Labels, Used])[] = [
+    [{}, ofPods.length === 0 ? idle : sumOf(ofPods.map(([, used]) => used))],
+  ];
   const cpu = 'Cumulative cpu time in core-seconds.';
   const memory = 'Bytes in the working set.';
   return [
