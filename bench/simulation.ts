@@ -31,6 +31,8 @@ interface Bench {
   readonly client: Awaited<ReturnType<typeof startServer>>['client'];
   /** Ready pods of one Deployment. */
   ready(app: string): readonly Pod[];
+  /** How many they are: what is asked again and again. */
+  count(app: string): number;
   /** Resolves when `reached`; rejects after `limitMs`. */
   until(what: string, reached: () => boolean | Promise<boolean>, limitMs?: number): Promise<void>;
   row(title: string, work: () => Promise<string | undefined>): Promise<void>;
@@ -92,7 +94,7 @@ async function withCluster(nodes: number, run: (bench: Bench) => Promise<void>):
       everyMs: 20,
       paths: [
         '/api/v1/nodes/sim-1',
-        '/api/v1/namespaces/default/pods?limit=500',
+        '/api/v1/namespaces/default/pods?limit=50',
         '/apis/apps/v1/namespaces/default/deployments',
         '/api/v1/namespaces/default/services/kubernetes',
       ],
@@ -100,6 +102,7 @@ async function withCluster(nodes: number, run: (bench: Bench) => Promise<void>):
     const bench: Bench = {
       nodes,
       client: server.client,
+      count: (app) => readyOf.get(app)?.size ?? 0,
       ready: (app) => [...(readyOf.get(app) ?? [])].flatMap((key) => pods.get(key) ?? []),
       async until(title, reached, limitMs = 180_000) {
         const endMs = performance.now() + limitMs;
@@ -174,7 +177,7 @@ const deployment = (name: string, replicas: number): Draft<Deployment> =>
 
 async function scaleTo(bench: Bench, app: string, replicas: number): Promise<void> {
   await bench.client(Deployment).patch({ name: app, namespace: 'default' }, 'merge', { spec: { replicas } });
-  await bench.until(`${replicas} ready`, () => bench.ready(app).length === replicas, 900_000);
+  await bench.until(`${replicas} ready`, () => bench.count(app) === replicas, 900_000);
 }
 
 const power = (bench: Bench, node: string, state: string | null) =>
@@ -200,6 +203,7 @@ async function kill(bench: Bench, app: string, count: number): Promise<string> {
   await bench.until(
     'pods elsewhere',
     () => {
+      if (bench.count(app) !== wanted) return false;
       const now = bench.ready(app);
       return now.length === wanted && now.every(({ spec }) => !dead.has(spec.nodeName ?? ''));
     },
@@ -214,7 +218,7 @@ async function loop(nodes: number, pods: number): Promise<void> {
   await withCluster(nodes, async (bench) => {
     await bench.client(Deployment).create(deployment('web', 0));
     await bench.client(Deployment).create(deployment('rolled', 1000));
-    await bench.until('1000 ready', () => bench.ready('rolled').length === 1000);
+    await bench.until('1000 ready', () => bench.count('rolled') === 1000);
     await bench.row(
       `Deployment 0 → ${pods} ready pods`,
       async () => void (await scaleTo(bench, 'web', pods)),
