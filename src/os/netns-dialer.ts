@@ -73,7 +73,7 @@ export const ownDialer: LocalDialer = {
  * Runs in the child. A socket is paused before it is connected, so that what the server says first stays in the kernel for
  * whoever gets the socket.
  */
-const childProgram = `
+const childProgram = `// jotasu: dials localhost of a pod
 const net = require('node:net');
 process.on('message', ({ id, port }) => {
   const failures = [];
