@@ -231,10 +231,10 @@ async function loop(nodes: number, pods: number): Promise<void> {
       await bench.until('rolled out', async () => {
         const { status } = await bench.client(Deployment).get('rolled', 'default');
         return (
-          status?.observedGeneration === metadata.generation &&
+          (status?.observedGeneration ?? 0) >= (metadata.generation ?? 0) &&
           status?.updatedReplicas === 1000 &&
-          status.replicas === 1000 &&
-          status.availableReplicas === 1000
+          status?.replicas === 1000 &&
+          status?.availableReplicas === 1000
         );
       });
       return undefined;
