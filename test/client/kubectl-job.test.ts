@@ -129,6 +129,14 @@ describe.skipIf(program === undefined)('work that ends', () => {
     );
   });
 
+  test('run --rm: a pod of which nothing can be heard goes all the same', async () => {
+    await k.refuses('logs job/one', /pod one-\w+ is on the simulated node sim-\d: it has no containers/);
+    const { code, out, err } = await k.run('run chat --image=work --restart=Never --rm -i');
+    expect([code, out]).toEqual([1, expect.stringContaining('pod "chat" deleted')]);
+    expect(err).toContain('pod chat is on the simulated node');
+    await k.refuses('get pod chat', 'Error from server (NotFound): pods "chat" not found');
+  });
+
   test('deleting a job takes its pods along, or leaves them', async () => {
     await k.says('delete job one --cascade=orphan', 'job.batch "one" deleted');
     await k.says('get pods -l job-name=one --no-headers', /^one-\w{5} {2}0\/1 {2}Completed/);

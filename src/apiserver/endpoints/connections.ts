@@ -163,6 +163,9 @@ function chooseContainer(pod: Pod, asked: string | null, what: string): string {
   throw badRequest(`a container name must be specified for pod ${pod.metadata.name}, ${choices}`);
 }
 
+/** What nodes without containers say of their runtime. */
+const simulatedRuntime = 'simulation://';
+
 function nodeOf({ core, kinds }: ConnectionCall, pod: Pod): Pick<NodeTarget, 'host' | 'port'> {
   const nodeName = pod.spec.nodeName ?? '';
   if (nodeName === '') throw badRequest(`pod ${pod.metadata.name} does not have a host assigned`);
@@ -170,6 +173,9 @@ function nodeOf({ core, kinds }: ConnectionCall, pod: Pod): Pick<NodeTarget, 'ho
   const entry = core.store.get(keyFor(nodes, undefined, nodeName));
   if (entry === undefined) throw notFound(refOf(nodes), nodeName);
   const { status } = objectOf<Node>(entry);
+  // Nothing listens at such a node's address; better to say so than to dial it until it is too late.
+  if (status?.nodeInfo?.containerRuntimeVersion?.startsWith(simulatedRuntime) === true)
+    throw badRequest(`pod ${pod.metadata.name} is on the simulated node ${nodeName}: it has no containers`);
   const address = (['InternalIP', 'ExternalIP', 'Hostname'] as const)
     .map((type) => status?.addresses?.find((a) => a.type === type)?.address)
     .find((a) => a !== undefined);
