@@ -20,6 +20,8 @@ test('what the server says of its kinds is as published, prose aside', async () 
   const file = new URL('./facts/definition-digests.json', import.meta.url);
   const published = JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>;
   const different = Object.entries(json.definitions)
+    // Metrics are of another server there, and so is their document.
+    .filter(([name]) => !name.startsWith('io.k8s.metrics.'))
     .filter(([name, definition]) => published[name] !== definitionDigest(definition))
     .map(([name]) => name);
   expect(different).toEqual(differing);

@@ -123,7 +123,7 @@ it('tells the pod once that its name is taken, and goes on when it is free', asy
   await harness.advance(60_000);
   expect(harness.events).toEqual([
     {
-      component: 'ephemeral-volume-controller',
+      component: 'ephemeral_volume',
       about: 'default/p',
       type: 'Warning',
       reason: 'FailedBinding',
