@@ -19,7 +19,13 @@ export {
   type KeyPairPem,
 } from './pki.ts';
 export { loadOrCreatePki, type Pki, PkiError, type PkiOptions } from './pki-directory.ts';
-export { type ForwardPair, ForwardPairs, type ForwardStream, parsePort } from './port-forward-pairs.ts';
+export {
+  type ForwardEnd,
+  type ForwardPair,
+  ForwardPairs,
+  type ForwardStream,
+  parsePort,
+} from './port-forward-pairs.ts';
 export {
   acceptPortForward,
   type PortForwardOptions,

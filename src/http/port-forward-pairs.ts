@@ -5,15 +5,19 @@ import type { Clock, Timer } from '../base/index.ts';
 import type { SpdyHeaders } from './spdy-headers.ts';
 import type { StreamEnd } from './spdy-session.ts';
 
-/** What forwarding needs of a stream; a SpdyStream is one. It emits 'cut' as that does. */
-export interface ForwardStream extends Duplex {
-  readonly id: number;
-  readonly headers: SpdyHeaders;
+/** What forwarding needs of a stream. It emits 'cut' as SpdyStream does. */
+export interface ForwardEnd extends Duplex {
   readonly endedBy: StreamEnd | undefined;
 }
 
+/** What pairing needs of one; a SpdyStream is one. */
+export interface ForwardStream extends ForwardEnd {
+  readonly id: number;
+  readonly headers: SpdyHeaders;
+}
+
 /** One connection to a port. */
-export interface ForwardPair<S extends ForwardStream = ForwardStream> {
+export interface ForwardPair<S extends ForwardEnd = ForwardEnd> {
   readonly port: number;
   readonly requestId: string;
   readonly data: S;

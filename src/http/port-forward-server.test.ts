@@ -3,10 +3,11 @@ import { createServer, request as httpRequest, type IncomingMessage } from 'node
 import { type AddressInfo, connect } from 'node:net';
 import { Duplex, type Readable } from 'node:stream';
 import { afterEach, describe, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
 import { type Clock, FakeClock, settle, systemClock } from '../base/index.ts';
-import type { ForwardPair } from './port-forward-pairs.ts';
+import type { ForwardEnd, ForwardPair } from './port-forward-pairs.ts';
 import { acceptPortForward, type PortForwardSession } from './port-forward-server.ts';
-import { SpdySession, type SpdyStream } from './spdy-session.ts';
+import { SpdySession } from './spdy-session.ts';
 import { connectSpdy } from './spdy-upgrade.ts';
 
 const open: (() => unknown)[] = [];
@@ -15,7 +16,7 @@ afterEach(async () => {
 });
 
 /** Accepts every upgrade; `onPair` stands for the pod. */
-async function serve(onPair: (pair: ForwardPair<SpdyStream>) => void, clock: Clock = systemClock) {
+async function serve(onPair: (pair: ForwardPair) => void, clock: Clock = systemClock) {
   const sessions: (PortForwardSession | undefined)[] = [];
   const server = createServer();
   server.on('upgrade', (request, socket, head) => {
@@ -31,7 +32,7 @@ async function serve(onPair: (pair: ForwardPair<SpdyStream>) => void, clock: Clo
   return { port: (server.address() as AddressInfo).port, sessions };
 }
 
-const echo = ({ data, error }: ForwardPair<SpdyStream>) => {
+const echo = ({ data, error }: ForwardPair) => {
   error.resume();
   data.pipe(data);
   data.once('end', () => error.end());
@@ -140,7 +141,7 @@ describe.each([
   });
 
   test('20 MB that wait for a slow reader do not pile up', async () => {
-    let pod: SpdyStream | undefined;
+    let pod: ForwardEnd | undefined;
     const { port } = await serve((pair) => (pod = pair.data));
     const { data } = await openPair(await dial(port), '80');
     const bytes = Buffer.alloc(20 << 20, 'x');
@@ -152,7 +153,7 @@ describe.each([
   });
 
   test('a client that vanishes ends every stream, which is told at once', async () => {
-    const pods: SpdyStream[] = [];
+    const pods: ForwardEnd[] = [];
     const { port, sessions } = await serve((pair) => pods.push(pair.data));
     const session = await dial(port);
     await openPair(session, '80');
@@ -189,6 +190,82 @@ describe.each([
     await clock.advance(2 * 3600_000);
     await sessions[0]!.closed;
     await settle();
+  });
+});
+
+describe('channels of a WebSocket', () => {
+  const dial = (port: number, query: string, protocols: string[]) => {
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/?${query}`, protocols);
+    open.push(() => socket.terminate());
+    const channels = new Map<number, string>();
+    socket.on('error', () => {});
+    socket.on('message', (data: Buffer, binary: boolean) => {
+      const channel = binary ? data[0]! : data[0]! - 0x30;
+      const bytes = binary ? data.subarray(1) : Buffer.from(data.toString('latin1', 1), 'base64');
+      channels.set(channel, (channels.get(channel) ?? '') + bytes.toString('latin1'));
+    });
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    return { socket, channels, closed, opened: new Promise((resolve) => socket.once('open', resolve)) };
+  };
+  const answerOnce = ({ port, data, error }: ForwardPair) => {
+    error.resume();
+    if (port === 81) {
+      error.end('refused');
+      data.resume().end();
+      return;
+    }
+    data.once('data', (chunk: Buffer) => {
+      data.end(`${chunk}!`);
+      error.end();
+    });
+  };
+
+  test.each([
+    ['v4.channel.k8s.io', (text: string) => Buffer.from(`\0${text}`)],
+    ['v4.base64.channel.k8s.io', (text: string) => `0${Buffer.from(text).toString('base64')}`],
+    ['', (text: string) => Buffer.from(`\0${text}`)],
+  ])('%j: a pair a port, each begins with its port, and the end of all is the end', async (name, message) => {
+    const { port, sessions } = await serve(answerOnce);
+    const client = dial(port, 'ports=8080&ports=81', name === '' ? [] : ['v5.channel.k8s.io', name]);
+    await client.opened;
+    expect(client.socket.protocol).toBe(name);
+    client.socket.send(message('hello'));
+    await client.closed;
+    expect([...client.channels].sort(([a], [b]) => a - b)).toEqual([
+      [0, '\x90\x1fhello!'],
+      [1, '\x90\x1f'],
+      [2, 'Q\0'],
+      [3, 'Q\0refused'],
+    ]);
+    await sessions[0]!.closed;
+  });
+
+  test('a client that vanishes cuts them', async () => {
+    const pods: ForwardEnd[] = [];
+    const { port } = await serve(({ data }) => pods.push(data));
+    const client = dial(port, 'ports=80', ['v4.channel.k8s.io']);
+    await client.opened;
+    const cut = new Promise((resolve) => pods[0]!.once('cut', resolve));
+    client.socket.terminate();
+    await cut;
+    expect(pods[0]!.endedBy).toBe('lost');
+  });
+
+  test.each([
+    ['', 'query parameter "ports" is required'],
+    ['ports=', 'query parameter "ports" cannot be empty'],
+    ['ports=80,http', 'unable to parse "80,http" as a port'],
+    [
+      `ports=${Array.from({ length: 128 }, (_, i) => i + 1)}`,
+      'at most 127 ports can be forwarded over one WebSocket',
+    ],
+  ])('%.20s is refused', async (query, message) => {
+    const { port } = await serve(echo);
+    const client = dial(port, query, ['v4.channel.k8s.io']);
+    const answer = await new Promise<IncomingMessage>((resolve) =>
+      client.socket.once('unexpected-response', (_, response) => resolve(response)),
+    );
+    expect([answer.statusCode, String(await whole(answer)).trim()]).toEqual([400, message]);
   });
 });
 

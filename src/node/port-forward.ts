@@ -4,11 +4,10 @@ import type { Socket } from 'node:net';
 import type { Clock, Log, Timer } from '../base/index.ts';
 import {
   acceptPortForward,
+  type ForwardEnd,
   type ForwardPair,
-  type ForwardStream,
   portForwardRefusal,
   refuseUpgrade,
-  type SpdyStream,
   type Upgrade,
 } from '../http/index.ts';
 import {
@@ -54,7 +53,7 @@ export async function servePortForward(upgrade: Upgrade, target: PortForwardTarg
   const { clock, signal } = target;
   const session = await acceptPortForward(upgrade, {
     clock,
-    onPair: (pair: ForwardPair<SpdyStream>) => void forward(pair, network, target.log),
+    onPair: (pair) => void forward(pair, network, target.log),
   });
   if (session !== undefined) {
     const cut = () => session.destroy();
@@ -93,11 +92,7 @@ async function networkOf({ sandboxId, hostNetwork, runtime }: PortForwardTarget)
  * One connection, until both sides have ended or either is gone. What the pod says last is followed by the end of both streams, even
  * when the client may go on sending: clients wait for it before they close theirs. Never rejects.
  */
-export async function forward(
-  pair: ForwardPair<ForwardStream>,
-  network: PodNetwork,
-  log: Log,
-): Promise<void> {
+export async function forward(pair: ForwardPair, network: PodNetwork, log: Log): Promise<void> {
   const { port, data, error } = pair;
   // Clients send nothing on it; its end must be read all the same.
   error.resume();
@@ -125,12 +120,12 @@ export async function forward(
   end(data);
 }
 
-function end(stream: ForwardStream): void {
+function end(stream: ForwardEnd): void {
   if (stream.writable) stream.end();
 }
 
 /** Resolves when the pod's side has ended or is gone; its socket may then still take what the client sends. */
-function join(data: ForwardStream, socket: Socket, fail: (why: string) => void): Promise<void> {
+function join(data: ForwardEnd, socket: Socket, fail: (why: string) => void): Promise<void> {
   socket.setNoDelay(true);
   return new Promise((resolve) => {
     let answered = false;

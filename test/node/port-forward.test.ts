@@ -5,6 +5,8 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { KubeConfig, PortForward } from '@kubernetes/client-node';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { findKubectl, findKubectl120 } from '../client/kubectl.ts';
 import { busyboxImage, mustRun, root, TourCluster, whyNot } from './tour-machine.ts';
@@ -206,6 +208,40 @@ describe.skipIf(why !== undefined).each([
     for (const directory of [from, to]) rmSync(directory, { recursive: true });
   });
 });
+
+describe.skipIf(why !== undefined)(
+  'a client library over the channels of a WebSocket',
+  { timeout: 60_000 },
+  () => {
+    test.each([
+      ['80', 'GET / HTTP/1.0\r\n\r\n', /^HTTP\/1.1 200 OK[\s\S]*hello\n$/, /^$/],
+      ['81', '', /^$/, /^error forwarding port 81 to pod .*connection refused/],
+    ])('port %s', async (port, question, answer, error) => {
+      const config = new KubeConfig();
+      config.loadFromFile(cluster.kubeconfig);
+      const pod = (await cluster.kubectl('get', 'pods', '-l', 'app=web', '-o', 'name'))
+        .trim()
+        .replace('pod/', '');
+      const [input, output, errors] = [new PassThrough(), new PassThrough(), new PassThrough()];
+      const socket = await new PortForward(config).portForward(
+        'default',
+        pod,
+        [Number(port)],
+        output,
+        errors,
+        input,
+      );
+      if (typeof socket === 'function') throw new Error('it was to connect once');
+      const closed = new Promise<void>((resolve) => {
+        socket.onclose = () => resolve();
+      });
+      if (question !== '') input.write(question);
+      await closed;
+      expect(String(output.read() ?? '')).toMatch(answer);
+      expect(String(errors.read() ?? '')).toMatch(error);
+    });
+  },
+);
 
 describe.skipIf(why !== undefined)('debug', { timeout: 60_000 }, () => {
   test.skipIf(why !== undefined || findKubectl() === undefined)(

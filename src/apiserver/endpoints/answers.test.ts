@@ -175,6 +175,7 @@ describe('discovery', () => {
         'eviction',
         'exec',
         'log',
+        'portforward',
         'resize',
         'status',
       ]),

@@ -1,5 +1,6 @@
 // The contract suite of ContainerRuntime: the fake and the real one must both pass. It makes sandboxes on the machine's own network,
 // so that no CNI is needed. Exported as the fake is, for tests of the real one in test/node; the test framework is an argument.
+import { existsSync } from 'node:fs';
 import type * as vitest from 'vitest';
 import {
   type ContainerConfig,
@@ -211,6 +212,16 @@ export function runtimeContract(
       await runtime.startContainer(id);
       expect((await runtime.execSync(id, ['true'], 5_000)).exitCode).toBe(0);
       expect((await runtime.execSync(id, ['false'], 5_000)).exitCode).toBe(1);
+    }));
+
+  test('a sandbox names a process in its network only while it runs', () =>
+    inSandbox(async (at) => {
+      const { runtime } = get();
+      const pid = await runtime.sandboxPid(at.id);
+      expect(pid === undefined || existsSync(`/proc/${pid}/ns/net`)).toBe(true);
+      await runtime.stopPodSandbox(at.id);
+      expect(await runtime.sandboxPid(at.id)).toBeUndefined();
+      expect(await codeOf(runtime.sandboxPid('nothing'))).toBe('notFound');
     }));
 
   test('what is not there is notFound, and gone for those who remove', async () => {
