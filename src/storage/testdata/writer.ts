@@ -27,8 +27,19 @@ async function writeForEver(from: Backend, lane: number, known: ReadonlyMap<stri
     });
     if (!result.ok) throw new Error(`nobody else writes ${key}`);
     revisions.set(key, result.revision);
-    // Synchronous, so that nothing acknowledged is lost in a buffer of this process.
-    fs.writeSync(1, `${key} ${result.revision}\n`);
+    await tell(`${key} ${result.revision}\n`);
+  }
+}
+
+/** Synchronous, so that nothing acknowledged is lost in a buffer of this process. A reader that is behind is waited for. */
+async function tell(line: string): Promise<void> {
+  for (let rest = Buffer.from(line); rest.length > 0; ) {
+    try {
+      rest = rest.subarray(fs.writeSync(1, rest));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      await sleep(systemClock, 1);
+    }
   }
 }
 
