@@ -22,6 +22,7 @@ import {
 } from '../apiserver/index.ts';
 import { type Clock, type Log, MetricRegistry, type Random, Scope } from '../base/index.ts';
 import { type Client, checkElectionTiming, type ElectionTiming, mergeKubeconfig } from '../client/index.ts';
+import type { AutoscalerSettings } from '../controllers/index.ts';
 import { loadOrCreatePki, type Pki, startHttpsServer } from '../http/index.ts';
 import { type KindDef, storageKey } from '../machinery/index.ts';
 import type { NodeGroupBounds } from '../simulation/index.ts';
@@ -64,6 +65,8 @@ export interface ServerOptions extends DatastoreOptions {
   readonly secondaryNodeEvictionRate: number;
   readonly largeClusterSizeThreshold: number;
   readonly terminatedPodGcThreshold: number;
+  /** What is not named is as kube-controller-manager has it. */
+  readonly horizontalPodAutoscaler: Partial<AutoscalerSettings>;
   /** 0 = never */
   readonly nodeOutOfServiceAfterMs: number;
   readonly defaultNotReadyTolerationSeconds: number;
@@ -112,6 +115,7 @@ export const serverDefaults: ServerOptions = {
   secondaryNodeEvictionRate: 0.01,
   largeClusterSizeThreshold: 50,
   terminatedPodGcThreshold: 12_500,
+  horizontalPodAutoscaler: {},
   nodeOutOfServiceAfterMs: 300,
   defaultNotReadyTolerationSeconds: 300,
   defaultUnreachableTolerationSeconds: 300,

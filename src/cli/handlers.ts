@@ -46,6 +46,7 @@ export interface ServerFlags extends LogFlags, RequestLogFlags {
   readonly secondaryNodeEvictionRate?: number;
   readonly largeClusterSizeThreshold?: number;
   readonly terminatedPodGcThreshold?: number;
+  readonly horizontalPodAutoscaler?: AutoscalerFlags;
   readonly defaultNotReadyTolerationSeconds?: number;
   readonly defaultUnreachableTolerationSeconds?: number;
   readonly requestTimeoutMs?: number;
@@ -60,6 +61,15 @@ export interface ServerFlags extends LogFlags, RequestLogFlags {
   readonly simulateNodeGroups?: readonly NodeGroupFlag[];
   readonly scaleDownUnneededTimeMs?: number;
   readonly scaleDownDelayAfterAddMs?: number;
+}
+
+/** Of every HorizontalPodAutoscaler, where its object does not say. */
+export interface AutoscalerFlags {
+  readonly syncPeriodMs?: number;
+  readonly downscaleStabilizationMs?: number;
+  readonly tolerance?: number;
+  readonly cpuInitializationPeriodMs?: number;
+  readonly initialReadinessDelayMs?: number;
 }
 
 export interface AgentFlags extends LogFlags {

@@ -81,6 +81,19 @@ describe('commands', () => {
       'agent',
       { server: 'https://h:1', nodeName: 'n', nodeLabels: ['a=b', 'c=d'], maxPods: 50 },
     ],
+    [
+      'server --horizontal-pod-autoscaler-sync-period 1s --horizontal-pod-autoscaler-downscale-stabilization 2s --horizontal-pod-autoscaler-tolerance 0.2 --horizontal-pod-autoscaler-cpu-initialization-period 0 --horizontal-pod-autoscaler-initial-readiness-delay 3s',
+      'server',
+      {
+        horizontalPodAutoscaler: {
+          syncPeriodMs: 1000,
+          downscaleStabilizationMs: 2000,
+          tolerance: 0.2,
+          cpuInitializationPeriodMs: 0,
+          initialReadinessDelayMs: 3000,
+        },
+      },
+    ],
     ['server -v 2', 'server', { logLevel: 'info', logRequests: false }],
     ['server --v 3', 'server', { logLevel: 'info', logRequests: true }],
     ['server -v=6', 'server', { logLevel: 'debug', logRequests: true }],

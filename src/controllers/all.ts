@@ -15,6 +15,7 @@ import { endpointsController } from './endpoints/controller.ts';
 import { ephemeralVolumeController } from './ephemeral-volume/controller.ts';
 import type { Controller } from './framework/index.ts';
 import { horizontalPodAutoscalerController } from './horizontal-pod-autoscaler/controller.ts';
+import { type AutoscalerSettings, autoscalerDefaults } from './horizontal-pod-autoscaler/settings.ts';
 import { jobController } from './job/controller.ts';
 import { namespaceController } from './namespace/controller.ts';
 import { nodeIpamController } from './node-ipam/controller.ts';
@@ -51,6 +52,8 @@ export interface ControllerSettings {
   readonly terminatedPodGcThreshold: number;
   /** Who makes volumes in this process, by what classes name; none = only provisioners outside do. */
   readonly volumeProvisioners?: readonly VolumeProvisioner[];
+  /** What is not named is as kube-controller-manager has it. */
+  readonly horizontalPodAutoscaler?: Partial<AutoscalerSettings>;
   /** Whose nodes come and go with the need for them; undefined = all nodes are somebody else's. */
   readonly clusterAutoscaler?: ClusterAutoscalerOptions | undefined;
 }
@@ -86,7 +89,7 @@ export const allControllers = (settings: ControllerSettings): readonly Controlle
   pvcProtectionController,
   ephemeralVolumeController,
   disruptionController,
-  horizontalPodAutoscalerController(),
+  horizontalPodAutoscalerController({ ...autoscalerDefaults, ...settings.horizontalPodAutoscaler }),
   ...(settings.clusterAutoscaler === undefined
     ? []
     : [clusterAutoscalerController(settings.clusterAutoscaler)]),

@@ -14,6 +14,7 @@ export {
   startControllers,
 } from './framework/index.ts';
 export { startGarbageCollector } from './garbage-collector/collector.ts';
+export type { AutoscalerSettings } from './horizontal-pod-autoscaler/settings.ts';
 export {
   type ProvisionedVolume,
   type ProvisionRequest,

@@ -73,7 +73,7 @@ const placeOf = ({ metadata, spec }: Pod) => `${metadata.name} ${metadata.uid} $
 
 describe.skipIf(program === undefined)('a server that crashes', () => {
   beforeAll(async () => {
-    nodes = await startNodes(10, simulation);
+    nodes = await startNodes(10, { simulation });
     k = nodes.k;
     await k.ok(`create deployment web --image=web:1 --replicas=${replicas}`);
     await k.ok('apply -f -', set);

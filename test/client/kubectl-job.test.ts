@@ -46,7 +46,7 @@ let k: Kubectl;
 
 describe.skipIf(program === undefined)('work that ends', () => {
   beforeAll(async () => {
-    nodes = await startNodes(3, simulation);
+    nodes = await startNodes(3, { simulation });
     k = nodes.k;
   });
   afterAll(() => nodes?.stop());

@@ -26,6 +26,8 @@ export interface ProgramOptions {
   readonly controllers?: boolean;
   /** How many nodes without containers run in it; the controllers run then, too. */
   readonly simulateNodes?: number;
+  /** Further flags of `jotasu server`. */
+  readonly flags?: readonly string[];
   /** What is different on them, as YAML (docs/simulation.md). */
   readonly simulation?: string;
   /** Lines of token,user,uid,groups. */
@@ -36,13 +38,14 @@ export async function startProgram({
   simulateNodes,
   controllers = simulateNodes !== undefined,
   simulation,
+  flags = [],
   tokens,
 }: ProgramOptions = {}): Promise<ProgramServer> {
   if (!fs.existsSync(bundle)) throw new Error(`no ${bundle}: run node tools/build.mjs`);
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'jotasu-client-'));
   const kubeconfig = path.join(dir, 'kubeconfig');
   const args = ['server', '--data-dir', path.join(dir, 'data'), '--bind-address', '127.0.0.1'];
-  args.push('--write-kubeconfig', kubeconfig);
+  args.push('--write-kubeconfig', kubeconfig, ...flags);
   if (!controllers) args.push('--without', 'controllers,scheduler');
   if (simulateNodes !== undefined) args.push('--simulate-nodes', String(simulateNodes));
   const addFile = (flag: string, name: string, text: string | undefined) => {

@@ -1,6 +1,6 @@
 // A server of its own with simulated nodes, and the kubectl for it: what tests of workloads begin with.
 import { Kubectl } from './kubectl.ts';
-import { type ProgramServer, startProgram } from './program-server.ts';
+import { type ProgramOptions, type ProgramServer, startProgram } from './program-server.ts';
 
 /** Pods start and stop at once: for tests that are not about the time in between. */
 export const quickPods = `
@@ -25,8 +25,11 @@ export interface SimulatedNodes {
   stop(): Promise<void>;
 }
 
-export async function startNodes(count: number, simulation = quickPods): Promise<SimulatedNodes> {
-  const server = await startProgram({ simulateNodes: count, simulation });
+export async function startNodes(
+  count: number,
+  { simulation = quickPods, flags = [] }: Pick<ProgramOptions, 'simulation' | 'flags'> = {},
+): Promise<SimulatedNodes> {
+  const server = await startProgram({ simulateNodes: count, simulation, flags });
   const k = new Kubectl(server);
   try {
     await k.ok(`wait node/sim-${count} --for=create --timeout=20s`);

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { withConfigFile } from '../config-file.ts';
 import { addressRanges, decimal, durationMs, list, listOf, nodeGroups, whole } from '../flags.ts';
-import type { Handlers, LogFlags, RequestLogFlags, ServerFlags } from '../handlers.ts';
+import type { AutoscalerFlags, Handlers, LogFlags, RequestLogFlags, ServerFlags } from '../handlers.ts';
 import { logFlags, type ParsedLogOptions, requestLogFlags, withLogOptions } from '../shared-options.ts';
 
 interface Parsed
@@ -21,6 +21,7 @@ interface Parsed
       | 'simulateNodeGroups'
       | 'scaleDownUnneededTimeMs'
       | 'scaleDownDelayAfterAddMs'
+      | 'horizontalPodAutoscaler'
       | keyof (LogFlags & RequestLogFlags)
     >,
     ParsedLogOptions {
@@ -38,6 +39,11 @@ interface Parsed
   nodeMonitorGracePeriod?: number;
   nodeStartupGracePeriod?: number;
   nodeOutOfServiceAfter?: number;
+  horizontalPodAutoscalerSyncPeriod?: number;
+  horizontalPodAutoscalerDownscaleStabilization?: number;
+  horizontalPodAutoscalerTolerance?: number;
+  horizontalPodAutoscalerCpuInitializationPeriod?: number;
+  horizontalPodAutoscalerInitialReadinessDelay?: number;
 }
 
 export function serverCommand(program: Command, handlers: Handlers): void {
@@ -143,6 +149,31 @@ export function serverCommand(program: Command, handlers: Handlers): void {
       whole(0, 2 ** 31 - 1),
     )
     .option(
+      '--horizontal-pod-autoscaler-sync-period <time>',
+      'between two looks of an autoscaler (default: 15s)',
+      durationMs,
+    )
+    .option(
+      '--horizontal-pod-autoscaler-downscale-stabilization <time>',
+      'how long autoscalers remember that more pods were needed (default: 5m)',
+      durationMs,
+    )
+    .option(
+      '--horizontal-pod-autoscaler-tolerance <share>',
+      'how far usage may be off before pods come or go (default: 0.1)',
+      decimal(0, 1),
+    )
+    .option(
+      '--horizontal-pod-autoscaler-cpu-initialization-period <time>',
+      'after its start, cpu of a pod that is not ready does not count (default: 5m)',
+      durationMs,
+    )
+    .option(
+      '--horizontal-pod-autoscaler-initial-readiness-delay <time>',
+      'who became unready in this time after the start has never been ready (default: 30s)',
+      durationMs,
+    )
+    .option(
       '--default-not-ready-toleration-seconds <seconds>',
       'how long pods stay on a node that is not ready (default: 300)',
       whole(0, 2 ** 31 - 1),
@@ -201,13 +232,26 @@ export function serverCommand(program: Command, handlers: Handlers): void {
       simulateNodeGroup,
       scaleDownUnneededTime,
       scaleDownDelayAfterAdd,
+      horizontalPodAutoscalerSyncPeriod: syncPeriodMs,
+      horizontalPodAutoscalerDownscaleStabilization: downscaleStabilizationMs,
+      horizontalPodAutoscalerTolerance: tolerance,
+      horizontalPodAutoscalerCpuInitializationPeriod: cpuInitializationPeriodMs,
+      horizontalPodAutoscalerInitialReadinessDelay: initialReadinessDelayMs,
       config,
       logLevel,
       v,
       ...rest
     } = parsed;
+    const horizontalPodAutoscaler: AutoscalerFlags = {
+      ...(syncPeriodMs !== undefined && { syncPeriodMs }),
+      ...(downscaleStabilizationMs !== undefined && { downscaleStabilizationMs }),
+      ...(tolerance !== undefined && { tolerance }),
+      ...(cpuInitializationPeriodMs !== undefined && { cpuInitializationPeriodMs }),
+      ...(initialReadinessDelayMs !== undefined && { initialReadinessDelayMs }),
+    };
     return handlers.server({
       ...rest,
+      ...(Object.keys(horizontalPodAutoscaler).length > 0 && { horizontalPodAutoscaler }),
       ...logFlags(parsed),
       ...requestLogFlags(parsed),
       ...(requestTimeout !== undefined && { requestTimeoutMs: requestTimeout }),
