@@ -1,11 +1,12 @@
 // One forwarded connection between a client's streams in memory and a server on this machine's localhost.
+import { createServer as createHttpServer, request as httpRequest } from 'node:http';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { duplexPair, type Readable } from 'node:stream';
+import { type Duplex, duplexPair, type Readable } from 'node:stream';
 import { afterEach, describe, expect, test } from 'vitest';
-import { silentLog } from '../base/index.ts';
-import { SpdySession, type SpdyStream } from '../http/index.ts';
+import { FakeClock, silentLog, systemClock } from '../base/index.ts';
+import { connectSpdy, SpdySession, type SpdyStream } from '../http/index.ts';
 import { type LocalDialer, ownDialer } from '../os/index.ts';
-import { forward } from './port-forward.ts';
+import { forward, type PortForwardTarget, servePortForward } from './port-forward.ts';
 
 const open: (() => unknown)[] = [];
 afterEach(async () => {
@@ -153,4 +154,109 @@ describe('a forwarded connection', () => {
     if (port === undefined) return;
     expect(await whole((await client(port)).data)).toBe('six');
   });
+});
+
+describe('a session', () => {
+  /** A node whose pod is on its own network. */
+  async function node(given: Partial<PortForwardTarget> = {}) {
+    const abort = new AbortController();
+    const clock = new FakeClock();
+    const server = createHttpServer();
+    let handled = 0;
+    const sockets: Duplex[] = [];
+    server.on('upgrade', (request, socket, head) => {
+      sockets.push(socket.on('error', () => {}));
+      const target: PortForwardTarget = {
+        sandboxId: 'box',
+        hostNetwork: true,
+        runtime: { sandboxPid: async () => undefined },
+        clock,
+        log: silentLog,
+        signal: abort.signal,
+        running: () => true,
+        ...given,
+      };
+      void servePortForward({ request, socket, head }, target).then(() => handled++);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    open.push(() => {
+      abort.abort();
+      server.closeAllConnections();
+      return new Promise((resolve) => server.close(resolve));
+    });
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/portForward/default/p`;
+    const dial = async () => {
+      const protocols = ['portforward.k8s.io'];
+      const { session } = await connectSpdy({ url, protocols, timeoutMs: 5000, clock: systemClock });
+      open.push(() => session.destroy());
+      return session;
+    };
+    return {
+      abort,
+      clock,
+      url,
+      dial,
+      handled: () => handled,
+      sockets,
+    };
+  }
+
+  test('of a sandbox without a process is refused', async () => {
+    const { dial, handled } = await node({ hostNetwork: false });
+    await expect(dial()).rejects.toThrow('500 sandbox container "box" is not running');
+    await expect.poll(handled).toBe(1);
+  });
+
+  test('ends soon after its sandbox', async () => {
+    let running = true;
+    const { clock, dial, handled } = await node({ running: () => running });
+    const session = await dial();
+    await clock.advance(10_000);
+    expect(handled()).toBe(0);
+    running = false;
+    await clock.advance(2_000);
+    await session.closed;
+    await expect.poll(handled).toBe(1);
+  });
+
+  test('of a sandbox that went while it was set up ends at once', async () => {
+    const { dial, handled } = await node({ running: () => false });
+    await (await dial()).closed;
+    await expect.poll(handled).toBe(1);
+  });
+
+  test('is cut when the node stops', async () => {
+    const { abort, dial, handled } = await node();
+    const session = await dial();
+    abort.abort();
+    await session.closed;
+    await expect.poll(handled).toBe(1);
+  });
+
+  test.each(['closes', 'is reset'])(
+    'a client that %s while the runtime is asked leaves nothing',
+    async (how) => {
+      let answer = (_: number | undefined) => {};
+      const asked = new Promise<number | undefined>((resolve) => (answer = resolve));
+      let asking = false;
+      const sandboxPid = () => {
+        asking = true;
+        return asked;
+      };
+      const { url, handled, sockets } = await node({ hostNetwork: false, runtime: { sandboxPid } });
+      const headers = {
+        connection: 'Upgrade',
+        upgrade: 'SPDY/3.1',
+        'x-stream-protocol-version': 'portforward.k8s.io',
+      };
+      const request = httpRequest(url, { method: 'POST', headers }).on('error', () => {});
+      request.end();
+      await expect.poll(() => asking).toBe(true);
+      if (how === 'closes') request.destroy();
+      else for (const socket of sockets) socket.destroy();
+      await new Promise(setImmediate);
+      answer(1);
+      await expect.poll(handled).toBe(1);
+    },
+  );
 });

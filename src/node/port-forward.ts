@@ -51,22 +51,25 @@ export async function servePortForward(upgrade: Upgrade, target: PortForwardTarg
     return;
   }
   const { clock, signal } = target;
-  const session = await acceptPortForward(upgrade, {
-    clock,
-    onPair: (pair) => void forward(pair, network, target.log),
-  });
+  // A client that went meanwhile has no end any more that could be waited for.
+  const session = upgrade.socket.destroyed
+    ? undefined
+    : await acceptPortForward(upgrade, {
+        clock,
+        onPair: (pair) => void forward(pair, network, target.log),
+      });
   if (session !== undefined) {
     const cut = () => session.destroy();
     if (signal.aborted) cut();
     signal.addEventListener('abort', cut, { once: true });
-    let timer: Timer;
+    let timer: Timer | undefined;
     const look = () => {
       if (target.running()) timer = clock.after(lookPeriodMs, look);
       else cut();
     };
     look();
     await session.closed;
-    timer!.cancel();
+    timer?.cancel();
     signal.removeEventListener('abort', cut);
   }
   network.dialer.close();
