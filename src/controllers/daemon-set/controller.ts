@@ -1,10 +1,10 @@
 // DaemonSet: a pod on every node that fits.
 import { ControllerRevision, DaemonSet, Node, Pod } from '../../api/index.ts';
-import { sleep } from '../../base/index.ts';
 import { compileLabelSelector, semanticEqual } from '../../machinery/index.ts';
 import { expendable, revisionData } from '../controller-revision/history.ts';
 import { keepRevision, removeRevisions } from '../controller-revision/revisions.ts';
 import { type ControllerContext, defineController, maps, owns } from '../framework/index.ts';
+import { gather } from '../gather.ts';
 import { claim, ignoreNotFound, mapsOrphans, ownedOrOrphaned, settleOwnership } from '../ownership.ts';
 import { createPods, deletePods } from '../pod-writes.ts';
 import { FailedPods } from './failed-pods.ts';
@@ -12,12 +12,6 @@ import { type DaemonSetPlan, planDaemonSet } from './plan.ts';
 import { hashLabel, podDraft } from './pod.ts';
 
 const hashOf = ({ metadata }: ControllerRevision): string => metadata.labels?.[hashLabel] ?? metadata.name;
-
-/**
- * A run looks at every node, and every node's pod causes runs. On a large cluster a run waits for this long before it looks, so that
- * it sees what happens on many nodes at once: the work per second is bounded, whatever happens.
- */
-const gatherMs = (nodes: number): number => (nodes < 200 ? 0 : Math.min(250, nodes / 20));
 
 export const daemonSetController = defineController({
   name: 'daemonset',
@@ -50,8 +44,7 @@ export const daemonSetController = defineController({
     const failedPods = new FailedPods();
 
     return async function reconcile(key, signal) {
-      const allNodes = nodes.list().length;
-      if (gatherMs(allNodes) > 0) await sleep(clock, gatherMs(allNodes), signal);
+      await gather(nodes.list().length, clock, signal);
       const set = sets.get(key);
       // What becomes of the pods and revisions of a set on its way out is the collector's business.
       if (set === undefined || set.metadata.deletionTimestamp !== undefined) return;

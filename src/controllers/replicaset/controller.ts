@@ -9,6 +9,7 @@ import {
   semanticEqual,
 } from '../../machinery/index.ts';
 import { type Controller, defineController, owns } from '../framework/index.ts';
+import { gather } from '../gather.ts';
 import { ignoreNotFound, mapsOrphans, ownedOrOrphaned, settleOwnership } from '../ownership.ts';
 import { podFromTemplate } from '../pod-facts.ts';
 import { createPods, deletePods } from '../pod-writes.ts';
@@ -53,6 +54,8 @@ function replicasOf<T extends Replicated>({ name, kind, matcherOf }: ReplicatedK
       }
 
       return async function reconcile(key, signal) {
+        const seen = sets.get(key);
+        if (seen !== undefined) await gather(podsOf(seen).length, clock, signal);
         const set = sets.get(key);
         if (set === undefined) return;
         const plan = planReplicaSet({
