@@ -174,7 +174,10 @@ describe.skipIf(program === undefined)('kubectl', () => {
       'port-forward p 0:80',
       'error: unable to forward port because pod is not running. Current status=Pending',
     );
-    await k.refuses('top pods', 'error: Metrics API not available');
+    await k.refuses(
+      'top pods',
+      'Error from server (ServiceUnavailable): the server is currently unable to handle the request',
+    );
     expect((await k.run('events')).err).toBe('No events found in default namespace.\n');
   });
 });
