@@ -70,11 +70,11 @@ function checkEscapes(text: string, part: 'host' | 'path'): string {
   for (let i = 0; i < text.length; i++) {
     const char = text[i]!;
     if (char === '%') {
-      const escape = text.slice(i, i + 3);
+      const escaped = text.slice(i, i + 3);
       const isGood =
-        /^%[0-9a-fA-F]{2}$/.test(escape) &&
-        (part === 'path' || escape === '%25' || Number.parseInt(escape[1]!, 16) >= 8);
-      if (!isGood) fail(`invalid URL escape ${JSON.stringify(escape)}`);
+        /^%[0-9a-fA-F]{2}$/.test(escaped) &&
+        (part === 'path' || escaped === '%25' || Number.parseInt(escaped[1]!, 16) >= 8);
+      if (!isGood) fail(`invalid URL escaped ${JSON.stringify(escaped)}`);
       i += 2;
     } else if (part === 'host' && char < '\x80' && !/[a-zA-Z0-9!$&'()*+,;=:[\]<>"\-_.~]/.test(char))
       fail(`invalid character ${JSON.stringify(char)} in host name`);
