@@ -74,7 +74,7 @@ function checkEscapes(text: string, part: 'host' | 'path'): string {
       const isGood =
         /^%[0-9a-fA-F]{2}$/.test(escaped) &&
         (part === 'path' || escaped === '%25' || Number.parseInt(escaped[1]!, 16) >= 8);
-      if (!isGood) fail(`invalid URL escaped ${JSON.stringify(escaped)}`);
+      if (!isGood) fail(`invalid URL escape ${JSON.stringify(escaped)}`);
       i += 2;
     } else if (part === 'host' && char < '\x80' && !/[a-zA-Z0-9!$&'()*+,;=:[\]<>"\-_.~]/.test(char))
       fail(`invalid character ${JSON.stringify(char)} in host name`);
