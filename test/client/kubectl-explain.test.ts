@@ -17,7 +17,7 @@ afterAll(() => server?.stop());
 /** What `text` says in plain lines, however it was wrapped. */
 const flat = (text: string): string => text.replace(/\s+/g, ' ');
 
-describe.each(programs)('kubectl %s', (_, program) => {
+describe.each(programs)('kubectl %s', (version, program) => {
   if (program === undefined) return test.skip('there is none');
   let k: Kubectl;
   beforeAll(() => {
@@ -41,7 +41,11 @@ describe.each(programs)('kubectl %s', (_, program) => {
   }
 
   test('every kind opens to its leaves', async () => {
-    const rows = (await k.ok('api-resources --no-headers')).trim().split('\n');
+    // Asked for nodes of metrics.k8s.io, kubectl 1.20 looks for the kind of core's nodes there.
+    const rows = (await k.ok('api-resources --no-headers'))
+      .trim()
+      .split('\n')
+      .filter((row) => version !== '1.20' || !row.includes('metrics.k8s.io/'));
     const bad: string[] = [];
     const check = async (row: string): Promise<void> => {
       const [apiVersion] = row.trim().split(/\s+/).slice(-3);

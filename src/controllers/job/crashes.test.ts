@@ -43,7 +43,27 @@ test('over random states: no write that the server would refuse, never too many 
       expect(world.job.status?.failed ?? 0).toBe(world.failed.size);
       expect(world.pods.filter(({ metadata }) => metadata.finalizers?.length)).toEqual([]);
     }),
-    { numRuns: 300 },
+    {
+      numRuns: 300,
+      // A pod that was counted as failed while it was being deleted, and then succeeded.
+      examples: [
+        [
+          {
+            parallelism: 2,
+            completions: 2,
+            completionMode: 'Indexed',
+            backoffLimit: 0,
+            podReplacementPolicy: 'Failed',
+            limitPerIndex: false,
+          },
+          [
+            { crashAfter: 2, ends: [0], passMs: 0, rests: false },
+            { crashAfter: 2, ends: [], passMs: 0, rests: false },
+            { crashAfter: 1, ends: [1], passMs: 0, rests: false },
+          ],
+        ],
+      ],
+    },
   );
 });
 

@@ -56,12 +56,14 @@ export function tallyOf(job: Job, pods: readonly Pod[]): Tally {
     failed: (status.failed ?? 0) + notedFailed.length - noted.failed.size,
   };
   const open = pods.filter((pod) => isTracked(pod) && isValid(job, pod));
+  // A pod that was noted as failed while it was being deleted stays failed, however it ends.
+  const succeeding = open.filter((pod) => hasSucceeded(pod) && !noted.failed.has(pod.metadata.uid));
   const fresh = {
-    succeeded: open.filter((pod) => hasSucceeded(pod) && !noted.succeeded.has(pod.metadata.uid)),
+    succeeded: succeeding.filter((pod) => !noted.succeeded.has(pod.metadata.uid)),
     failed: open.filter((pod) => hasFailed(job, pod) && !noted.failed.has(pod.metadata.uid)),
   };
   const active = pods.filter(isActive);
-  const completedIndexes = isIndexed(job) ? completedNow(job, open) : [];
+  const completedIndexes = isIndexed(job) ? completedNow(job, succeeding) : [];
   const failedIndexes = failedNow(job, pods);
   return {
     pods,
@@ -88,9 +90,9 @@ export function tallyOf(job: Job, pods: readonly Pod[]): Tally {
 const activeIndexes = ({ completions = 0 }: Job['spec'], active: readonly Pod[]): IndexSet =>
   indexSetOf(active.flatMap((pod) => indexOf(pod, completions) ?? []));
 
-function completedNow({ spec, status }: Job, open: readonly Pod[]): IndexSet {
+function completedNow({ spec, status }: Job, succeeding: readonly Pod[]): IndexSet {
   const completions = spec.completions ?? 0;
-  const now = open.filter(hasSucceeded).flatMap((pod) => indexOf(pod, completions) ?? []);
+  const now = succeeding.flatMap((pod) => indexOf(pod, completions) ?? []);
   return union(readIndexSet(status?.completedIndexes, completions), indexSetOf(now));
 }
 
