@@ -1,5 +1,5 @@
 // The contract of scheduler plugins. A plugin is one file plus one line in profile.ts, whose order is the order of calls; why the
-// contract is as it is stands in docs/design/0008-scheduler.md. HOT: filter and score run once a pod and node; they must not
+// contract is as it is stands in docs/design/0011-scheduler.md. HOT: filter and score run once a pod and node; they must not
 // allocate or throw.
 import type { Clock } from '../base/index.ts';
 import type { ChangeHandlers, Client, Lister } from '../client/index.ts';

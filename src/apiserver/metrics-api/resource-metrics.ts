@@ -1,5 +1,5 @@
 // metrics.k8s.io: what nodes and running pods use, as metrics-server tells it. Nothing is kept here: which objects there are is read from
-// the store, what they use is asked of the sources, when somebody asks (docs/design/0009-metrics-api.md).
+// the store, what they use is asked of the sources, when somebody asks (docs/design/0012-metrics-api.md).
 import {
   Node,
   NodeMetrics,
