@@ -63,7 +63,9 @@ const changes = setInterval(() => {
   const annotations = { at: String(touched++) };
   lastChange = server
     .client(ConfigMap)
-    .patch({ name: 'c1', namespace: 'default' }, 'merge', { metadata: { annotations } });
+    .patch({ name: 'c1', namespace: 'default' }, 'merge', { metadata: { annotations } })
+    // One may overtake another; there are enough of them.
+    .catch(() => {});
 }, 5);
 await measure(`list of ${objects}, changed all the time`, `get ${all}`);
 
