@@ -6,8 +6,8 @@ const longestMs = 250;
 
 /**
  * Waits before a run that looks at `count` objects, so that it sees what happens to many of them at once: the work per second is
- * bounded, whatever happens. Small sets do not wait. Rejects when the signal aborts.
+ * bounded, whatever happens. Undefined for small sets, which do not wait. Rejects when the signal aborts.
  */
-export async function gather(count: number, clock: Clock, signal: AbortSignal): Promise<void> {
-  if (count >= smallSet) await sleep(clock, Math.min(longestMs, count / 20), signal);
+export function gather(count: number, clock: Clock, signal: AbortSignal): Promise<void> | undefined {
+  return count < smallSet ? undefined : sleep(clock, Math.min(longestMs, count / 20), signal);
 }

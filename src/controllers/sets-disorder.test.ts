@@ -173,7 +173,7 @@ describe.each([
       for (const image of ['i:2', 'i:1']) {
         const spec = { template: { spec: { containers: [{ name: 'c', image }] } } };
         await harness.client(Deployment).patch(meta, 'strategic', { spec });
-        await turns(200, withinBounds);
+        await turns(70, withinBounds);
         expect(imagesOf(await serving())).toEqual(Array(4).fill(image));
       }
       const found = await harness.list(ReplicaSet);

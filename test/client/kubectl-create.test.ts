@@ -38,8 +38,8 @@ describe.skipIf(program === undefined)('kubectl', () => {
     expect((await k.json('get cm env'))['data']).toEqual({ A: 'b', C: 'd=e' });
     await k.says('create cm hashed --from-literal=a=b --append-hash', /^configmap\/hashed-\w{10} created$/);
     await k.says(
-      'get cm -n default --chunk-size=1 -o name',
-      /^configmap\/env\nconfigmap\/files\nconfigmap\/hashed-\w+$/,
+      'get cm -A --chunk-size=1 -o name',
+      /^configmap\/env\nconfigmap\/files\nconfigmap\/hashed-\w+\nconfigmap\/extension-apiserver-authentication$/,
     );
   });
 

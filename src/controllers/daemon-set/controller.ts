@@ -44,7 +44,8 @@ export const daemonSetController = defineController({
     const failedPods = new FailedPods();
 
     return async function reconcile(key, signal) {
-      await gather(nodes.list().length, clock, signal);
+      const gathering = gather(nodes.list().length, clock, signal);
+      if (gathering !== undefined) await gathering;
       const set = sets.get(key);
       // What becomes of the pods and revisions of a set on its way out is the collector's business.
       if (set === undefined || set.metadata.deletionTimestamp !== undefined) return;

@@ -55,7 +55,8 @@ function replicasOf<T extends Replicated>({ name, kind, matcherOf }: ReplicatedK
 
       return async function reconcile(key, signal) {
         const seen = sets.get(key);
-        if (seen !== undefined) await gather(podsOf(seen).length, clock, signal);
+        const gathering = seen && gather(podsOf(seen).length, clock, signal);
+        if (gathering !== undefined) await gathering;
         const set = sets.get(key);
         if (set === undefined) return;
         const plan = planReplicaSet({

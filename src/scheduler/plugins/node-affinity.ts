@@ -1,9 +1,17 @@
 // NodeAffinity: nodeSelector and required affinity say where a pod may go, preferred affinity where it would rather go. A profile can
 // add to it for all of its pods.
-import { type coreV1, Node, type Pod, validateNodeSelector } from '../../api/index.ts';
+import {
+  compileNodeSelectorTerm,
+  compileNodeSelectorTerms,
+  type coreV1,
+  Node,
+  type NodeTest,
+  type Pod,
+  validateNodeSelector,
+} from '../../api/index.ts';
 import { Causes, FieldAt } from '../../machinery/index.ts';
 import { fieldsOf, listOf } from '../arguments.ts';
-import { compileTerm, compileTerms, type NodeTest, requiredOfNode } from '../node-selector.ts';
+import { requiredOfNode } from '../node-selector.ts';
 import {
   ArgumentError,
   definePlugin,
@@ -35,7 +43,7 @@ function preferencesOf(affinity: coreV1.NodeAffinity | undefined): readonly Pref
   // An empty preference matches every node, so it says nothing.
   return (affinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [])
     .filter((p) => (p.preference.matchExpressions?.length ?? 0) + (p.preference.matchFields?.length ?? 0) > 0)
-    .map((p) => ({ weight: p.weight, matches: compileTerm(p.preference) }));
+    .map((p) => ({ weight: p.weight, matches: compileNodeSelectorTerm(p.preference) }));
 }
 
 /** The names that matchFields leave; null = some term leaves it open; empty = they contradict each other. */
@@ -96,7 +104,7 @@ export const nodeAffinity = definePluginFactory<State, Args>({
   readArgs,
   build(_, { added }) {
     const terms = added?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
-    const enforced = terms === undefined ? null : compileTerms(terms);
+    const enforced = terms === undefined ? null : compileNodeSelectorTerms(terms);
     const addedPreferences = preferencesOf(added);
     const mayMatch = (waiting: PodInfo, { metadata }: Node): boolean => {
       const node = { name: metadata.name, labels: metadata.labels ?? {} };

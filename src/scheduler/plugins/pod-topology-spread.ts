@@ -1,12 +1,12 @@
 // PodTopologySpread: matching pods spread evenly over the values of a topology key, as a must or as a preference. Pods that say
 // nothing are spread over zones and nodes by default. Counts come from tallies; only a pod that is limited to some nodes makes us look
 // at each node. Semantics of kube-scheduler 1.35. HOT: bench/scheduler.ts.
-import { type coreV1, Node, Pod } from '../../api/index.ts';
+import { type coreV1, Node, type NodeTest, Pod } from '../../api/index.ts';
 import { compileLabelSelector, formatLabelSelector, type LabelMatcher } from '../../machinery/index.ts';
 import { choiceOf, fieldsOf, listOf, textOf, wholeOf } from '../arguments.ts';
 import { DefaultSelectors } from '../default-selector.ts';
 import type { NodeInfo } from '../node-info.ts';
-import { type NodeTest, requiredOfNode } from '../node-selector.ts';
+import { requiredOfNode } from '../node-selector.ts';
 import {
   ArgumentError,
   type ClusterView,

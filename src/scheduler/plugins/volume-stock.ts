@@ -1,6 +1,8 @@
 // Volumes and claims as the scheduler counts on them: what the server says, and on top of it what has been promised to pods that were
 // decided but are not bound yet. One for all profiles, so that none promises what another has.
 import {
+  compileNodeSelectorTerms,
+  type NodeTest,
   PersistentVolume,
   PersistentVolumeClaim,
   StorageClass,
@@ -8,7 +10,6 @@ import {
   storageClassOf,
 } from '../../api/index.ts';
 import { keyOf } from '../../machinery/index.ts';
-import { compileTerms, type NodeTest } from '../node-selector.ts';
 import type { ClusterView, PluginContext, Watched } from '../plugin.ts';
 
 const anyNode: NodeTest = () => true;
@@ -19,7 +20,7 @@ export function reachOf(volume: PersistentVolume): NodeTest {
   let test = tests.get(volume);
   if (test === undefined) {
     const terms = volume.spec.nodeAffinity?.required?.nodeSelectorTerms;
-    tests.set(volume, (test = terms === undefined ? anyNode : compileTerms(terms)));
+    tests.set(volume, (test = terms === undefined ? anyNode : compileNodeSelectorTerms(terms)));
   }
   return test;
 }
