@@ -6,7 +6,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { Scope } from '../base/index.ts';
 import { CommandFailure } from '../cli/index.ts';
-import { createClient, createHttpsTransport, readKubeconfig } from '../client/index.ts';
+import { createClient, createHttpsTransport, createInformers, readKubeconfig } from '../client/index.ts';
 import { createHttpsClient } from '../http/index.ts';
 import { createNodeNetwork, startAgent } from '../node/index.ts';
 import {
@@ -88,8 +88,14 @@ export async function startNode(
       clock,
     });
     scope.onStop(() => http.close());
+    const client = createClient(createHttpsTransport({ http, clock, random }), 'kubelet');
+    // A scope of their own, so that they end after everybody who reads them.
+    const following = new Scope(log);
+    scope.onStop(() => following.stop());
+    const informers = createInformers(client, { scope: following, log, clock, random });
     const agent = await startAgent({
-      client: createClient(createHttpsTransport({ http, clock, random }), 'kubelet'),
+      client,
+      informers,
       nodeName: config.nodeName,
       nodeIps: [config.nodeIp],
       clusterDns: config.clusterDns,

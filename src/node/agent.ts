@@ -6,7 +6,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { type coreV1, Node, Pod, Service } from '../api/index.ts';
 import { type Clock, type Log, type Random, Scope, sleep } from '../base/index.ts';
-import { type Client, createEventRecorder, createInformers } from '../client/index.ts';
+import { type Client, createEventRecorder, createInformers, type Informers } from '../client/index.ts';
 import {
   type ContainerRuntime,
   type Exec,
@@ -36,6 +36,8 @@ import { PodWorkers } from './worker/pod-workers.ts';
 
 export interface AgentOptions {
   readonly client: Client;
+  /** Shared with other parts of the same node; undefined = the agent makes its own. They must outlive the agent. */
+  readonly informers?: Informers | undefined;
   readonly nodeName: string;
   readonly nodeIps: readonly string[];
   readonly clusterDns?: readonly string[] | undefined;
@@ -182,7 +184,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     clock,
     token: (pod, source) => tokens.get(pod, source),
   });
-  const informers = createInformers(client, { scope, log, clock, random: options.random });
+  const informers =
+    options.informers ?? createInformers(client, { scope, log, clock, random: options.random });
   const services = informers(Service);
   const parallel = options.parallelStarts ?? 2 * os.availableParallelism();
 
