@@ -110,7 +110,9 @@ describe('logs', () => {
     expect(await read(file, { stream: 'stderr' })).toBe('err\n');
     expect(await read(file, { limitBytes: 5 })).toBe('one\nt');
     expect(await read(file, { sinceMs: Date.UTC(2026, 0, 1, 0, 0, 10) })).toBe('last\n');
-    expect(await read(file, { timestamps: true, tailLines: 1 })).toBe('2026-01-01T00:00:10.5Z last\n');
+    expect(await read(file, { timestamps: true, tailLines: 1 })).toBe(
+      '2026-01-01T00:00:10.500000000Z last\n',
+    );
     expect(await lastLogLines(file, { lines: 2, bytes: 100 })).toBe('err\nlast\n');
   });
 

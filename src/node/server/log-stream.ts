@@ -1,7 +1,7 @@
 // Streams a container's log to a reader: from where the options say, through rotation, and with `follow` until the container ends.
 import { watch } from 'node:fs';
 import * as fs from 'node:fs/promises';
-import type { Clock } from '../../base/index.ts';
+import { type Clock, sleep } from '../../base/index.ts';
 import { parseTime } from '../../machinery/index.ts';
 import { LineSplitter, parseEntry, tailOffset } from './log-file.ts';
 
@@ -26,11 +26,15 @@ export interface LogSource {
 const pieceBytes = 64 << 10;
 /** The kernel tells of changes; this is for what it misses, and how soon an end is noticed. */
 const pollMs = 250;
+const openTries = 5;
+const openRetryMs = 50;
 
 /** Text as the reader gets it. */
 export async function* streamLog(source: LogSource, options: LogOptions): AsyncGenerator<Buffer> {
   const format = new Formatter(options);
-  let handle = await fs.open(source.file, 'r');
+  let handle = await openLog(source);
+  /** The next file is there: what is still unread of this one was written before it was left. */
+  let rotated = false;
   try {
     let { ino, size } = await handle.stat();
     let at = options.tailLines === undefined ? 0 : await tailOffset(handle, size, options.tailLines);
@@ -49,13 +53,18 @@ export async function* streamLog(source: LogSource, options: LogOptions): AsyncG
       }
       if (!options.follow || source.signal.aborted) return;
       const now = await fs.stat(source.file).catch(() => undefined);
-      if (now !== undefined && now.ino !== ino) {
-        // Rotated: this file has been read to its end, the new one starts at the beginning.
+      if (rotated) {
+        // This file has been read to its end, the new one starts at the beginning.
         await handle.close();
-        handle = await fs.open(source.file, 'r');
+        handle = await openLog(source);
         ino = (await handle.stat()).ino;
         at = 0;
         lines = new LineSplitter();
+        rotated = false;
+        continue;
+      }
+      if (now !== undefined && now.ino !== ino) {
+        rotated = true;
         continue;
       }
       if (now !== undefined && now.size < at) at = 0;
@@ -65,6 +74,17 @@ export async function* streamLog(source: LogSource, options: LogOptions): AsyncG
   } finally {
     await handle.close();
   }
+}
+
+/** While a log is rotated there is no file of its name for a moment. */
+async function openLog({ file, clock, signal }: LogSource): Promise<fs.FileHandle> {
+  for (let tries = 0; ; tries++)
+    try {
+      return await fs.open(file, 'r');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || tries === openTries) throw error;
+      await sleep(clock, openRetryMs, signal);
+    }
 }
 
 function changed(source: LogSource): Promise<void> {
@@ -109,7 +129,7 @@ class Formatter {
       const entry = parseEntry(line);
       if (entry === undefined || (stream !== undefined && entry.stream !== stream)) continue;
       if (sinceMs !== undefined && (parseTime(entry.time) ?? 0) < sinceMs) continue;
-      if (timestamps && !this.#inLine) out.push(Buffer.from(`${entry.time} `));
+      if (timestamps && !this.#inLine) out.push(Buffer.from(`${fixedTime(entry.time)} `));
       out.push(entry.text);
       if (!entry.partial) out.push(newline);
       this.#inLine = entry.partial;
@@ -119,6 +139,12 @@ class Formatter {
     this.#left -= cut.length;
     return cut;
   }
+}
+
+/** With nine digits after the point, as the kubelet prints it: times stand below each other. Runtimes leave zeros at the end away. */
+function fixedTime(time: string): string {
+  const [, until, fraction = '', zone] = /^(.*T\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-].*)$/.exec(time) ?? [];
+  return until === undefined ? time : `${until}.${fraction.padEnd(9, '0')}${zone}`;
 }
 
 const newline = Buffer.from('\n');
