@@ -1,4 +1,11 @@
 export { type BodyResult, readBody } from './body.ts';
+export {
+  createCertificateRequest,
+  type ReadRequest,
+  readCertificateRequest,
+  type SigningPolicy,
+  signCertificateRequest,
+} from './certificate-signing.ts';
 export { type Connection, connectionOf, type PeerCertificate } from './connection.ts';
 export type { HttpRequest, HttpResponse, RequestHandler } from './exchange.ts';
 export {

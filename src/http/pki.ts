@@ -28,9 +28,9 @@ export interface CertificateRequest {
 const dayMs = 86_400_000;
 /** Clocks of two machines differ: a certificate is valid a little before it was made. */
 const backdateMs = 5 * 60_000;
-const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+export const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 
-async function loadX509() {
+export async function loadX509() {
   await import('reflect-metadata');
   const x509 = await import('@peculiar/x509');
   x509.cryptoProvider.set(webcrypto);
@@ -46,21 +46,21 @@ export function createKeyPair(): { readonly publicKey: string; readonly privateK
   });
 }
 
-async function signingKey(pem: string): Promise<webcrypto.CryptoKey> {
+export async function signingKey(pem: string): Promise<webcrypto.CryptoKey> {
   const der = createPrivateKey(pem).export({ type: 'pkcs8', format: 'der' });
   return webcrypto.subtle.importKey('pkcs8', der, algorithm, false, ['sign']);
 }
 
-async function verifyingKey(privatePem: string): Promise<webcrypto.CryptoKey> {
+export async function verifyingKey(privatePem: string): Promise<webcrypto.CryptoKey> {
   const der = createPublicKey(privatePem).export({ type: 'spki', format: 'der' });
   return webcrypto.subtle.importKey('spki', der, algorithm, true, ['verify']);
 }
 
 /** As it is: in a plain string the library reads quotes, `#` and escapes as notation. */
-const exactly = (utf8String: string) => ({ utf8String });
+export const exactly = (utf8String: string) => ({ utf8String });
 
 /** 126 random bits, well above the 64 the CA/Browser rules ask for; positive, and never shorter than 16 bytes. */
-function serialNumber(): string {
+export function serialNumber(): string {
   const bytes = randomBytes(16);
   bytes[0] = (bytes[0]! & 0x7f) | 0x40;
   return bytes.toString('hex');
