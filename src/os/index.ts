@@ -11,6 +11,14 @@ export {
   removeEmptyParents,
 } from './cgroup.ts';
 export { type CgroupHierarchy, type CgroupLayout, planCgroupLayout } from './cgroup-layout.ts';
+export {
+  type CgroupLimits,
+  type CgroupUsage,
+  limitCgroup,
+  parseCgroupV1,
+  parseCgroupV2,
+  readCgroupUsage,
+} from './cgroup-usage.ts';
 export { type CniOptions, cniConflist, writeCniConfig } from './cni.ts';
 export {
   type Containerd,

@@ -187,6 +187,12 @@ export interface ContainerStats {
   readonly memoryWorkingSetBytes: number;
   readonly writableLayerBytes: number;
   readonly atMs: number;
+  /** What not every runtime tells. */
+  readonly memoryUsageBytes?: number | undefined;
+  readonly memoryRssBytes?: number | undefined;
+  readonly pageFaults?: number | undefined;
+  readonly majorPageFaults?: number | undefined;
+  readonly writableLayerInodes?: number | undefined;
 }
 
 export interface RuntimeStatus {

@@ -241,7 +241,15 @@ export const containerStats = (s: cri.ContainerStats): plain.ContainerStats => (
   memoryWorkingSetBytes: Number(s.memory?.workingSetBytes?.value ?? 0n),
   writableLayerBytes: Number(s.writableLayer?.usedBytes?.value ?? 0n),
   atMs: ms(s.cpu?.timestamp ?? 0n),
+  memoryUsageBytes: told(s.memory?.usageBytes),
+  memoryRssBytes: told(s.memory?.rssBytes),
+  pageFaults: told(s.memory?.pageFaults),
+  majorPageFaults: told(s.memory?.majorPageFaults),
+  writableLayerInodes: told(s.writableLayer?.inodesUsed),
 });
+
+const told = (value: cri.UInt64Value | undefined): number | undefined =>
+  value === undefined ? undefined : Number(value.value);
 
 export function runtimeStatus(status: cri.RuntimeStatus | undefined): plain.RuntimeStatus {
   const find = (type: string) => status?.conditions.find((c) => c.type === type);

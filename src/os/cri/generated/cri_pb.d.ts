@@ -2176,6 +2176,11 @@ export declare type CpuUsage = Message<"runtime.v1.CpuUsage"> & {
    * @generated from field: runtime.v1.UInt64Value usage_core_nano_seconds = 2;
    */
   usageCoreNanoSeconds?: UInt64Value | undefined;
+
+  /**
+   * @generated from field: runtime.v1.UInt64Value usage_nano_cores = 3;
+   */
+  usageNanoCores?: UInt64Value | undefined;
 };
 
 /**
@@ -2197,6 +2202,31 @@ export declare type MemoryUsage = Message<"runtime.v1.MemoryUsage"> & {
    * @generated from field: runtime.v1.UInt64Value working_set_bytes = 2;
    */
   workingSetBytes?: UInt64Value | undefined;
+
+  /**
+   * @generated from field: runtime.v1.UInt64Value available_bytes = 3;
+   */
+  availableBytes?: UInt64Value | undefined;
+
+  /**
+   * @generated from field: runtime.v1.UInt64Value usage_bytes = 4;
+   */
+  usageBytes?: UInt64Value | undefined;
+
+  /**
+   * @generated from field: runtime.v1.UInt64Value rss_bytes = 5;
+   */
+  rssBytes?: UInt64Value | undefined;
+
+  /**
+   * @generated from field: runtime.v1.UInt64Value page_faults = 6;
+   */
+  pageFaults?: UInt64Value | undefined;
+
+  /**
+   * @generated from field: runtime.v1.UInt64Value major_page_faults = 7;
+   */
+  majorPageFaults?: UInt64Value | undefined;
 };
 
 /**
