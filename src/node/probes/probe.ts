@@ -1,4 +1,4 @@
-// One try of a probe: HTTP, TCP or a command in the container. Outcomes are values; messages are the kubelet's.
+// One try of a probe: HTTP, TCP, gRPC or a command in the container. Outcomes are values; messages are the kubelet's.
 import * as http from 'node:http';
 import * as https from 'node:https';
 import * as net from 'node:net';
@@ -77,7 +77,18 @@ export async function tryProbe(
       const host = action.tcpSocket.host || target.podIp;
       return await tryTcp(host, resolvePort(action.tcpSocket.port, target.container), options);
     }
-    return failed('grpc probes are not supported by this node');
+    if (action.grpc !== undefined) {
+      const { tryGrpc } = await import('./grpc-probe.ts');
+      return await tryGrpc(
+        {
+          address: joinHost(target.podIp, action.grpc.port),
+          service: action.grpc.service ?? '',
+          userAgent: options.userAgent,
+        },
+        options,
+      );
+    }
+    return failed('missing probe handler');
   } catch (error) {
     options.signal.throwIfAborted();
     return failed((error as Error).message);
