@@ -1,6 +1,15 @@
 // Every controller. Adding one = its folder and one line here.
 import type { KindDef } from '../machinery/index.ts';
 import {
+  type CertificateApproverOptions,
+  certificateApproverController,
+} from './certificate-approver/controller.ts';
+import { certificateCleanerController } from './certificate-cleaner/controller.ts';
+import {
+  type CertificateSignerOptions,
+  certificateSignerController,
+} from './certificate-signer/controller.ts';
+import {
   type ClusterAutoscalerOptions,
   clusterAutoscalerController,
 } from './cluster-autoscaler/controller.ts';
@@ -30,7 +39,9 @@ import { resourceQuotaController } from './resource-quota/controller.ts';
 import { serviceAccountController } from './service-account/controller.ts';
 import { statefulSetController } from './stateful-set/controller.ts';
 import { taintEvictionController } from './taint-eviction/controller.ts';
+import { tokenCleanerController } from './token-cleaner/controller.ts';
 import { ttlAfterFinishedController } from './ttl-after-finished/controller.ts';
+import { volumeExpandController } from './volume-expand/controller.ts';
 
 export interface ControllerSettings {
   readonly kinds: readonly KindDef[];
@@ -50,6 +61,8 @@ export interface ControllerSettings {
   readonly largeClusterSizeThreshold: number;
   readonly defaultUnreachableTolerationSeconds: number;
   readonly terminatedPodGcThreshold: number;
+  /** The CA that signs certificate requests; undefined = none are approved or signed here. */
+  readonly certificateSigning?: (CertificateSignerOptions & CertificateApproverOptions) | undefined;
   /** Who makes volumes in this process, by what classes name; none = only provisioners outside do. */
   readonly volumeProvisioners?: readonly VolumeProvisioner[];
   /** What is not named is as kube-controller-manager has it. */
@@ -85,6 +98,7 @@ export const allControllers = (settings: ControllerSettings): readonly Controlle
   endpointsController,
   endpointSliceMirroringController,
   persistentVolumeController({ provisioners: settings.volumeProvisioners ?? [] }),
+  volumeExpandController({ provisioners: settings.volumeProvisioners ?? [] }),
   pvProtectionController,
   pvcProtectionController,
   ephemeralVolumeController,
@@ -94,5 +108,13 @@ export const allControllers = (settings: ControllerSettings): readonly Controlle
     ? []
     : [clusterAutoscalerController(settings.clusterAutoscaler)]),
   staleTargetController,
+  ...(settings.certificateSigning === undefined
+    ? []
+    : [
+        certificateApproverController(settings.certificateSigning),
+        certificateSignerController(settings.certificateSigning),
+      ]),
+  certificateCleanerController,
+  tokenCleanerController,
   resourceQuotaController({ kinds: settings.kinds }),
 ];
