@@ -35,6 +35,7 @@ export { Lease } from './coordination/v1/lease.ts';
 export { Binding } from './core/v1/binding.ts';
 export { ComponentStatus } from './core/v1/component-status.ts';
 export { ConfigMap } from './core/v1/config-map.ts';
+export * from './core/v1/directory-volumes.ts';
 export { Endpoints } from './core/v1/endpoints.ts';
 export { Event } from './core/v1/event.ts';
 export { LimitRange } from './core/v1/limit-range.ts';

@@ -18,6 +18,8 @@ import {
   type ClusterAutoscalerOptions,
   type ClusterAutoscalerSettings,
   type ControllerSettings,
+  ensureLocalPathClass,
+  localPathProvisioner,
   startControllers,
   startGarbageCollector,
 } from '../controllers/index.ts';
@@ -26,8 +28,8 @@ import type { NodeGroupBounds, Script, SimulatedNodeGroupsOptions } from '../sim
 import { trialsWith } from './node-trial.ts';
 import type { SimulatedUsage } from './simulated-usage.ts';
 
-/** The parts that can be left out and run elsewhere. */
-export type ServerPart = 'controllers' | 'scheduler';
+/** The parts that can be left out and run elsewhere; local-storage is the storage class that a cluster comes with. */
+export type ServerPart = 'controllers' | 'scheduler' | 'local-storage';
 
 export interface ControlLoopsOptions extends Omit<ControllerSettings, 'kinds'> {
   readonly api: Pick<ApiServer, 'client' | 'transport'>;
@@ -93,7 +95,13 @@ export async function startControlLoops(options: ControlLoopsOptions): Promise<v
   const controllers = async (work: Scope): Promise<void> => {
     const parts = { ...as('kube-controller-manager', 'controllers'), scope: work };
     const clusterAutoscaler = await autoscalerOf(parts);
-    startControllers(allControllers({ ...options, kinds, clusterAutoscaler }), { ...parts, events });
+    // Volumes that are there are looked after whether the class is made or not.
+    const volumeProvisioners = [...(options.volumeProvisioners ?? []), localPathProvisioner(parts)];
+    if (!without.includes('local-storage')) await ensureLocalPathClass(parts.client);
+    startControllers(allControllers({ ...options, kinds, clusterAutoscaler, volumeProvisioners }), {
+      ...parts,
+      events,
+    });
     await startGarbageCollector({ ...parts, events, kinds, log: log.with({ part: 'garbage-collector' }) });
   };
   const scheduler = (work: Scope): Promise<void> =>

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { Node, Pod, Secret, ServiceAccount } from '../api/index.ts';
+import { keeperOf, Node, PersistentVolume, Pod, Secret, ServiceAccount } from '../api/index.ts';
 import {
   createApiServer,
   createAuthenticator,
@@ -225,7 +225,10 @@ export async function startServer(
       }),
       authorize: createAuthorizer([
         mastersAuthorizer,
-        createNodeAuthorizer({ nodeOfPod: (namespace, name) => nodeOfPod(store, namespace, name) }),
+        createNodeAuthorizer({
+          nodeOfPod: (namespace, name) => nodeOfPod(store, namespace, name),
+          nodeOfVolume: (name) => nodeOfVolume(store, name),
+        }),
         everyoneAuthorizer,
       ]),
       clientCa: pki.ca.cert,
@@ -392,4 +395,10 @@ function readyNodes(store: Store): readonly Node[] {
 function nodeOfPod(store: Store, namespace: string, name: string): string | undefined {
   const entry = store.get(storageKey(Pod, { namespace, name }));
   return entry === undefined ? undefined : (objectOf<Pod>(entry).spec.nodeName ?? '');
+}
+
+/** For the node authorizer: who keeps the directory of a volume. */
+function nodeOfVolume(store: Store, name: string): string | undefined {
+  const entry = store.get(storageKey(PersistentVolume, { name }));
+  return entry === undefined ? undefined : keeperOf(objectOf<PersistentVolume>(entry));
 }

@@ -98,7 +98,10 @@ describe('mistakes name the file and the key', () => {
     ['node-monitor-grace-period: 5', 'node-monitor-grace-period must be a duration such as 2.5s, not 5'],
     ['tls-san: {a: b}', 'tls-san must be a list of texts, not {"a":"b"}'],
     ['tls-san: [1]', 'tls-san must be a list of texts, not [1]'],
-    ['without: [storage]', 'without: ["storage"] is invalid. Must be any of controllers, scheduler.'],
+    [
+      'without: [storage]',
+      'without: ["storage"] is invalid. Must be any of controllers, scheduler, local-storage.',
+    ],
     ['log-level: loud', 'log-level: "loud" is invalid. Allowed choices are debug, info, warn, error.'],
     ['data-dir:', 'data-dir must be a text, not null'],
     ['v: 2\nlog-level: info', 'v and log-level cannot be used together'],

@@ -34,7 +34,7 @@ export interface ServerFlags extends LogFlags, RequestLogFlags {
   readonly nodeCidrMaskSize?: number;
   readonly nodeCidrMaskSizeIpv6?: number;
   readonly clusterDomain?: string;
-  readonly without?: readonly ('controllers' | 'scheduler')[];
+  readonly without?: readonly ('controllers' | 'scheduler' | 'local-storage')[];
   readonly leaderElectLeaseDurationMs?: number;
   readonly leaderElectRenewDeadlineMs?: number;
   readonly leaderElectRetryPeriodMs?: number;

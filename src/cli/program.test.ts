@@ -119,7 +119,7 @@ describe('mistakes are named, nothing runs, and the exit code is 2', () => {
     ['node kill', /missing required argument 'node'/],
     ['node kill A_b', /lower-case letters/],
     ['image load', /missing required argument 'files'/],
-    ['server --without storage', /Must be any of controllers, scheduler\./],
+    ['server --without storage', /Must be any of controllers, scheduler, local-storage\./],
     ['server --cluster-cidr 10.0.0.1/8', /10\.0\.0\.1\/8 should be 10\.0\.0\.0\/8/],
     ['server --cluster-cidr 10.0.0.0', /Must be a range/],
     ['server --node-monitor-grace-period 5', /Must be a duration/],

@@ -15,7 +15,10 @@ const impostor = user('system:node:n1', authenticated);
 
 const authorize = createAuthorizer([
   mastersAuthorizer,
-  createNodeAuthorizer({ nodeOfPod: (_, name) => ({ mine: 'n1', theirs: 'n2', waiting: '' })[name] }),
+  createNodeAuthorizer({
+    nodeOfPod: (_, name) => ({ mine: 'n1', theirs: 'n2', waiting: '' })[name],
+    nodeOfVolume: (name) => ({ mine: 'n1', theirs: 'n2' })[name],
+  }),
   everyoneAuthorizer,
 ]);
 
@@ -136,6 +139,8 @@ describe('who may', () => {
         'get core/secrets d s',
         'watch core/configmaps d c',
         'get core/persistentvolumeclaims d c',
+        'watch core/persistentvolumes',
+        'patch core/persistentvolumes - mine',
         'create core/events d',
         'patch events.k8s.io/events d e',
         'create coordination.k8s.io/leases kube-node-lease',
@@ -160,6 +165,10 @@ describe('who may', () => {
         'update coordination.k8s.io/leases kube-node-lease n2',
         'create coordination.k8s.io/leases default',
         'list apps/deployments',
+        'patch core/persistentvolumes - theirs',
+        'patch core/persistentvolumes - nobodys',
+        'delete core/persistentvolumes - mine',
+        'patch core/persistentvolumes/status - mine',
       ],
     ],
     ['one who only calls itself a node', impostor, [], ['list core/pods', 'patch core/nodes/status - n1']],

@@ -1,22 +1,20 @@
 // What a node may do: one table of resources and verbs, narrowed to itself where an object is one node's own. After Kubernetes'
 // node authorizer and its NodeRestriction admission plugin.
 //
-// Narrower than there: a node creates no pods, since it has no need of it yet. Wider in one point: a secret or config map must be
-// named one by one, but that a pod of this node refers to it is not checked. That a token is for a pod of the node is checked where
-// it is made (subresources/token.ts).
+// Narrower than there: a node creates no pods, since it has no need of it yet. Wider in two points: a secret or config map must be
+// named one by one, but that a pod of this node refers to it is not checked; and a node sees all volumes and marks those whose directory
+// it keeps. That a token is for a pod of the node is checked where it is made (subresources/token.ts).
 import { type RequestAttributes, wellKnown } from './attributes.ts';
 import { type Authorizer, allowed, noOpinion, noOpinionBecause, noRules, type Verdict } from './authorize.ts';
 
 export interface NodeAuthorizerOptions {
   /** The node a pod is bound to, '' = none yet; undefined = no such pod, which is for the storage to say. From memory. */
   readonly nodeOfPod: (namespace: string, name: string) => string | undefined;
+  /** The node that keeps what is behind a volume, undefined = none does. From memory. */
+  readonly nodeOfVolume: (name: string) => string | undefined;
 }
 
-type Check = (
-  attributes: RequestAttributes,
-  node: string,
-  nodeOfPod: NodeAuthorizerOptions['nodeOfPod'],
-) => Verdict;
+type Check = (attributes: RequestAttributes, node: string, options: NodeAuthorizerOptions) => Verdict;
 
 const any: Check = () => allowed;
 
@@ -33,9 +31,9 @@ const sameName =
       ? allowed
       : noOpinionBecause(`can only access ${what} with the same name as the requesting node`);
 
-const ownLease: Check = (a, node, pods) =>
+const ownLease: Check = (a, node, options) =>
   a.namespace === 'kube-node-lease'
-    ? sameName('node lease')(a, node, pods)
+    ? sameName('node lease')(a, node, options)
     : noOpinionBecause('can only access leases in the "kube-node-lease" system namespace');
 
 const ownNode: Check = (a, node) =>
@@ -45,7 +43,7 @@ const ownNode: Check = (a, node) =>
         `node ${JSON.stringify(node)} is not allowed to modify node ${JSON.stringify(a.name)}`,
       );
 
-const ownPod: Check = (a, node, nodeOfPod) => {
+const ownPod: Check = (a, node, { nodeOfPod }) => {
   const bound = nodeOfPod(a.namespace, a.name);
   return bound === undefined || bound === node
     ? allowed
@@ -53,6 +51,11 @@ const ownPod: Check = (a, node, nodeOfPod) => {
         `node ${JSON.stringify(node)} can only ${a.verb} pods with spec.nodeName set to itself`,
       );
 };
+
+const ownVolume: Check = (a, node, { nodeOfVolume }) =>
+  nodeOfVolume(a.name) === node
+    ? allowed
+    : noOpinionBecause(`node ${JSON.stringify(node)} can only patch volumes that it keeps`);
 
 const read = 'get list watch';
 const write = 'create update patch';
@@ -73,7 +76,8 @@ const table: readonly (readonly [string, string, Check])[] = [
   ['/secrets', read, oneByOne],
   ['/configmaps', read, oneByOne],
   ['/persistentvolumeclaims', 'get', oneByOne],
-  ['/persistentvolumes', 'get', any],
+  ['/persistentvolumes', read, any],
+  ['/persistentvolumes', 'patch', ownVolume],
   ['/events', write, any],
   ['events.k8s.io/events', write, any],
   ['coordination.k8s.io/leases', 'get create update patch delete', ownLease],
@@ -99,13 +103,13 @@ export function nodeOfUser(user: RequestAttributes['user']): string | undefined 
   return name === '' ? undefined : name;
 }
 
-export function createNodeAuthorizer({ nodeOfPod }: NodeAuthorizerOptions): Authorizer {
+export function createNodeAuthorizer(options: NodeAuthorizerOptions): Authorizer {
   const mayNode = (a: RequestAttributes): Verdict => {
     const node = nodeOfUser(a.user);
     if (node === undefined || a.resource === '') return noOpinion;
     const resource = a.subresource === '' ? a.resource : `${a.resource}/${a.subresource}`;
     const check = checks.get(`${a.verb} ${a.group}/${resource}`);
-    return check === undefined ? noOpinion : check(a, node, nodeOfPod);
+    return check === undefined ? noOpinion : check(a, node, options);
   };
   const rulesFor = (user: RequestAttributes['user']) =>
     nodeOfUser(user) === undefined

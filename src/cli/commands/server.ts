@@ -94,8 +94,8 @@ export function serverCommand(program: Command, handlers: Handlers): void {
     .option('--cluster-domain <domain>', 'DNS domain of the cluster (default: cluster.local)')
     .option(
       '--without <parts>',
-      'leave out any of controllers, scheduler',
-      listOf(['controllers', 'scheduler']),
+      'leave out any of controllers, scheduler, local-storage (the default storage class)',
+      listOf(['controllers', 'scheduler', 'local-storage']),
     )
     .option(
       '--leader-elect-lease-duration <time>',

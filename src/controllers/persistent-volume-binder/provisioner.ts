@@ -32,9 +32,17 @@ export interface VolumeProvisioner {
   readonly supportsMountOptions: boolean;
   /** Rejects with the reason, which users are told. A claim that waited for its consumer is then scheduled anew. */
   provision(request: ProvisionRequest, signal: AbortSignal): Promise<ProvisionedVolume>;
-  /** Deletes what is behind the volume; resolves too when nothing is there. Rejects with VolumeInUse to be asked again later. */
+  /**
+   * Deletes what is behind the volume; resolves too when nothing is there. Rejects with VolumeInUse to be asked again later, and with
+   * DeletionUnderWay to be asked again when the volume changes.
+   */
   delete(volume: PersistentVolume, signal: AbortSignal): Promise<void>;
+  /** Makes what is behind the volume as large as `size`, a quantity; absent = its volumes do not grow. Idempotent. */
+  expand?(volume: PersistentVolume, size: string, signal: AbortSignal): Promise<void>;
 }
 
 /** The volume cannot be deleted yet: not a failure. */
 export class VolumeInUse extends Error {}
+
+/** Somebody else deletes it, and says so by a change of the volume: not a failure. A message is told to users, '' is nothing to tell. */
+export class DeletionUnderWay extends Error {}

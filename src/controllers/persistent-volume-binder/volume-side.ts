@@ -4,7 +4,7 @@ import { isNotFound } from '../../machinery/index.ts';
 import type { ControllerContext } from '../framework/index.ts';
 import { finalizersPatch, withoutFinalizer } from '../protection.ts';
 import type { Saying } from './claim-plan.ts';
-import { VolumeInUse } from './provisioner.ts';
+import { DeletionUnderWay, VolumeInUse } from './provisioner.ts';
 import type { Provisioning } from './provisioning.ts';
 import type { Storage } from './storage.ts';
 import {
@@ -87,9 +87,11 @@ export class VolumeSide {
     } catch (error) {
       if (signal.aborted) throw error;
       const message = error instanceof Error ? error.message : String(error);
-      if (error instanceof VolumeInUse)
+      const waits = error instanceof VolumeInUse || error instanceof DeletionUnderWay;
+      if (waits && message !== '')
         this.#storage.say(volume, { type: 'Normal', reason: 'VolumeDelete', message });
-      else await this.#markFailed(volume, { type: 'Warning', reason: 'VolumeFailedDelete', message });
+      if (error instanceof DeletionUnderWay) return;
+      if (!waits) await this.#markFailed(volume, { type: 'Warning', reason: 'VolumeFailedDelete', message });
       throw error;
     }
     signal.throwIfAborted();
