@@ -6,6 +6,7 @@ export {
   noteUpdate,
   pathText,
   sameOwnership,
+  sharedText,
   typeFaults,
   type VersionView,
 } from './apply/index.ts';

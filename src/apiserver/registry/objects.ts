@@ -1,6 +1,6 @@
 // Between objects and entries of the store: encode once on commit, decode once on first use. HOT: bench/api.ts.
-import type { KindDef, KubeObject } from '../../machinery/index.ts';
-import { storageKey } from '../../machinery/index.ts';
+import type { KindDef, KubeObject, ManagedFieldsEntry } from '../../machinery/index.ts';
+import { sharedText, storageKey } from '../../machinery/index.ts';
 import type { Entry } from '../../storage/index.ts';
 
 type Loose = Record<string, unknown>;
@@ -18,8 +18,25 @@ export interface Answer {
  */
 export function encodeForStore(object: KubeObject): Buffer {
   const { apiVersion, kind, metadata, ...rest } = object as KubeObject & Loose;
-  const { resourceVersion: _, ...meta } = metadata;
-  return Buffer.from(JSON.stringify({ kind, apiVersion, metadata: meta, ...rest }));
+  const { resourceVersion: _, managedFields, ...meta } = metadata;
+  const owners = managedFields && ownersText(managedFields);
+  if (owners === undefined)
+    return Buffer.from(JSON.stringify({ kind, apiVersion, metadata: { ...meta, managedFields }, ...rest }));
+  const head = JSON.stringify({ kind, apiVersion, metadata: meta }).slice(0, -2);
+  const tail = JSON.stringify(rest);
+  return Buffer.from(`${head},"managedFields":${owners}}${tail === '{}' ? '}' : `,${tail.slice(1)}`}`);
+}
+
+/** Sets of fields that objects share have their text already, which is a third of a small pod. undefined = some have not. */
+function ownersText(entries: readonly ManagedFieldsEntry[]): string | undefined {
+  let text = '';
+  for (const { fieldsV1, subresource, ...entry } of entries) {
+    const fields = fieldsV1 && sharedText(fieldsV1);
+    if (fields === undefined) return undefined;
+    const end = subresource === undefined ? '}' : `,"subresource":${JSON.stringify(subresource)}}`;
+    text += `${text === '' ? '[' : ','}${JSON.stringify(entry).slice(0, -1)},"fieldsV1":${fields}${end}`;
+  }
+  return text === '' ? undefined : `${text}]`;
 }
 
 /** The decoded object of an entry; shared by all readers, so never to be changed. */

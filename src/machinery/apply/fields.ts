@@ -13,7 +13,7 @@ export const isMap = (value: unknown): value is Json =>
 export type Part = 'all' | 'withoutStatus' | 'statusOnly';
 
 /** Never owned: what identifies an object, and what only the server sets. */
-const unowned: ReadonlySet<string> = new Set([
+export const unowned: ReadonlySet<string> = new Set([
   'name',
   'namespace',
   'creationTimestamp',
@@ -27,7 +27,7 @@ const unowned: ReadonlySet<string> = new Set([
   'deletionGracePeriodSeconds',
 ]);
 
-const outside = (part: Part, key: string): boolean => {
+export const outside = (part: Part, key: string): boolean => {
   if (key === 'apiVersion' || key === 'kind') return true;
   if (key === 'metadata' || part === 'all') return false;
   return (key === 'status') === (part === 'withoutStatus');
@@ -53,7 +53,7 @@ export function ownable(set: FieldSet, part: Part): FieldSet {
 const edges = new Map<string, string>();
 
 /** The edge to a named field. Only names that schemas know are remembered. */
-function fieldEdge(name: string): string {
+export function fieldEdge(name: string): string {
   let edge = edges.get(name);
   if (edge === undefined) edges.set(name, (edge = `f:${name}`));
   return edge;
@@ -86,13 +86,25 @@ const keyDefaults: Readonly<Record<string, Json>> = {
   'core.v1.LocalObjectReference': { name: '' },
 };
 
-const sortedKeys = new WeakMap<ListSchema, readonly string[]>();
+interface EdgeKey {
+  readonly name: string;
+  /** `"name":` */
+  readonly start: string;
+}
 
-export function keysOf(schema: ListSchema): readonly string[] {
-  let keys = sortedKeys.get(schema);
-  if (keys === undefined) sortedKeys.set(schema, (keys = [...schema.mapKeys].sort()));
+const edgeKeys = new WeakMap<ListSchema, readonly EdgeKey[]>();
+
+function edgeKeysOf(schema: ListSchema): readonly EdgeKey[] {
+  let keys = edgeKeys.get(schema);
+  if (keys === undefined) {
+    keys = [...schema.mapKeys].sort().map((name) => ({ name, start: `${JSON.stringify(name)}:` }));
+    edgeKeys.set(schema, keys);
+  }
   return keys;
 }
+
+/** The names of the fields that identify an item, in the order of their edge. */
+export const keysOf = (schema: ListSchema): readonly string[] => edgeKeysOf(schema).map(({ name }) => name);
 
 export function keyOf(schema: ListSchema, item: unknown, key: string): unknown {
   const value = isMap(item) ? item[key] : undefined;
@@ -104,10 +116,10 @@ export function keyOf(schema: ListSchema, item: unknown, key: string): unknown {
 export function itemEdge(schema: ListSchema, item: unknown): string {
   if (schema.listType === 'set') return `v:${JSON.stringify(item)}`;
   let text = 'k:{';
-  for (const key of keysOf(schema)) {
-    const value = keyOf(schema, item, key);
+  for (const { name, start } of edgeKeysOf(schema)) {
+    const value = keyOf(schema, item, name);
     if (value === undefined) continue;
-    text += `${text === 'k:{' ? '' : ','}${JSON.stringify(key)}:${JSON.stringify(value)}`;
+    text += `${text === 'k:{' ? '' : ','}${start}${JSON.stringify(value)}`;
   }
   return `${text}}`;
 }
@@ -127,19 +139,20 @@ export function byEdge(
   return out;
 }
 
-const valuesOf = (schema: Schema | undefined): Schema | undefined =>
+export const valuesOf = (schema: Schema | undefined): Schema | undefined =>
   schema?.type === 'map' ? schema.values : undefined;
 
-const itemsAtomic = (schema: ListSchema): boolean => schema.listType === 'set' || schema.itemsAtomic === true;
+export const itemsAtomic = (schema: ListSchema): boolean =>
+  schema.listType === 'set' || schema.itemsAtomic === true;
 
-function isEmpty(value: unknown): boolean {
+export function isEmpty(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   if (Array.isArray(value)) return value.length === 0;
   for (const _ in value) return false;
   return true;
 }
 
-const isNothing = (value: unknown): boolean => value === undefined || value === null || isEmpty(value);
+export const isNothing = (value: unknown): boolean => value === undefined || value === null || isEmpty(value);
 
 /** The fields that a configuration names: what its applier owns, what cannot be owned included. */
 export function fieldsOf(schema: ObjectSchema, value: Json): FieldSet {
@@ -338,7 +351,7 @@ function compareLists(
 const itemsAt = (schema: ListSchema, items: readonly unknown[], edge: string): unknown[] =>
   items.filter((one) => itemEdge(schema, one) === edge);
 
-function same(a: unknown, b: unknown): boolean {
+export function same(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
   if (Array.isArray(a))

@@ -3,6 +3,7 @@
 import { formatTime } from '../codec/time.ts';
 import type { KubeObject, ManagedFieldsEntry } from '../meta/object-meta.ts';
 import type { ObjectSchema } from '../schema/schema.ts';
+import { createdSet, sharedSet } from './created.ts';
 import {
   difference,
   equalSets,
@@ -178,7 +179,7 @@ export function noteUpdate(write: ManagedWrite, before: KubeObject | undefined, 
     return;
   }
   const comparison = comparisons(write, before, after);
-  const mine = before === undefined ? sharedSet(write, comparison) : comparison(manager.apiVersion)?.changed;
+  const mine = before === undefined ? createdFields(write, after) : comparison(manager.apiVersion)?.changed;
   const next: Owner[] = [];
   let noted = false;
   for (const owner of owners) {
@@ -188,29 +189,25 @@ export function noteUpdate(write: ManagedWrite, before: KubeObject | undefined, 
     if (mine !== undefined && sameManager(owner, manager)) {
       noted = true;
       left = union(left, mine);
-      if (equalSets(left, owner.fields)) left = owner.fields;
+      left = equalSets(left, owner.fields) ? owner.fields : sharedIn(write, left);
       next.push({ ...owner, fields: left, time: formatTime(write.nowMs), entry: null });
     } else if (left !== undefined) next.push(withFields(owner, left));
   }
-  if (mine !== undefined && !noted)
-    next.push({ ...manager, fields: mine, time: formatTime(write.nowMs), entry: null });
+  if (mine !== undefined && !noted) {
+    const fields = before === undefined ? mine : sharedIn(write, mine);
+    next.push({ ...manager, fields, time: formatTime(write.nowMs), entry: null });
+  }
   setOwners(after, capped(next), live);
 }
 
-const lastMade = new WeakMap<ObjectSchema, FieldsV1>();
+function createdFields({ view, manager, part }: ManagedWrite, after: KubeObject): FieldSet {
+  const seen = view(manager.apiVersion);
+  return seen && createdSet(seen.schema, json(seen.fromStored(after)), part);
+}
 
-/** What a create owns. Objects that are alike are made one after another, as the pods of a set: they share one set of fields. */
-function sharedSet(
-  { view, manager }: ManagedWrite,
-  comparison: (apiVersion: string) => Comparison | undefined,
-): FieldSet {
-  const made = comparison(manager.apiVersion)?.changed;
+function sharedIn({ view, manager }: ManagedWrite, set: FieldSet): FieldSet {
   const schema = view(manager.apiVersion)?.schema;
-  if (made === undefined || schema === undefined) return made;
-  const last = lastMade.get(schema);
-  if (equalSets(last, made)) return last;
-  lastMade.set(schema, made);
-  return made;
+  return schema === undefined ? set : sharedSet(schema, set);
 }
 
 export const withFields = (owner: Owner, fields: FieldSet): Owner =>
