@@ -394,6 +394,16 @@ describe('a pod', () => {
     );
   });
 
+  test('whose container was made but not started, because the runtime was killed, counts no restart', async () => {
+    const w = await world();
+    await w.start();
+    w.runtime.failNext('startContainer', new RuntimeError('unavailable', 'Connection dropped'));
+    await w.create('web', { restartPolicy: 'Never' });
+    const pod = await w.until('ready', async () => isReady(await w.pod('web')));
+    expect(pod.status?.containerStatuses?.map((s) => [s.restartCount, s.lastState])).toEqual([[0, {}]]);
+    expect(await w.runtime.listContainers()).toHaveLength(1);
+  });
+
   test('with a failing liveness probe is restarted', async () => {
     const w = await world(() => ({
       stopAfterMs: 0,

@@ -93,6 +93,27 @@ const cases: [string, Pod, Partial<PodRuntime>, Partial<PodMemory>, object][] = 
   ],
   ['a running pod needs nothing', pod({}), { containers: [container('a')] }, {}, {}],
   ['what is missing is started', pod(two), { containers: [container('a')] }, {}, { start: ['b#0'] }],
+  [
+    'what was made and never started keeps its number',
+    pod({ restartPolicy: 'Never' }),
+    { containers: [container('a', { state: 'created' })] },
+    {},
+    { start: ['a#0'] },
+  ],
+  [
+    'what the runtime was killed over while making it keeps its number too',
+    pod({ restartPolicy: 'Never' }),
+    { containers: [container('a', { state: 'unknown', createdAtMs: 0, startedAtMs: 0, attempt: 2 })] },
+    {},
+    { start: ['a#2'] },
+  ],
+  [
+    'what may have run is ended first, and does not run twice',
+    pod({ restartPolicy: 'Never' }),
+    { containers: [container('a', { state: 'unknown' })] },
+    {},
+    { kill: ['a unknown'] },
+  ],
   ['an ended container is restarted', pod({}), { containers: [exited('a', 0)] }, {}, { start: ['a#1'] }],
   [
     'in back-off it waits',
@@ -330,7 +351,9 @@ describe('planPod', () => {
           const newest = given.runtime.containers.find((x) => x.name === c.name);
           if (ready && p.newSandbox === undefined && newest?.state === 'running')
             expect(killed.has(newest.id)).toBe(true);
-          expect(attempt).toBeGreaterThan(newest?.attempt ?? -1);
+          // Only what never ran is made again under its number.
+          const unused = newest?.state === 'created' ? newest.attempt : (newest?.attempt ?? -1) + 1;
+          expect(attempt).toBeGreaterThanOrEqual(unused);
         }
         expect(new Set(p.start.map((s) => s.container.name)).size).toBe(p.start.length);
         // (3) init before apps

@@ -5,7 +5,7 @@
 // starts only when every init container has done its part; (4) nothing is started that is in back-off.
 import { type coreV1, isSidecar, type Pod } from '../../api/index.ts';
 import type { ContainerStatus } from '../../os/index.ts';
-import { newestContainer, type PodRuntime, readySandbox } from './pod-runtime.ts';
+import { neverStarted, newestContainer, type PodRuntime, readySandbox } from './pod-runtime.ts';
 import { initRestartsAfter, restartsAfter } from './restart-policy.ts';
 
 export type ProbeResult = 'success' | 'failure';
@@ -76,7 +76,7 @@ class Planner {
   attempt(name: string): number {
     const { runtime, lastStatus } = this.input;
     const newest = newestContainer(runtime, name);
-    if (newest !== undefined) return newest.attempt + 1;
+    if (newest !== undefined) return neverStarted(newest) ? newest.attempt : newest.attempt + 1;
     const said = [
       ...(lastStatus?.containerStatuses ?? []),
       ...(lastStatus?.initContainerStatuses ?? []),
@@ -140,7 +140,7 @@ function planWithoutSandbox(input: PlanInput): PodPlan {
   const apps = pod.spec.containers;
   const wanted = apps.filter((container) => {
     const last = newestContainer(runtime, container.name);
-    return last === undefined || last.state === 'created' || restartsAfter(pod, container, exitCodeOf(last));
+    return last === undefined || neverStarted(last) || restartsAfter(pod, container, exitCodeOf(last));
   });
   const initFailed = (pod.spec.initContainers ?? []).some((container) => {
     const last = newestContainer(runtime, container.name);
@@ -200,7 +200,7 @@ function planInSandbox(input: PlanInput, sandboxId: string): PodPlan {
         }
         continue;
       }
-      if (last === undefined || last.state === 'created') planner.startWhenDue(container, 'app');
+      if (last === undefined || neverStarted(last)) planner.startWhenDue(container, 'app');
       else if (last.state === 'unknown') {
         planner.kill.push({
           id: last.id,
@@ -281,7 +281,7 @@ function planInit(planner: Planner, sandboxId: string, initialized: boolean): 'd
       continue;
     }
     if (passed) continue;
-    if (last === undefined || last.state === 'created') {
+    if (last === undefined || neverStarted(last)) {
       planner.startWhenDue(container, 'init');
       return 'waits';
     }

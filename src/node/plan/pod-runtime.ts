@@ -25,3 +25,10 @@ export function newestContainer(
 export function readySandbox(runtime: PodRuntime): SandboxStatus | undefined {
   return runtime.sandboxes.find((s) => s.ready);
 }
+
+/**
+ * It was made and never started, because the runtime was killed in between: of `unknown` ones that is so when not even their making
+ * was recorded. What never ran is made anew and counts as no restart.
+ */
+export const neverStarted = (container: ContainerStatus): boolean =>
+  container.state === 'created' || (container.state === 'unknown' && container.createdAtMs === 0);

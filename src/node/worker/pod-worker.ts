@@ -192,6 +192,8 @@ export class PodWorker {
     const node = this.#node;
     const pod = this.#pod;
     if (isTerminalPhase(pod.status?.phase) || this.#failure !== undefined) return this.#finish();
+    // The runtime may have done what it could not answer any more.
+    if (this.#failures > 0) await node.cache.relist();
     const deadlineMs = this.#deadlineInMs();
     if (deadlineMs !== undefined && deadlineMs <= 0) {
       const message = 'Pod was active on the node longer than the specified deadline';

@@ -13,6 +13,8 @@ export class PodWorkers {
   readonly #onGone: (uid: string) => void;
   /** Pods whose worker has ended and whose leftovers are being removed. */
   readonly #orphans = new Set<string>();
+  /** Only from then on every pod of the API is known to have its worker. */
+  #cleaned = false;
 
   constructor(node: NodeContext, onGone: (uid: string) => void) {
     this.#node = node;
@@ -54,7 +56,11 @@ export class PodWorkers {
   }
 
   runtimeChanged(uid: string): void {
-    this.#workers.get(uid)?.wake();
+    const worker = this.#workers.get(uid);
+    if (worker !== undefined) worker.wake();
+    // What the runtime went on making for a pod that was deleted meanwhile.
+    else if (this.#cleaned && !this.#orphans.has(uid) && this.#node.cache.podUids().includes(uid))
+      this.#node.scope.run('orphan', () => this.#removeOrphan(uid));
   }
 
   objectsChanged(uid: string): void {
@@ -76,6 +82,7 @@ export class PodWorkers {
     await Promise.all(orphans.map((uid) => this.#removeOrphan(uid)));
     for (const uid of await volumes.list()) if (!this.#known(uid)) await volumes.remove(uid);
     await this.#removeOldLogs();
+    this.#cleaned = true;
   }
 
   #known(uid: string): boolean {

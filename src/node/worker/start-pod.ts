@@ -11,7 +11,7 @@ import { serviceVariables, visibleServices } from '../container/service-env.ts';
 import { runHook } from '../hooks.ts';
 import { ImageError, normalizeImage } from '../images.ts';
 import type { StartContainer } from '../plan/pod-plan.ts';
-import { newestContainer } from '../plan/pod-runtime.ts';
+import { neverStarted, newestContainer } from '../plan/pod-runtime.ts';
 import type { Waiting } from '../plan/pod-status.ts';
 import { credentialsFor } from '../pull-secrets.ts';
 import { ensureContainerMounts } from '../volumes/container-mounts.ts';
@@ -158,6 +158,7 @@ async function startContainer(input: StartInput, one: OneStart): Promise<boolean
 
   let id: string;
   try {
+    await removeUnstarted(input, one.start);
     const config = await configFor(input, one, image);
     id = await node.runtime.createContainer(
       one.sandbox.id,
@@ -187,6 +188,16 @@ async function startContainer(input: StartInput, one: OneStart): Promise<boolean
   if (container.lifecycle?.postStart !== undefined && status?.state === 'running')
     return postStart(input, one, { id, handler: container.lifecycle.postStart });
   return true;
+}
+
+/** An instance that the runtime made just before it was killed holds the name that the new one gets. */
+async function removeUnstarted({ pod, node }: StartInput, start: StartContainer): Promise<void> {
+  const { uid } = pod.metadata;
+  for (const left of node.cache.get(uid).containers)
+    if (left.name === start.container.name && left.attempt === start.attempt && neverStarted(left)) {
+      await node.runtime.removeContainer(left.id);
+      node.cache.removeContainer(uid, left.id);
+    }
 }
 
 export const crashKey = (pod: Pod, container: coreV1.Container): string =>
