@@ -75,7 +75,7 @@ const { definitions } = JSON.parse(readFileSync(source, 'utf8')) as {
 };
 const emission = JSON.parse(
   readFileSync(new URL('./facts/field-emission.json', import.meta.url), 'utf8'),
-) as Record<string, Record<string, 'value' | 'always' | 'pointer'>>;
+) as Record<string, Record<string, 'value' | 'always' | 'pointer' | 'nullable'>>;
 
 const shortName = (full: string) => full.split('.').slice(-3).join('.');
 const refName = (ref: string) => ref.slice('#/definitions/'.length);
@@ -127,7 +127,7 @@ function emitOf(
   f: OpenApiField,
   type: string,
   required: boolean,
-): 'nonzero' | 'present' | 'always' {
+): 'nonzero' | 'present' | 'always' | 'nullable' {
   if (name === 'apiVersion' || name === 'kind') return 'nonzero';
   // creationTimestamp is left out when zero since Kubernetes 1.34; the server always sets it on stored objects.
   if (shape === 'meta.v1.ObjectMeta' && name === 'creationTimestamp') return 'nonzero';
@@ -136,6 +136,8 @@ function emitOf(
   const fact = emission[shape]?.[name];
   const isStruct = f.$ref !== undefined && !scalarNames.has(type);
   if (fact === 'pointer') return 'present';
+  // A pointer that is written as null when it points to nothing. Those that must not be nil when validated are just pointers.
+  if (fact === 'nullable') return 'nullable';
   if (fact === 'always') return 'always';
   // A struct held by value (a time and a quantity are some) is written even when empty: omitempty does not apply to structs.
   if (fact === 'value') return isStruct || goStructs.has(type) ? 'always' : 'nonzero';
@@ -237,7 +239,7 @@ for (const gv of groupVersions) {
       // Held by value and a struct: always there once decoded.
       const certain = required || (kind && key === 'spec' && emit === 'always');
       members.push(
-        `  ${/^\w+$/.test(key) ? key : JSON.stringify(key)}${certain ? '' : '?'}: ${tsType(type, gv, imports)}${certain ? '' : ' | undefined'};`,
+        `  ${/^\w+$/.test(key) ? key : JSON.stringify(key)}${certain ? '' : '?'}: ${tsType(type, gv, imports)}${emit === 'nullable' ? ' | null' : ''}${certain ? '' : ' | undefined'};`,
       );
     }
     const marks: string[] = [];

@@ -71,7 +71,7 @@ function parseField(name: string, notation: string): Field {
   for (const word of words) {
     const [flag, value = ''] = word.split('=') as [string, string?];
     if (flag === 'required') required = true;
-    else if (flag === 'present' || flag === 'always') emit = flag;
+    else if (flag === 'present' || flag === 'always' || flag === 'nullable') emit = flag;
     else if (flag === 'atomic') atomic = true;
     else if (flag === 'atomicItems') itemsAtomic = true;
     else if (flag === 'set') listType = 'set';

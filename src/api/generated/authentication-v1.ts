@@ -23,7 +23,7 @@ export interface TokenRequest extends KubeObject {
 
 export interface TokenRequestSpec {
   audiences?: string[] | undefined;
-  boundObjectRef?: BoundObjectReference | undefined;
+  boundObjectRef?: BoundObjectReference | null | undefined;
   expirationSeconds?: number | undefined;
 }
 

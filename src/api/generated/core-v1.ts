@@ -37,7 +37,7 @@ export interface AzureDiskVolumeSource {
 export interface AzureFilePersistentVolumeSource {
   readOnly?: boolean | undefined;
   secretName: string;
-  secretNamespace?: string | undefined;
+  secretNamespace?: string | null | undefined;
   shareName: string;
 }
 
@@ -1417,13 +1417,13 @@ export interface TopologySpreadConstraint {
 }
 
 export interface TypedLocalObjectReference {
-  apiGroup?: string | undefined;
+  apiGroup?: string | null | undefined;
   kind: string;
   name: string;
 }
 
 export interface TypedObjectReference {
-  apiGroup?: string | undefined;
+  apiGroup?: string | null | undefined;
   kind: string;
   name: string;
   namespace?: string | undefined;

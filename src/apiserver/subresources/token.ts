@@ -113,8 +113,9 @@ type Bound = Pick<TokenGrant, 'pod' | 'node' | 'secret'>;
 function boundTo(
   core: RegistryCore,
   { at, context }: SubresourceCall,
-  ref: TokenRequest['spec']['boundObjectRef'],
+  given: TokenRequest['spec']['boundObjectRef'],
 ): Bound {
+  const ref = given ?? undefined;
   const node = nodeOfUser(context.user);
   const refuse = (why: string) => forbidden(refOf(at.kind), at.name, why);
   if (node !== undefined) {

@@ -33,6 +33,7 @@ const thing = object('Thing', [
   field('renewed', scalar('microTime'), { emit: 'present' }),
   field('spec', spec, { emit: 'always' }),
   field('open', object('Open', [field('known', scalar('int32'))], true)),
+  field('source', object('Source', [field('group', scalar('string'), { emit: 'nullable' })])),
 ]);
 
 const decode = (value: unknown): unknown => decodeObject(thing, value, []);
@@ -50,6 +51,13 @@ describe('decodeObject', () => {
       { spec: { replicas: 0, inner: {} } },
       { spec: { replicas: 0, inner: { name: '' } } },
     ],
+    [
+      'writes null for a pointer that is always written',
+      { source: {} },
+      { spec: {}, source: { group: null } },
+    ],
+    ['takes null for such a pointer', { source: { group: null } }, { spec: {}, source: { group: null } }],
+    ['keeps the zero of such a pointer', { source: { group: '' } }, { spec: {}, source: { group: '' } }],
     [
       'null in a list is the zero value',
       { spec: { args: ['a', null], parts: [null] } },

@@ -208,7 +208,8 @@ function fillAlways(schema: ObjectSchema, out: Json): void {
   const always = schema.always;
   for (let i = 0; i < always.length; i++) {
     const field = always[i]!;
-    if (out[field.name] === undefined) out[field.name] = zero(field.schema);
+    if (out[field.name] === undefined)
+      out[field.name] = field.emit === 'nullable' ? null : zero(field.schema);
   }
 }
 

@@ -42,9 +42,9 @@ export type Schema = ScalarSchema | ListSchema | MapSchema | ObjectSchema;
 /**
  * When an encoded object carries a field, as Kubernetes' own types do it:
  * `nonzero` leaves out "", 0, false, [], {}; `present` keeps whatever was given (a Go pointer);
- * `always` writes the zero value when nothing was given.
+ * `always` writes the zero value when nothing was given; `nullable` then writes null (a Go pointer without omitempty).
  */
-export type Emit = 'nonzero' | 'present' | 'always';
+export type Emit = 'nonzero' | 'present' | 'always' | 'nullable';
 
 export interface Field {
   readonly name: string;
@@ -87,7 +87,7 @@ export class ObjectSchema {
 
   /** The fields that are written even when nothing was given. */
   get always(): readonly Field[] {
-    this.#always ??= [...this.fields.values()].filter((f) => f.emit === 'always');
+    this.#always ??= [...this.fields.values()].filter((f) => f.emit === 'always' || f.emit === 'nullable');
     return this.#always;
   }
 

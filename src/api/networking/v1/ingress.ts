@@ -179,7 +179,7 @@ function validateBackend({ resource, service }: IngressBackend, field: FieldAt):
 }
 
 function validateTypedReference(reference: TypedLocalObjectReference, field: FieldAt): void {
-  if (reference.apiGroup !== undefined)
+  if (reference.apiGroup != null)
     field.child('apiGroup').refuse(reference.apiGroup, checkDns1123Subdomain(reference.apiGroup));
   field.child('kind').requiredText(reference.kind, checkPathSegment);
   field.child('name').requiredText(reference.name, checkPathSegment);

@@ -118,7 +118,8 @@ export function validateParameters(parameters: Record<string, string> | undefine
 }
 
 function validateTopologies(terms: readonly TopologySelectorTerm[], field: FieldAt): void {
-  const before: Record<string, string[]>[] = [];
+  // Kubernetes begins with an empty term for each, so that one without expressions is a duplicate as often as there are terms.
+  const before: Record<string, string[]>[] = terms.map(() => ({}));
   for (const [i, term] of terms.entries()) {
     const here = field.index(i).child('matchLabelExpressions');
     const expressions: Record<string, string[]> = {};
@@ -134,7 +135,7 @@ function validateTopologies(terms: readonly TopologySelectorTerm[], field: Field
       }
       place.child('key').refuse(key, checkLabelKey(key));
     }
-    if (before.some((other) => semanticEqual(other, expressions))) here.duplicate('');
+    for (const other of before) if (semanticEqual(other, expressions)) here.duplicate('');
     before.push(expressions);
   }
 }
