@@ -107,6 +107,8 @@ class RevisionStore implements Store {
   }
 
   list(prefix: string): readonly Entry[] {
+    // HOT: admission asks for whole kinds of which there is nothing, several times a write.
+    if (isKindPrefix(prefix)) return this.#shelves.get(prefix)?.list(prefix) ?? noEntries;
     return this.#gather(prefix, (shelf) =>
       shelf.list(prefix.length > shelf.prefix.length ? prefix : shelf.prefix),
     );
@@ -381,5 +383,7 @@ const operationOf = ({ value, expect }: Pick<PendingCommit, 'value' | 'expect'>)
 
 /** `/a/b/`: what a shelf of a kind is called. */
 function isKindPrefix(prefix: string): boolean {
-  return prefix.length > 3 && prefix.endsWith('/') && prefix.split('/').length === 4;
+  const second = prefix.indexOf('/', 1);
+  const third = second < 0 ? -1 : prefix.indexOf('/', second + 1);
+  return prefix.length > 3 && prefix.startsWith('/') && third === prefix.length - 1;
 }
