@@ -156,7 +156,12 @@ export function canonicalQuantity(text: string): string | undefined {
   const trimmed = text.trim();
   const parsed = parse(trimmed);
   if (typeof parsed === 'string') return undefined;
-  return isKept(trimmed) ? trimmed : formatQuantity(parsed);
+  if (isKept(trimmed)) return trimmed;
+  const shown = formatQuantity(parsed);
+  // 906.25Ki is 928000 bytes, which no binary suffix can say. Kubernetes stores that text, and reads it as a decimal one.
+  return parsed.format === 'BinarySI' && shown.endsWith('000')
+    ? formatQuantity({ ...parsed, format: 'DecimalSI' })
+    : shown;
 }
 
 /** The canonical text. */
