@@ -6,7 +6,14 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { Scope } from '../base/index.ts';
 import { CommandFailure } from '../cli/index.ts';
-import { createClient, createHttpsTransport, createInformers, readKubeconfig } from '../client/index.ts';
+import {
+  createClient,
+  createHttpsTransport,
+  createInformers,
+  type Informers,
+  readKubeconfig,
+} from '../client/index.ts';
+import { ensureAddresses, serversOfFile, startNodeDns } from '../dns/index.ts';
 import { createHttpsClient } from '../http/index.ts';
 import { createNodeNetwork, startAgent } from '../node/index.ts';
 import {
@@ -60,6 +67,23 @@ export async function startNode(
 ): Promise<RunningNode> {
   const scope = new Scope(log);
   try {
+    const http = createHttpsClient({
+      server: config.server,
+      ca: config.ca,
+      cert: config.cert,
+      key: config.key,
+      userAgent: `jotasu-agent/${versionInfo.gitVersion}`,
+      timeoutMs: requestTimeoutMs,
+      clock,
+    });
+    scope.onStop(() => http.close());
+    const client = createClient(createHttpsTransport({ http, clock, random }), 'kubelet');
+    // A scope of their own, so that they end after everybody who reads them.
+    const following = new Scope(log);
+    scope.onStop(() => following.stop());
+    const informers = createInformers(client, { scope: following, log, clock, random });
+    // Early: what asks for names while this starts shall wait as little as possible.
+    if (config.clusterDns.length > 0) await startDns(config, { scope, informers, clock, random, log });
     const cniConfDir = join(config.runDir, 'cni/net.d');
     const containerd =
       config.containerRuntimeEndpoint === undefined
@@ -78,21 +102,6 @@ export async function startNode(
     scope.onStop(() => containerd.stop());
     const runtime = await connectRuntime({ socketPath: containerd.socketPath, clock });
     scope.onStop(() => runtime.close());
-    const http = createHttpsClient({
-      server: config.server,
-      ca: config.ca,
-      cert: config.cert,
-      key: config.key,
-      userAgent: `jotasu-agent/${versionInfo.gitVersion}`,
-      timeoutMs: requestTimeoutMs,
-      clock,
-    });
-    scope.onStop(() => http.close());
-    const client = createClient(createHttpsTransport({ http, clock, random }), 'kubelet');
-    // A scope of their own, so that they end after everybody who reads them.
-    const following = new Scope(log);
-    scope.onStop(() => following.stop());
-    const informers = createInformers(client, { scope: following, log, clock, random });
     const agent = await startAgent({
       client,
       informers,
@@ -134,6 +143,24 @@ export async function startNode(
     await scope.stop();
     throw error;
   }
+}
+
+/** On the addresses that pods are told to ask, which this node then has. */
+async function startDns(
+  { clusterDns, clusterDomain, clusterCidr }: AgentConfig,
+  parts: Surroundings & { scope: Scope; informers: Informers },
+): Promise<void> {
+  await ensureAddresses(systemExec, clusterDns);
+  const dns = await startNodeDns({
+    ...parts,
+    addresses: clusterDns,
+    port: 53,
+    clusterDomain,
+    ranges: [clusterCidr],
+    upstreams: serversOfFile('/etc/resolv.conf', { own: clusterDns, clock: parts.clock }),
+    log: parts.log.with({ part: 'dns' }),
+  });
+  parts.scope.onStop(() => dns.stop());
 }
 
 /** What the flags say, completed from files and from the machine. Rejects with a CommandFailure that names what is missing. */

@@ -46,6 +46,7 @@ import {
   runDirOfNode,
   serverUrlOfNodes,
 } from './places.ts';
+import { dnsAddressOf } from './plan-allocation.ts';
 import { identify } from './server-process.ts';
 import type { ClusterState, NodeState, StateHolder } from './state.ts';
 import { planSupervised, readRuns } from './supervisor.ts';
@@ -203,6 +204,7 @@ export function planAgentCommand(state: ClusterState, node: NodeState, program: 
     `--run-dir=${runDirOfNode}`,
     `--cgroup-parent=${nodeCgroup(state, node)}`,
     `--cluster-cidr=${state.podCidr}`,
+    `--cluster-dns=${dnsAddressOf(state.serviceCidr)}`,
   ];
 }
 

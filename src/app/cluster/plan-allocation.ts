@@ -32,6 +32,12 @@ export function parseRange(text: string): Range | undefined {
   return { first, last: first + size - 1 };
 }
 
+/** Where pods ask for names: the tenth address of the services' range, as the server has it for its service `kube-dns`. */
+export function dnsAddressOf(serviceCidr: string): string {
+  const address = (parseRange(serviceCidr)?.first ?? 0) + 10;
+  return [24, 16, 8, 0].map((shift) => Math.floor(address / 2 ** shift) % 256).join('.');
+}
+
 export const overlap = (a: Range, b: Range): boolean => a.first <= b.last && b.first <= a.last;
 
 const bridgeOf = (index: number): string => `jts${index}`;

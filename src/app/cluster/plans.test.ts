@@ -194,6 +194,7 @@ describe('processes', () => {
       '--run-dir=/run/jotasu',
       '--cgroup-parent=/jotasu/jotasu/jotasu-node-2',
       '--cluster-cidr=10.244.0.0/16',
+      '--cluster-dns=10.96.0.10',
     ]);
   });
 
