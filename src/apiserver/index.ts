@@ -1,14 +1,19 @@
 export type { ComponentCheck } from './answered/component-statuses.ts';
 export { type ApiServer, type ApiServerOptions, createApiServer } from './api-server.ts';
 export {
+  type Authorize,
+  bootstrapTokens,
   createAuthenticator,
   createAuthorizer,
+  createBootstrapAuthorizer,
   createNodeAuthorizer,
   type Existence,
   everyoneAuthorizer,
   mastersAuthorizer,
+  NodeRelations,
   parseTokenFile,
   ServiceAccountTokens,
+  type TokenAuthenticator,
   TokenFileError,
   tokenChain,
   tokenTable,

@@ -2,16 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { keeperOf, Node, PersistentVolume, Pod, Secret, ServiceAccount } from '../api/index.ts';
+import { Node, Pod, Secret, ServiceAccount } from '../api/index.ts';
 import {
   createApiServer,
   createAuthenticator,
-  createAuthorizer,
-  createNodeAuthorizer,
   type Existence,
-  everyoneAuthorizer,
   firstServiceIp,
-  mastersAuthorizer,
   objectOf,
   parseTokenFile,
   resourceMetricsOf,
@@ -27,6 +23,7 @@ import { loadOrCreatePki, type Pki, startHttpsServer } from '../http/index.ts';
 import { type KindDef, storageKey } from '../machinery/index.ts';
 import type { NodeGroupBounds } from '../simulation/index.ts';
 import { createStore, type Store } from '../storage/index.ts';
+import { createAuthorization, joinTokens } from './authorization.ts';
 import { keepCertificates } from './certificate-renewal.ts';
 import { componentCheck } from './component-check.ts';
 import { type ServerPart, startControlLoops } from './control-loops.ts';
@@ -65,6 +62,8 @@ export interface ServerOptions extends DatastoreOptions {
   readonly secondaryNodeEvictionRate: number;
   readonly largeClusterSizeThreshold: number;
   readonly terminatedPodGcThreshold: number;
+  /** The longest life of certificates that are signed for requests. */
+  readonly clusterSigningDurationMs: number;
   /** What is not named is as kube-controller-manager has it. */
   readonly horizontalPodAutoscaler: Partial<AutoscalerSettings>;
   /** 0 = never */
@@ -115,6 +114,7 @@ export const serverDefaults: ServerOptions = {
   secondaryNodeEvictionRate: 0.01,
   largeClusterSizeThreshold: 50,
   terminatedPodGcThreshold: 12_500,
+  clusterSigningDurationMs: 365 * 86_400_000,
   horizontalPodAutoscaler: {},
   nodeOutOfServiceAfterMs: 300,
   defaultNotReadyTolerationSeconds: 300,
@@ -194,7 +194,11 @@ export async function startServer(
       clock,
       random,
     });
-    const token = tokenChain([...(tokens === undefined ? [] : [tokenTable(tokens)]), accountTokens.userOf]);
+    const token = tokenChain([
+      ...(tokens === undefined ? [] : [tokenTable(tokens)]),
+      joinTokens(store, clock),
+      accountTokens.userOf,
+    ]);
     const simulatedUsage = new SimulatedUsage();
     const nodeCredentials = {
       get cert() {
@@ -223,14 +227,7 @@ export async function startServer(
         anonymous: 'health',
         clock,
       }),
-      authorize: createAuthorizer([
-        mastersAuthorizer,
-        createNodeAuthorizer({
-          nodeOfPod: (namespace, name) => nodeOfPod(store, namespace, name),
-          nodeOfVolume: (name) => nodeOfVolume(store, name),
-        }),
-        everyoneAuthorizer,
-      ]),
+      authorize: createAuthorization(store),
       clientCa: pki.ca.cert,
       token,
       tokens: accountTokens,
@@ -258,7 +255,7 @@ export async function startServer(
     const https = await startHttpsServer({
       host: options.bindAddress,
       port: options.httpsListenPort,
-      cert: pki.serving.cert,
+      cert: withAuthority(pki.serving.cert, pki),
       key: pki.serving.key,
       clientCa: pki.ca.cert,
       onRequest: api.onRequest,
@@ -279,6 +276,17 @@ export async function startServer(
       ...options,
       api,
       rootCa: pki.ca.cert,
+      certificateSigning: {
+        ca: pki.ca,
+        durationMs: options.clusterSigningDurationMs,
+        serverAddresses: [
+          advertiseAddress,
+          firstServiceIp(options.serviceCidr),
+          '127.0.0.1',
+          '::1',
+          ...options.tlsSans,
+        ],
+      },
       election,
       simulation,
       simulatedUsage,
@@ -309,7 +317,7 @@ export async function startServer(
         {
           pki,
           load: loadPki,
-          https,
+          https: { setCertificate: (cert, key) => https.setCertificate(withAuthority(cert, pki), key) },
           onRenewed: (renewed) => {
             pki = renewed;
             return writeKubeconfig();
@@ -326,6 +334,9 @@ export async function startServer(
     throw error;
   }
 }
+
+/** A machine that joins learns the CA from the handshake and compares it with the hash in its token: app/join. */
+const withAuthority = (cert: string, { ca }: Pki): string => `${cert}${ca.cert}`;
 
 /** null when no other server can share the store. Throws ElectionTimingError. */
 function electionOf(options: ServerOptions): ElectionTiming | null {
@@ -389,16 +400,4 @@ function readyNodes(store: Store): readonly Node[] {
         status?.nodeInfo?.containerRuntimeVersion?.startsWith('simulation:') !== true &&
         status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true,
     );
-}
-
-/** For the node authorizer: '' = not bound yet, undefined = no such pod. */
-function nodeOfPod(store: Store, namespace: string, name: string): string | undefined {
-  const entry = store.get(storageKey(Pod, { namespace, name }));
-  return entry === undefined ? undefined : (objectOf<Pod>(entry).spec.nodeName ?? '');
-}
-
-/** For the node authorizer: who keeps the directory of a volume. */
-function nodeOfVolume(store: Store, name: string): string | undefined {
-  const entry = store.get(storageKey(PersistentVolume, { name }));
-  return entry === undefined ? undefined : keeperOf(objectOf<PersistentVolume>(entry));
 }

@@ -46,6 +46,7 @@ export interface ServerFlags extends LogFlags, RequestLogFlags {
   readonly secondaryNodeEvictionRate?: number;
   readonly largeClusterSizeThreshold?: number;
   readonly terminatedPodGcThreshold?: number;
+  readonly clusterSigningDurationMs?: number;
   readonly horizontalPodAutoscaler?: AutoscalerFlags;
   readonly defaultNotReadyTolerationSeconds?: number;
   readonly defaultUnreachableTolerationSeconds?: number;

@@ -13,6 +13,7 @@ import { defaultStorageClass } from './default-storage-class.ts';
 import { defaultTolerations } from './default-tolerations.ts';
 import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
+import { nodeRestriction } from './node-restriction.ts';
 import { podSecurity } from './pod-security/pod-security.ts';
 import { priority } from './priority.ts';
 import { QuotaLedger } from './resource-quota/ledger.ts';
@@ -43,6 +44,7 @@ export const admissionChain = (options: AdmissionOptions): AdmissionChain =>
   createChain(new AdmissionMetrics(options.metrics, options.clock), [
     namespaceLifecycle(options.store, options.namespaces),
     limitRanger(options.store),
+    nodeRestriction(options.store),
     taintNodesByCondition,
     serviceAccount(options.store, options.random),
     certificateRequester,

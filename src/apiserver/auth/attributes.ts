@@ -34,4 +34,6 @@ export const wellKnown = {
   anonymous: 'system:anonymous',
   nodes: 'system:nodes',
   nodeUserPrefix: 'system:node:',
+  bootstrappers: 'system:bootstrappers',
+  bootstrapUserPrefix: 'system:bootstrap:',
 } as const;

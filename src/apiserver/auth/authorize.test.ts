@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { StatusError } from '../../machinery/index.ts';
 import type { RequestAttributes, UserInfo } from './attributes.ts';
 import { createAuthorizer, everyoneAuthorizer, mastersAuthorizer } from './authorize.ts';
+import { createBootstrapAuthorizer } from './bootstrap-authorizer.ts';
 import { impersonate } from './impersonate.ts';
 import { createNodeAuthorizer } from './node-authorizer.ts';
 
@@ -11,6 +12,7 @@ const admin = user('admin', 'system:masters', authenticated);
 const zoe = user('zoe', 'dev', authenticated);
 const nobody = user('system:anonymous', 'system:unauthenticated');
 const node1 = user('system:node:n1', 'system:nodes', authenticated);
+const joining = user('system:bootstrap:abcdef', 'system:bootstrappers', authenticated);
 const impostor = user('system:node:n1', authenticated);
 
 const authorize = createAuthorizer([
@@ -18,6 +20,12 @@ const authorize = createAuthorizer([
   createNodeAuthorizer({
     nodeOfPod: (_, name) => ({ mine: 'n1', theirs: 'n2', waiting: '' })[name],
     nodeOfVolume: (name) => ({ mine: 'n1', theirs: 'n2' })[name],
+    nodeOfAttachment: (name) => ({ mine: 'n1', theirs: 'n2' })[name],
+    isRelated: (node, kind, { namespace, name }) =>
+      `${node} ${kind} ${namespace} ${name}`.endsWith(' d used'),
+  }),
+  createBootstrapAuthorizer({
+    requesterOf: (name) => ({ mine: 'system:bootstrap:abcdef', theirs: 'system:bootstrap:zzzzzz' })[name],
   }),
   everyoneAuthorizer,
 ]);
@@ -134,11 +142,17 @@ describe('who may', () => {
         'patch core/pods/status d mine',
         'delete core/pods d mine',
         'delete core/pods d gone',
-        'create core/serviceaccounts/token d sa',
+        'create core/serviceaccounts/token d used',
+        'list core/namespaces',
+        'watch networking.k8s.io/networkpolicies',
+        'create core/pods d',
+        'get storage.k8s.io/volumeattachments - mine',
+        'create certificates.k8s.io/certificatesigningrequests/selfnodeclient',
+        'create certificates.k8s.io/certificatesigningrequests/selfnodeserver',
         'create core/pods/eviction d mine',
-        'get core/secrets d s',
-        'watch core/configmaps d c',
-        'get core/persistentvolumeclaims d c',
+        'get core/secrets d used',
+        'watch core/configmaps d used',
+        'get core/persistentvolumeclaims d used',
         'watch core/persistentvolumes',
         'patch core/persistentvolumes - mine',
         'create core/events d',
@@ -154,14 +168,19 @@ describe('who may', () => {
         'delete core/pods d theirs',
         'delete core/pods d waiting',
         'create core/pods/eviction d theirs',
-        'create core/pods d',
         'update core/pods d mine',
         'create core/pods/exec d mine',
         'create core/pods/binding d mine',
+        'get core/secrets d other',
+        'watch core/configmaps d other',
+        'get core/persistentvolumeclaims d other',
+        'create core/serviceaccounts/token d other',
+        'get storage.k8s.io/volumeattachments - theirs',
+        'create certificates.k8s.io/certificatesigningrequests/nodeclient',
         'list core/secrets d',
         'list core/secrets',
-        'update core/secrets d s',
-        'get core/secrets - s',
+        'update core/secrets d used',
+        'get core/secrets - used',
         'update coordination.k8s.io/leases kube-node-lease n2',
         'create coordination.k8s.io/leases default',
         'list apps/deployments',
@@ -169,6 +188,26 @@ describe('who may', () => {
         'patch core/persistentvolumes - nobodys',
         'delete core/persistentvolumes - mine',
         'patch core/persistentvolumes/status - mine',
+      ],
+    ],
+    [
+      'a machine that joins',
+      joining,
+      [
+        'get /api',
+        'create certificates.k8s.io/certificatesigningrequests',
+        'create certificates.k8s.io/certificatesigningrequests/nodeclient',
+        'get certificates.k8s.io/certificatesigningrequests - mine',
+        'watch certificates.k8s.io/certificatesigningrequests - gone',
+      ],
+      [
+        'get certificates.k8s.io/certificatesigningrequests - theirs',
+        'list certificates.k8s.io/certificatesigningrequests',
+        'update certificates.k8s.io/certificatesigningrequests/approval - mine',
+        'create certificates.k8s.io/certificatesigningrequests/selfnodeclient',
+        'list core/nodes',
+        'create core/nodes',
+        'get core/secrets kube-system used',
       ],
     ],
     ['one who only calls itself a node', impostor, [], ['list core/pods', 'patch core/nodes/status - n1']],
@@ -182,6 +221,9 @@ describe('who may', () => {
   test('a node is told why not', () => {
     expect(ask(node1, 'update coordination.k8s.io/leases kube-node-lease n2')).toMatch(
       /namespace "kube-node-lease": can only access node lease with the same name as the requesting node$/,
+    );
+    expect(ask(node1, 'get core/secrets d other')).toMatch(
+      /: no relationship found between node 'n1' and this object$/,
     );
     expect(ask(node1, 'patch core/nodes/status - n2')).toMatch(
       /: node "n1" is not allowed to modify node "n2"$/,

@@ -1,8 +1,11 @@
 export * from './attributes.ts';
 export * from './authenticate.ts';
 export * from './authorize.ts';
+export { type BootstrapAuthorizerOptions, createBootstrapAuthorizer } from './bootstrap-authorizer.ts';
+export { type BootstrapTokensOptions, bootstrapTokens } from './bootstrap-tokens.ts';
 export { impersonate } from './impersonate.ts';
 export { createNodeAuthorizer, type NodeAuthorizerOptions, nodeOfUser } from './node-authorizer.ts';
+export { NodeRelations } from './node-relations.ts';
 export {
   type Existence,
   ServiceAccountTokens,

@@ -15,6 +15,7 @@ interface Parsed
       | 'requestTimeoutMs'
       | 'minRequestTimeoutSeconds'
       | 'etcdCompactionIntervalMs'
+      | 'clusterSigningDurationMs'
       | 'leaderElectLeaseDurationMs'
       | 'leaderElectRenewDeadlineMs'
       | 'leaderElectRetryPeriodMs'
@@ -27,6 +28,7 @@ interface Parsed
     ParsedLogOptions {
   config?: string;
   etcdCompactionInterval?: number;
+  clusterSigningDuration?: number;
   leaderElectLeaseDuration?: number;
   leaderElectRenewDeadline?: number;
   leaderElectRetryPeriod?: number;
@@ -149,6 +151,11 @@ export function serverCommand(program: Command, handlers: Handlers): void {
       whole(0, 2 ** 31 - 1),
     )
     .option(
+      '--cluster-signing-duration <time>',
+      'the longest life of certificates that are signed for requests (default: 8760h)',
+      durationMs,
+    )
+    .option(
       '--horizontal-pod-autoscaler-sync-period <time>',
       'between two looks of an autoscaler (default: 15s)',
       durationMs,
@@ -226,6 +233,7 @@ export function serverCommand(program: Command, handlers: Handlers): void {
       requestTimeout,
       minRequestTimeout,
       etcdCompactionInterval,
+      clusterSigningDuration,
       leaderElectLeaseDuration,
       leaderElectRenewDeadline,
       leaderElectRetryPeriod,
@@ -257,6 +265,7 @@ export function serverCommand(program: Command, handlers: Handlers): void {
       ...(requestTimeout !== undefined && { requestTimeoutMs: requestTimeout }),
       ...(minRequestTimeout !== undefined && { minRequestTimeoutSeconds: minRequestTimeout }),
       ...(etcdCompactionInterval !== undefined && { etcdCompactionIntervalMs: etcdCompactionInterval }),
+      ...(clusterSigningDuration !== undefined && { clusterSigningDurationMs: clusterSigningDuration }),
       ...(leaderElectLeaseDuration !== undefined && { leaderElectLeaseDurationMs: leaderElectLeaseDuration }),
       ...(leaderElectRenewDeadline !== undefined && { leaderElectRenewDeadlineMs: leaderElectRenewDeadline }),
       ...(leaderElectRetryPeriod !== undefined && { leaderElectRetryPeriodMs: leaderElectRetryPeriod }),
