@@ -23,6 +23,7 @@ import {
   startContainerd,
   systemExec,
 } from '../os/index.ts';
+import { startServiceProxy } from '../proxy/index.ts';
 import type { Surroundings } from './server.ts';
 import { versionInfo } from './version.ts';
 
@@ -102,6 +103,16 @@ export async function startNode(
     scope.onStop(() => containerd.stop());
     const runtime = await connectRuntime({ socketPath: containerd.socketPath, clock });
     scope.onStop(() => runtime.close());
+    const proxy = startServiceProxy({
+      informers,
+      nodeName: config.nodeName,
+      nodeIps: [config.nodeIp],
+      podCidrs: [config.clusterCidr],
+      exec: systemExec,
+      clock,
+      log: log.with({ part: 'proxy' }),
+    });
+    scope.onStop(() => proxy.stop());
     const agent = await startAgent({
       client,
       informers,

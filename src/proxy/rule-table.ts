@@ -1,0 +1,193 @@
+// One table of nft as it should be, and the text of the transaction from what the kernel has to that. Owners hand in whole
+// contributions; what several of them want is counted, and only what differs in the end becomes a command. HOT: 50,000 elements;
+// a change costs what changed (bench/proxy.ts).
+import { type Contribution, type Family, nothing } from './contribution.ts';
+
+interface Counted<V> {
+  value: V;
+  count: number;
+}
+
+/** Values by key, each wanted by one owner or more, and what the kernel has in their place. */
+class CountedEntries<V> {
+  readonly entries = new Map<string, Counted<V>>();
+  /** What the kernel has, of those that changed since it was last told. */
+  readonly before = new Map<string, V | undefined>();
+
+  want(key: string, value: V): void {
+    const known = this.entries.get(key);
+    if (known === undefined) {
+      this.#touch(key, undefined);
+      this.entries.set(key, { value, count: 1 });
+    } else known.count++;
+  }
+
+  leave(key: string): void {
+    const known = this.entries.get(key);
+    if (known === undefined || --known.count > 0) return;
+    this.#touch(key, known.value);
+    this.entries.delete(key);
+  }
+
+  #touch(key: string, value: V | undefined): void {
+    if (!this.before.has(key)) this.before.set(key, value);
+  }
+
+  /** What changed: the value that the kernel has and the one it should have. Forgets it. */
+  *changes(same: (a: V, b: V) => boolean): Iterable<[key: string, was: V | undefined, is: V | undefined]> {
+    for (const [key, was] of this.before) {
+      const is = this.entries.get(key)?.value;
+      if (was === undefined ? is !== undefined : is === undefined || !same(was, is)) yield [key, was, is];
+    }
+    this.before.clear();
+  }
+}
+
+const sameText = (a: string, b: string): boolean => a === b;
+const sameRules = (a: readonly string[], b: readonly string[]): boolean =>
+  a === b || (a.length === b.length && a.every((rule, i) => rule === b[i]));
+const noElements: ReadonlyMap<string, string> = new Map();
+
+/** Longer statements make nft slower, shorter ones more of them. */
+const elementsPerStatement = 1_000;
+
+export class RuleTable {
+  readonly family: Family;
+  readonly name: string;
+  /** Declarations and chains that are always there; in order, without the table's name. */
+  readonly #frame: readonly FrameLine[];
+  readonly #owners = new Map<string, Contribution>();
+  readonly #elements = new Map<string, CountedEntries<string>>();
+  readonly #chains = new CountedEntries<readonly string[]>();
+  readonly #sets = new CountedEntries<string>();
+
+  constructor(family: Family, name: string, frame: readonly FrameLine[]) {
+    this.family = family;
+    this.name = name;
+    this.#frame = frame;
+  }
+
+  /** Replaces what the owner wants; undefined = nothing any more. */
+  put(owner: string, wanted: Contribution | undefined): void {
+    const next = wanted ?? nothing;
+    const old = this.#owners.get(owner) ?? nothing;
+    if (wanted === undefined) this.#owners.delete(owner);
+    else this.#owners.set(owner, wanted);
+    for (const map of old.elements.keys()) this.#putElements(map, old, next);
+    for (const map of next.elements.keys()) if (!old.elements.has(map)) this.#putElements(map, old, next);
+    replace(this.#chains, [old.chains, next.chains], sameRules);
+    replace(this.#sets, [old.sets, next.sets], sameText);
+  }
+
+  #putElements(map: string, old: Contribution, next: Contribution): void {
+    let entries = this.#elements.get(map);
+    if (entries === undefined) this.#elements.set(map, (entries = new CountedEntries()));
+    replace(entries, [old.elements.get(map) ?? noElements, next.elements.get(map) ?? noElements], sameText);
+  }
+
+  /** How many elements there should be in a map or set. */
+  size(map: string): number {
+    return this.#elements.get(map)?.entries.size ?? 0;
+  }
+
+  /**
+   * The commands from what the last text left to what should be; '' when nothing changed. Whoever asks must bring it to the kernel, or
+   * else send `replacement`. Order: what is referred to is there before the reference, and gone after it.
+   */
+  takeChanges(): string {
+    const at = `${this.family} ${this.name}`;
+    const declared: string[] = [];
+    const ruled: string[] = [];
+    const removed: string[] = [];
+    const added: string[] = [];
+    const dropped: string[] = [];
+    for (const [name, was, is] of this.#sets.changes(sameText)) {
+      // A set cannot be changed in its kind: nothing here ever asks for it.
+      if (was === undefined && is !== undefined) declared.push(`add set ${at} ${name} { ${is} }`);
+      else if (is === undefined) dropped.push(`delete set ${at} ${name}`);
+    }
+    const gone: string[] = [];
+    for (const [name, was, is] of this.#chains.changes(sameRules)) {
+      if (is === undefined) {
+        // All rules first: two chains that go may refer to each other.
+        dropped.unshift(`flush chain ${at} ${name}`);
+        gone.push(`delete chain ${at} ${name}`);
+        continue;
+      }
+      declared.push(was === undefined ? `add chain ${at} ${name}` : `flush chain ${at} ${name}`);
+      for (const rule of is) ruled.push(`add rule ${at} ${name} ${rule}`);
+    }
+    for (const [map, entries] of this.#elements) {
+      const away: string[] = [];
+      const here: string[] = [];
+      for (const [key, was, is] of entries.changes(sameText)) {
+        if (was !== undefined) away.push(key);
+        if (is !== undefined) here.push(is === '' ? key : `${key} : ${is}`);
+      }
+      statements(removed, `delete element ${at} ${map}`, away);
+      statements(added, `add element ${at} ${map}`, here);
+    }
+    // Sets after the chains that look into them.
+    const flushes = dropped.filter((line) => line.startsWith('flush'));
+    const sets = dropped.filter((line) => !line.startsWith('flush'));
+    const lines = [...declared, ...ruled, ...removed, ...added, ...flushes, ...gone, ...sets];
+    return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
+  }
+
+  /**
+   * The commands that make the table from nothing, whatever was there, in one transaction: a packet sees the old table or the new one,
+   * and connections go on, for they are the kernel's and not the table's.
+   */
+  takeReplacement(): string {
+    const at = `${this.family} ${this.name}`;
+    this.#sets.before.clear();
+    this.#chains.before.clear();
+    const lines = [`add table ${at}`, `delete table ${at}`, `add table ${at}`];
+    for (const { verb, name, text } of this.#frame)
+      if (verb !== 'rule') lines.push(`add ${verb} ${at} ${name}${text === '' ? '' : ` { ${text} }`}`);
+    for (const [name, { value }] of this.#sets.entries) lines.push(`add set ${at} ${name} { ${value} }`);
+    for (const name of this.#chains.entries.keys()) lines.push(`add chain ${at} ${name}`);
+    // Elements before the rules that look them up: the kernel compares each of the one with each of the other.
+    for (const [map, entries] of this.#elements) {
+      entries.before.clear();
+      const here = Array.from(entries.entries, ([key, { value }]) =>
+        value === '' ? key : `${key} : ${value}`,
+      );
+      statements(lines, `add element ${at} ${map}`, here);
+    }
+    for (const { verb, name, text } of this.#frame)
+      if (verb === 'rule') lines.push(`add rule ${at} ${name} ${text}`);
+    for (const [name, { value }] of this.#chains.entries)
+      for (const rule of value) lines.push(`add rule ${at} ${name} ${rule}`);
+    return `${lines.join('\n')}\n`;
+  }
+}
+
+/** Part of a table that is always there. */
+export interface FrameLine {
+  readonly verb: 'map' | 'set' | 'chain' | 'rule';
+  /** Of the map, set or chain. */
+  readonly name: string;
+  /** What is between the braces, or the rule. */
+  readonly text: string;
+}
+
+function replace<V>(
+  entries: CountedEntries<V>,
+  [old, next]: readonly [ReadonlyMap<string, V>, ReadonlyMap<string, V>],
+  same: (a: V, b: V) => boolean,
+): void {
+  for (const [key, value] of old) {
+    const now = next.get(key);
+    if (now === undefined || !same(value, now)) entries.leave(key);
+  }
+  for (const [key, value] of next) {
+    const was = old.get(key);
+    if (was === undefined || !same(was, value)) entries.want(key, value);
+  }
+}
+
+function statements(lines: string[], start: string, elements: readonly string[]): void {
+  for (let i = 0; i < elements.length; i += elementsPerStatement)
+    lines.push(`${start} { ${elements.slice(i, i + elementsPerStatement).join(', ')} }`);
+}
