@@ -22,4 +22,4 @@ export type { VersionInfo } from './endpoints/path.ts';
 export { type ExternalSeries, MetricFeed, type ObjectSeries } from './metrics-api/metric-feed.ts';
 export { resourceMetricsOf, UsageScraper, type UsageScraperOptions } from './metrics-api/usage-scraper.ts';
 export { objectOf, setFreezeShared } from './registry/objects.ts';
-export { firstServiceIp, parseRanges } from './service-ips/address-range.ts';
+export { dnsServiceIps, firstServiceIp, parseRanges } from './service-ips/address-range.ts';

@@ -6,6 +6,7 @@ import { Node, Pod, Secret, ServiceAccount } from '../api/index.ts';
 import {
   createApiServer,
   createAuthenticator,
+  dnsServiceIps,
   type Existence,
   firstServiceIp,
   objectOf,
@@ -19,6 +20,7 @@ import {
 import { type Clock, type Log, MetricRegistry, type Random, Scope } from '../base/index.ts';
 import { type Client, checkElectionTiming, type ElectionTiming, mergeKubeconfig } from '../client/index.ts';
 import type { AutoscalerSettings } from '../controllers/index.ts';
+import { ensureDnsService } from '../dns/index.ts';
 import { loadOrCreatePki, type Pki, startHttpsServer } from '../http/index.ts';
 import { type KindDef, storageKey } from '../machinery/index.ts';
 import type { NodeGroupBounds } from '../simulation/index.ts';
@@ -269,6 +271,7 @@ export async function startServer(
       await https.close(drainMs);
     });
     await api.bootstrap();
+    await ensureDnsService(api.client, { addresses: dnsServiceIps(options.serviceCidr), log });
     scope.run('keep up', (signal) => api.keepUp(signal));
     scope.run('node usage', (signal) => nodeUsage.run(signal));
 

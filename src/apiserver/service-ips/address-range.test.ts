@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseIp } from '../../machinery/index.ts';
-import { AddressRange, firstServiceIp, parseRanges } from './address-range.ts';
+import { AddressRange, dnsServiceIps, firstServiceIp, parseRanges } from './address-range.ts';
 
 it.each([
   ['10.0.0.0/29', 6n, '10.0.0.1', '10.0.0.6'],
@@ -32,6 +32,8 @@ describe('ranges of a cluster', () => {
       'fd00::/112',
     ]);
     expect(firstServiceIp('fd00:10:96::/112,10.96.0.0/12')).toBe('fd00:10:96::1');
+    expect(dnsServiceIps('fd00:10:96::/112,10.96.0.0/12')).toEqual(['fd00:10:96::a', '10.96.0.10']);
+    expect(dnsServiceIps('10.96.0.0/29')).toEqual([]);
   });
   it.each([
     '10.0.0.0',

@@ -51,6 +51,10 @@ export function parseRanges(text: string): [AddressRange, ...AddressRange[]] {
 /** The address that the kubernetes service always has. */
 export const firstServiceIp = (cidrs: string): string => parseRanges(cidrs)[0].at(0n);
 
+/** Where the cluster's DNS answers, in each family: the tenth address, as kubeadm has it. None in a range that small. */
+export const dnsServiceIps = (cidrs: string): string[] =>
+  parseRanges(cidrs).flatMap((range) => (range.size > 9n ? [range.at(9n)] : []));
+
 const numberOf = ({ bytes }: ParsedIp): bigint => bytes.reduce((n, byte) => (n << 8n) + BigInt(byte), 0n);
 
 function textOf(n: bigint, family: IpFamily): string {
