@@ -108,6 +108,11 @@ export async function startNode(
       nodeName: config.nodeName,
       nodeIps: [config.nodeIp],
       podCidrs: [config.clusterCidr],
+      // Answered by the node itself.
+      localAddresses: config.clusterDns.flatMap((address) => [
+        { address, port: 53, protocol: 'udp' },
+        { address, port: 53, protocol: 'tcp' },
+      ]),
       exec: systemExec,
       clock,
       log: log.with({ part: 'proxy' }),
