@@ -1,5 +1,5 @@
 export { dnsService, ensureDnsService } from './dns-service.ts';
-export { dnsLink, ensureAddresses, removeAddresses } from './local-address.ts';
+export { ensureAddresses } from './local-address.ts';
 export { type NodeDns, type NodeDnsOptions, startNodeDns } from './node-dns.ts';
 export { parseServers, serversOfFile } from './resolv-conf.ts';
 export type { UpstreamServer } from './upstream.ts';

@@ -1,37 +1,20 @@
-// The addresses of the cluster's DNS on this node: a dummy link that holds them, and nftables that keep silent while nobody listens. The
-// plans are text; both outlive the agent, so that a question asked while it restarts is lost instead of refused.
+// The addresses of the cluster's DNS on this node: on the loopback link, which every kernel has, and nftables that keep silent while
+// nobody listens. The plans are text; both outlive the agent, so that a question asked while it restarts is lost instead of refused.
 import { isIPv6 } from 'node:net';
-import {
-  applyLinks,
-  applyRuleset,
-  type Exec,
-  planTable,
-  readLinks,
-  removeLink,
-  removeTable,
-} from '../os/index.ts';
+import { applyLinks, applyRuleset, type Exec, planTable, readLinks } from '../os/index.ts';
 
-export const dnsLink = 'jotasu-dns';
+const link = 'lo';
 const table = 'jotasu-dns';
 
-const host = (address: string): string => `${address}/${isIPv6(address) ? 128 : 32}`;
-
-/** `present`: the addresses of the link as it is, undefined when there is none. */
-export function planAddresses(
-  addresses: readonly string[],
-  present: readonly string[] | undefined,
-): string[] {
-  const wanted = addresses.map(host);
-  // The kernel gives each link an address of its own in IPv6.
-  const extra = (present ?? []).filter((one) => !wanted.includes(one) && !one.startsWith('fe80:'));
-  return [
-    ...(present === undefined ? [`link add name ${dnsLink} type dummy`] : []),
-    `link set ${dnsLink} up`,
-    ...extra.map((one) => `address delete ${one} dev ${dnsLink}`),
-    ...wanted
-      .filter((one) => present?.includes(one) !== true)
-      .map((one) => `address add ${one} dev ${dnsLink}${one.includes(':') ? ' nodad' : ''}`),
-  ];
+/**
+ * `present`: the addresses that the link has. Those of another time stay: nobody can tell them from an administrator's. Scope host, so
+ * that the kernel never speaks to others from them by itself.
+ */
+export function planAddresses(addresses: readonly string[], present: readonly string[]): string[] {
+  return addresses
+    .map((address) => (isIPv6(address) ? `${address}/128` : `${address}/32`))
+    .filter((address) => !present.includes(address))
+    .map((address) => `address add ${address} dev ${link} ${address.includes(':') ? 'nodad' : 'scope host'}`);
 }
 
 /** glibc takes "port unreachable" for the last word, and nothing for a reason to ask again. */
@@ -48,14 +31,9 @@ export function planSilence(addresses: readonly string[]): string {
   ]);
 }
 
+/** Rejects with a CommandError. */
 export async function ensureAddresses(exec: Exec, addresses: readonly string[]): Promise<void> {
-  const link = (await readLinks(exec)).find(({ name }) => name === dnsLink);
-  await applyLinks(exec, planAddresses(addresses, link?.addresses));
+  const loopback = (await readLinks(exec)).find(({ name }) => name === link);
+  await applyLinks(exec, planAddresses(addresses, loopback?.addresses ?? []));
   await applyRuleset(exec, planSilence(addresses));
-}
-
-/** For a node that serves no DNS any more. */
-export async function removeAddresses(exec: Exec): Promise<void> {
-  await removeLink(exec, dnsLink);
-  await removeTable(exec, 'inet', table);
 }
