@@ -164,6 +164,8 @@ export interface ImageInfo {
   /** The user the image runs as: a number, or a name; undefined and '' = root. */
   readonly uid: number | undefined;
   readonly username: string;
+  /** The runtime itself needs it. */
+  readonly pinned?: boolean | undefined;
 }
 
 export interface RegistryAuth {

@@ -218,6 +218,7 @@ export const imageInfo = (i: cri.Image): plain.ImageInfo => ({
   sizeBytes: Number(i.size),
   uid: i.uid === undefined ? undefined : Number(i.uid.value),
   username: i.username,
+  ...(i.pinned && { pinned: true }),
 });
 
 export const registryAuth = (a: plain.RegistryAuth) => ({

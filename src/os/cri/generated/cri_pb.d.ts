@@ -1816,6 +1816,11 @@ export declare type Image = Message<"runtime.v1.Image"> & {
    * @generated from field: string username = 6;
    */
   username: string;
+
+  /**
+   * @generated from field: bool pinned = 8;
+   */
+  pinned: boolean;
 };
 
 /**
