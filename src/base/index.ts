@@ -12,7 +12,7 @@ export {
   MetricRegistry,
   metricsContentType,
 } from './metrics.ts';
-export { Pause, sliceMs } from './pause.ts';
+export { Pause, sliceMs, TurnBudget } from './pause.ts';
 export { nameSuffix, type Random, safeEncode, seededRandom, systemRandom } from './random.ts';
 export { RingQueue } from './ring-queue.ts';
 export { Scope } from './scope.ts';

@@ -27,3 +27,28 @@ export class Pause {
     this.#startMs = this.#clock.monotonicMs();
   }
 }
+
+/**
+ * Work that comes in many small pieces from many callers: `due` says that what was done in this turn of the event loop has taken a
+ * slice. Under a clock that stands still it is never due.
+ */
+export class TurnBudget {
+  readonly #clock: Clock;
+  #startMs: number | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Asked before each piece; the first question of a turn starts its slice. */
+  get due(): boolean {
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#startMs === undefined) {
+      this.#startMs = nowMs;
+      setImmediate(() => {
+        this.#startMs = undefined;
+      });
+    }
+    return nowMs - this.#startMs >= sliceMs;
+  }
+}

@@ -4,9 +4,10 @@ import { controllerRef, type Draft, type KubeObject, parseTime, StatusError } fr
 
 /** When a ready pod becomes available, in milliseconds from now; undefined = not by waiting. */
 export function availableInMs(pod: Pod, minReadySeconds: number, nowMs: number): number | undefined {
+  if (minReadySeconds === 0) return undefined;
   const ready = getCondition(pod, 'Ready');
   const since = parseTime(ready?.lastTransitionTime);
-  if (ready?.status !== 'True' || minReadySeconds === 0 || since === undefined) return undefined;
+  if (ready?.status !== 'True' || since === undefined) return undefined;
   const left = since + minReadySeconds * 1000 - nowMs;
   return left > 0 ? left : undefined;
 }

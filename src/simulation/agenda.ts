@@ -1,6 +1,6 @@
 // One timer for everything that a simulation waits for: heartbeats of ten thousand nodes and steps of a hundred thousand pods. What is
 // due within the same tick runs together, so that its writes share a commit. HOT: bench/simulation.ts.
-import { type Clock, Heap, type Timer } from '../base/index.ts';
+import { type Clock, Heap, type Timer, TurnBudget } from '../base/index.ts';
 
 export interface Appointment {
   /** What is cancelled does not run. Idempotent. */
@@ -25,6 +25,7 @@ class Entry implements Appointment {
 export class Agenda {
   readonly #clock: Clock;
   readonly #tickMs: number;
+  readonly #budget: TurnBudget;
   readonly #entries = new Heap<Entry>((a, b) => a.dueMs < b.dueMs);
   #timer: Timer | null = null;
   #timerDueMs = Number.POSITIVE_INFINITY;
@@ -33,6 +34,7 @@ export class Agenda {
   /** Nothing runs more than `tickMs` late, as long as the event loop is free. */
   constructor(clock: Clock, tickMs: number) {
     this.#clock = clock;
+    this.#budget = new TurnBudget(clock);
     this.#tickMs = tickMs;
   }
 
@@ -70,6 +72,11 @@ export class Agenda {
       next !== undefined && next.dueMs <= nowMs;
       next = this.#entries.peek()
     ) {
+      if (this.#budget.due) {
+        this.#timerDueMs = nowMs;
+        this.#timer = this.#clock.after(0, () => this.#fire());
+        return;
+      }
       this.#entries.pop();
       const { run } = next;
       next.run = null;

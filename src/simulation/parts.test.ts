@@ -103,9 +103,28 @@ test('machines are dealt out by their shares, zones in turn, and addresses are u
   expect(new Set(Array.from({ length: 16_000 }, (_, i) => addressOf(i + 1))).size).toBe(16_000);
 });
 
+test('what would hold up the event loop waits for its next turn', async () => {
+  const scope = new Scope(silentLog);
+  let nowMs = 0;
+  const slow = Object.assign(new FakeClock(0), { monotonicMs: () => nowMs });
+  const outbox = new Outbox({ limit: 100, scope, clock: slow, log: silentLog });
+  let sent = 0;
+  class Slow extends Message {
+    async send() {
+      sent++;
+      nowMs += 3;
+    }
+  }
+  for (let i = 0; i < 7; i++) outbox.put(new Slow());
+  expect(sent).toBe(3);
+  await settle();
+  expect(sent).toBe(7);
+  await scope.stop();
+});
+
 test('an outbox sends a bounded number at a time, each message one by one, and again what changed meanwhile', async () => {
   const scope = new Scope(silentLog);
-  const outbox = new Outbox({ limit: 2, scope, log: silentLog });
+  const outbox = new Outbox({ limit: 2, scope, clock: new FakeClock(0), log: silentLog });
   const sent: string[] = [];
   const open: (() => void)[] = [];
   class Said extends Message {

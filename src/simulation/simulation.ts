@@ -95,8 +95,8 @@ class Fleet implements Simulation, PodPost, NodePost {
     this.clock = clock;
     this.version = options.version;
     this.#agenda = new Agenda(clock, tickMs);
-    this.#outbox = new Outbox({ limit: callsUnderWay, scope, log });
-    this.#beats = new Outbox({ limit: beatsUnderWay, scope, log });
+    this.#outbox = new Outbox({ limit: callsUnderWay, scope, clock, log });
+    this.#beats = new Outbox({ limit: beatsUnderWay, scope, clock, log });
     this.#nodes = informers(Node, { labelSelector: simulatedLabel });
     this.#pods = informers(Pod);
     this.usage = this.#usageSource();
