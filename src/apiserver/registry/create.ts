@@ -28,6 +28,7 @@ import {
 } from './core.ts';
 import { decodeBody } from './decode.ts';
 import { type Answer, keyFor, objectOf } from './objects.ts';
+import { dedupOwnerReferences } from './owner-references.ts';
 import { noteOwners } from './owners.ts';
 import { wholeObject } from './update-rules.ts';
 
@@ -62,9 +63,13 @@ export async function createDecoded(
   }
   const generated = !metadata.name && !!metadata.generateName;
   if (generated) generateName(core, kind, object);
-  if (noted !== true) noteOwners(core, { at, context }, wholeObject, { before: undefined, after: object });
+  if (noted !== true) {
+    dedupOwnerReferences(object, 'given', context.warnings);
+    noteOwners(core, { at, context }, wholeObject, { before: undefined, after: object });
+  }
   const mutated = core.admission.mutate(admissionRequest({ at, object, context }));
   if (mutated !== undefined) await mutated;
+  dedupOwnerReferences(object, 'admitted', context.warnings);
   prepare(core, kind, object);
   for (let attempt = 1; ; attempt++) {
     const request = admissionRequest({ at, object, context });

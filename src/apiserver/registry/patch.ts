@@ -62,11 +62,11 @@ const outward = (kind: KindDef, object: KubeObject): KubeObject =>
   kind.conversion === null ? object : kind.conversion.fromStored(object);
 
 /**
- * What `current` becomes; `kind` is what it is. The result shares parts with it and must be decoded before it is changed. Why a
- * patch does not apply goes out as a warning: the message of that 422 is Kubernetes' own, which does not say.
+ * What `current` becomes; `kind` is what it is. The result shares parts with it and must be decoded before it is changed. The 422 of
+ * a patch that does not apply is Kubernetes' own, which does not say why.
  */
 export function applyPatch(
-  { type, body, context }: Pick<PatchCall, 'type' | 'body' | 'context'>,
+  { type, body }: Pick<PatchCall, 'type' | 'body'>,
   kind: KindDef,
   current: KubeObject,
 ): unknown {
@@ -78,7 +78,6 @@ export function applyPatch(
       ? applyJsonPatch(current, value)
       : applyStrategicMergePatch(kind.schema, current, value as Record<string, unknown>);
   if (result.ok) return result.value;
-  if (result.problem === 'unprocessable') context.warnings.push(result.message);
   throw patchFailure(result.problem, result.message);
 }
 

@@ -31,6 +31,7 @@ import { createDecoded, settleNamespace } from './create.ts';
 import { decodeBody } from './decode.ts';
 import { removeNow } from './delete.ts';
 import { type Answer, keyFor, objectOf, sameJson } from './objects.ts';
+import { dedupOwnerReferences } from './owner-references.ts';
 import { changesNothing, noteOwners } from './owners.ts';
 import { carry, type UpdateRules, wholeObject } from './update-rules.ts';
 
@@ -44,6 +45,7 @@ export async function update(
     const object = decodeBody({ kind: at.kind, kinds: core.kinds }, body, said);
     checkNames(at, object.metadata);
     settleNamespace(at.kind, object, at.namespace);
+    dedupOwnerReferences(object, 'given', said.warnings);
     return object;
   };
   let wanted: KubeObject | undefined = decode(context);
@@ -98,6 +100,8 @@ export async function applyUpdate(
     };
     const mutated = core.admission.mutate(request);
     if (mutated !== undefined) await mutated;
+    // Said once: the attempts after a lost race would say it again.
+    dedupOwnerReferences(object, 'admitted', attempt === 0 ? context.warnings : []);
     rules.prepare(kind, object, old, { nowMs: core.clock.nowMs() });
     if (rules.desired) raiseGeneration(kind.generationFields, object, old);
 
@@ -111,7 +115,6 @@ export async function applyUpdate(
       validateObjectMetaUpdate(object.metadata, old.metadata, causes);
       rules.validate(kind, object, old, causes);
       throwIfInvalid(kind, object, causes);
-      // Said once: the attempts after a lost race would say it again.
       if (rules.desired && attempt === 0) collectWarnings(kind, object, old, context);
       const admitted = core.admission.validate(request);
       if (admitted !== undefined) await admitted;

@@ -74,8 +74,7 @@ export const scale: Subresource = {
     }
     const result = await applyUpdate(core, { at, context }, rules, (current) => {
       const before = toScale(objectOf(current), paths);
-      const value =
-        verb === 'patch' ? applyPatch({ type: patchType, body, context }, scaleKind, before) : body.value;
+      const value = verb === 'patch' ? applyPatch({ type: patchType, body }, scaleKind, before) : body.value;
       const wanted = decodeRequestBody<Scale>(scaleBody, { ...body, value }, context);
       const replicas = checkedReplicas(at, before, wanted);
       const object = mutableCopy(current);

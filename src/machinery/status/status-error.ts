@@ -125,7 +125,7 @@ export const isExpired = (error: unknown): boolean => isStatus(error, 'Expired')
 const refDetails = (ref: ResourceRef, name: string): StatusDetails => ({
   ...(name === '' ? {} : { name }),
   ...(ref.group !== '' && { group: ref.group }),
-  kind: ref.resource,
+  ...(ref.resource !== '' && { kind: ref.resource }),
 });
 
 export const notFound = (ref: ResourceRef, name: string): StatusError =>
