@@ -156,6 +156,46 @@ describe('pods', () => {
     expect((await f.ask('GET', `${pods}/slow`)).code).toBe(404);
   });
 
+  it.each([
+    ['is running', 'seen-1', {}, ['DELETE 0'], ['MODIFIED 0', 'DELETED 0']],
+    ['was told to stop', 'seen-2', {}, ['DELETE', 'DELETE 0'], ['MODIFIED 60', 'MODIFIED 0', 'DELETED 0']],
+    [
+      'was forced, and held',
+      'seen-3',
+      { finalizers: ['x/a'] },
+      ['DELETE 0', 'let go'],
+      ['MODIFIED 0', 'DELETED 0'],
+    ],
+    ['is only tried', 'seen-4', {}, ['DELETE 0&dryRun=All'], []],
+  ])(
+    'whoever watches sees the last state of one that %s before it goes',
+    async (_, name, meta, asked, seen) => {
+      await run(name, meta);
+      const watch = await f.watch(
+        `${pods}?watch=1&fieldSelector=metadata.name%3D${name}&resourceVersion=${f.store.revision}`,
+      );
+      for (const one of asked) {
+        const [method, grace] = one.split(' ');
+        if (method === 'DELETE')
+          await f.ask(
+            'DELETE',
+            `${pods}/${name}${grace === undefined ? '' : `?gracePeriodSeconds=${grace}`}`,
+          );
+        else
+          await f.ask('PATCH', `${pods}/${name}`, {
+            type: 'application/merge-patch+json',
+            body: { metadata: { finalizers: null } },
+          });
+      }
+      const events = watch.events() as {
+        type: string;
+        object: { metadata: { deletionGracePeriodSeconds: number } };
+      }[];
+      expect(events.map((e) => `${e.type} ${e.object.metadata.deletionGracePeriodSeconds}`)).toEqual(seen);
+      watch.close();
+    },
+  );
+
   it('held by a finalizer stay after their time', async () => {
     await run('both', { finalizers: ['x/a'] });
     await f.ask('DELETE', `${pods}/both`);

@@ -7,6 +7,7 @@ import {
   type KubeObject,
   notFound,
   type Status,
+  StatusError,
   staleObject,
 } from '../../machinery/index.ts';
 import type { Entry } from '../../storage/index.ts';
@@ -59,9 +60,9 @@ export async function remove(core: RegistryCore, { at, options, context }: Delet
     const marked = planDeletion(core, { at, options, context }, entry);
     if (marked === undefined) {
       const last = lastState(core, at, entry);
-      if (context.dryRun) return last ?? deletedAnswer(at, entry);
-      const gone = await removeNow(core, at, entry);
-      if (gone !== undefined) return last ?? gone;
+      if (context.dryRun) return last === null ? deletedAnswer(at, entry) : dryAnswer(at.kind, last);
+      const gone = last === null ? await removeNow(core, at, entry) : await removeLast(core, at, entry, last);
+      if (gone !== undefined) return gone;
     } else {
       if (context.dryRun) return dryAnswer(at.kind, marked);
       const result =
@@ -114,18 +115,43 @@ function planDeletion(
   return object;
 }
 
-/** What could have had a grace period says in the answer that it has none left; null = the kind knows no grace. */
-function lastState(core: RegistryCore, { kind }: Place, entry: Entry): Answer | null {
-  if (kind.gracePeriodSeconds === null || !kind.returnsDeleted) return null;
+/**
+ * What has a grace period, and is to go without it, is first seen with none left; only then it is deleted. null = it has been seen so
+ * before, or the kind knows no grace.
+ */
+function lastState(core: RegistryCore, { kind }: Place, entry: Entry): KubeObject | null {
+  if (kind.gracePeriodSeconds === null) return null;
+  const { deletionTimestamp, deletionGracePeriodSeconds = 0 } = objectOf(entry).metadata;
+  if (deletionTimestamp !== undefined && deletionGracePeriodSeconds === 0) return null;
   const object = mutableCopy(entry);
   const { metadata } = object;
-  const graceMs = (metadata.deletionGracePeriodSeconds ?? 0) * 1000;
-  if (metadata.deletionTimestamp === undefined) {
+  if (deletionTimestamp === undefined) {
     metadata.deletionTimestamp = formatTime(core.clock.nowMs());
     if (kind.generationFields.length > 0) metadata.generation = (metadata.generation ?? 0) + 1;
-  } else metadata.deletionTimestamp = formatTime(Date.parse(metadata.deletionTimestamp) - graceMs);
+  } else
+    metadata.deletionTimestamp = formatTime(
+      Date.parse(deletionTimestamp) - deletionGracePeriodSeconds * 1000,
+    );
   metadata.deletionGracePeriodSeconds = 0;
-  return dryAnswer(kind, object);
+  return object;
+}
+
+/** Deletes in two writes, as kube-apiserver does: whoever watches sees the last state first. undefined = somebody wrote in between. */
+async function removeLast(
+  core: RegistryCore,
+  at: Place,
+  entry: Entry,
+  last: KubeObject,
+): Promise<Answer | undefined> {
+  const seen = await commit(core, { key: entry.key, object: last, expect: entry.revision });
+  if (!seen.ok) return undefined;
+  try {
+    return await removeNow(core, at, seen.entry!);
+  } catch (error) {
+    // Who saw the last state may have been quicker, a node for one.
+    if (error instanceof StatusError && error.code === 404) return answer(at.kind, seen.entry!);
+    throw error;
+  }
 }
 
 /** Less than nothing counts as one second. */
