@@ -1,5 +1,7 @@
 // /openapi/v3 (an index, and a document per group version) and /openapi/v2 (one document, JSON or protobuf). Each is made on first request
-// and kept until the kinds in it change; clients cache v3 documents for ever under the hash in their URL.
+// and kept until the kinds in it change; clients cache v3 documents for ever under the hash in their URL. The v3 ones are JSON alone: kubectl
+// and what client-go itself makes of them (explain, validation, patches, apply) ask for JSON. Who asks for gnostic's protobuf of them and
+// nothing else, as libraries that call Schema(ContentTypeOpenAPIV3PB) themselves, gets 406.
 import { createHash } from 'node:crypto';
 import { gzip } from 'node:zlib';
 import type { Clock } from '../../base/index.ts';
