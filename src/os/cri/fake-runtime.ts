@@ -329,7 +329,7 @@ export class FakeRuntime implements ContainerRuntime {
   }
 
   async removeImage(image: string): Promise<void> {
-    this.#images.delete(image);
+    for (const [name, { id }] of this.#images) if (name === image || id === image) this.#images.delete(name);
   }
 
   async imageFsInfo() {
