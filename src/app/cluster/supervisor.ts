@@ -33,6 +33,8 @@ while :; do
   if [ $((\${now%.*} - \${began%.*})) -ge 10 ]; then left=$delays; fi
   delay=\${left%% *}
   case $left in *' '*) left=\${left#* } ;; esac
+  # Killed by somebody: it has not failed, and need not wait for long.
+  if [ "$code" = 137 ] && [ \${delay%.*} != 0 ]; then delay=0.5; fi
   echo "jotasu: it ended with code $code and is started again in $delay s" >&2
   sleep "$delay" &
   child=$!

@@ -41,6 +41,8 @@ export class NodeRegistration {
   #writtenMs = 0;
   #wake: (() => void) | undefined;
   #touched = false;
+  /** The Node was there before this agent. */
+  #mayWait = false;
 
   constructor(options: RegistrationOptions) {
     this.#options = options;
@@ -51,9 +53,20 @@ export class NodeRegistration {
     return this.#written;
   }
 
-  /** Resolves when the Node exists; heartbeats go on from there. Retries until the scope ends. */
+  /**
+   * Resolves when the Node exists. A node that was there before is heard of at once, while what its status needs still starts: an
+   * agent that was started again is to be missed for as short as can be. Retries until the scope ends.
+   */
   async start(): Promise<Node> {
     const { scope, clock, log } = this.#options;
+    let known!: () => void;
+    const registered = new Promise<void>((resolve) => (known = resolve));
+    scope.run('node lease', async (signal) => {
+      const lease = await this.#readLease().catch(() => undefined);
+      signal.addEventListener('abort', known, { once: true });
+      if (lease === undefined) await registered;
+      await this.#renew(lease, signal);
+    });
     for (;;) {
       scope.signal.throwIfAborted();
       try {
@@ -64,7 +77,7 @@ export class NodeRegistration {
         await sleep(clock, retryMs, scope.signal);
       }
     }
-    scope.run('node lease', (signal) => this.#renew(signal));
+    known();
     scope.run('node status', (signal) => this.#report(signal));
     return this.#node;
   }
@@ -116,6 +129,7 @@ export class NodeRegistration {
         return this.#register();
       }
     }
+    if (this.#written === undefined) this.#mayWait = true;
     this.#written = existing.status;
     const labels = planLabels(existing, own);
     if (labels === undefined) return existing;
@@ -124,6 +138,8 @@ export class NodeRegistration {
 
   async #report(signal: AbortSignal): Promise<void> {
     const { clock, log, statusCheckMs, statusReportMs } = this.#options;
+    // What the agent before it said holds until this one knows better: not knowing yet is no reason to call the node not ready.
+    if (this.#mayWait && !this.#touched) await this.#pause(statusCheckMs, signal);
     while (!signal.aborted) {
       this.#touched = false;
       try {
@@ -163,9 +179,9 @@ export class NodeRegistration {
     this.#writtenMs = clock.monotonicMs();
   }
 
-  async #renew(signal: AbortSignal): Promise<void> {
+  async #renew(known: Lease | undefined, signal: AbortSignal): Promise<void> {
     const { clock, log, leaseRenewMs } = this.#options;
-    let lease: Lease | undefined;
+    let lease = known;
     while (!signal.aborted) {
       const startedMs = clock.monotonicMs();
       try {
@@ -188,14 +204,10 @@ export class NodeRegistration {
       renewTime: formatMicroTime(clock.nowMs()),
     };
     const leases = client(Lease);
-    const current =
-      known ??
-      (await leases.get(nodeName, leaseNamespace).catch((error: unknown) => {
-        if (isNotFound(error)) return undefined;
-        throw error;
-      }));
+    const current = known ?? (await this.#readLease());
     if (current !== undefined) return leases.update({ ...current, spec: { ...current.spec, ...spec } });
-    const node = this.#node!;
+    const node = this.#node;
+    if (node === undefined) throw new Error('the lease is gone, and the node is not known yet');
     const owner = { apiVersion: 'v1', kind: 'Node', name: node.metadata.name, uid: node.metadata.uid };
     const metadata = { name: nodeName, namespace: leaseNamespace, ownerReferences: [owner] };
     return leases.create({ metadata, spec }).catch((error: unknown) => {
@@ -203,5 +215,15 @@ export class NodeRegistration {
       if (isStatus(error, 'AlreadyExists')) return leases.get(nodeName, leaseNamespace);
       throw error;
     });
+  }
+
+  #readLease(): Promise<Lease | undefined> {
+    return this.#options
+      .client(Lease)
+      .get(this.#options.nodeName, leaseNamespace)
+      .catch((error: unknown) => {
+        if (isNotFound(error)) return undefined;
+        throw error;
+      });
   }
 }

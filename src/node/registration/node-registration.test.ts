@@ -1,0 +1,122 @@
+// What others see of a node whose agent starts again: it is heard of at once, and stays ready until its agent knows better.
+import { afterEach, describe, expect, test } from 'vitest';
+import { Lease, Node } from '../../api/index.ts';
+import { FakeClock, Scope, seededRandom, settle, silentLog } from '../../base/index.ts';
+import { createClient } from '../../client/index.ts';
+import { FakeTransport } from '../../testkit/index.ts';
+import { NodeRegistration } from './node-registration.ts';
+
+const machine = {
+  cpus: 4,
+  memoryBytes: 8 * 2 ** 30,
+  storageBytes: 100_000_000_000,
+  nodeInfo: {
+    architecture: 'amd64',
+    bootID: 'b',
+    kernelVersion: '6',
+    machineID: 'm',
+    operatingSystem: 'linux',
+    osImage: 'Debian',
+    systemUUID: 's',
+  },
+};
+
+const scopes: Scope[] = [];
+afterEach(async () => {
+  for (const scope of scopes.splice(0)) await scope.stop();
+});
+
+function setUp() {
+  const clock = new FakeClock();
+  const client = createClient(new FakeTransport({ clock, random: seededRandom(1) }));
+  const problems: string[] = [];
+  let answers = true;
+  const launch = () => {
+    const scope = new Scope(silentLog);
+    scopes.push(scope);
+    const registration = new NodeRegistration({
+      client,
+      clock,
+      log: silentLog,
+      scope,
+      nodeName: 'n1',
+      labels: {},
+      taints: [],
+      leaseRenewMs: 500,
+      leaseDurationSeconds: 2,
+      statusCheckMs: 10_000,
+      statusReportMs: 300_000,
+      status: () =>
+        answers
+          ? Promise.resolve({
+              nodeName: 'n1',
+              nodeIps: ['10.0.0.1'],
+              machine,
+              maxPods: 110,
+              versions: { kubelet: 'v1', runtime: 'r' },
+              kubeletPort: 10250,
+              reserved: { cpuMilli: 0, memoryBytes: 0 },
+              pressure: { memoryAvailableBytes: 2 ** 32, diskAvailableShare: 0.5, inodesFreeShare: 0.5 },
+              problems: [...problems],
+              images: [],
+            })
+          : new Promise(() => {}),
+    });
+    void registration.start();
+    return { scope, registration };
+  };
+  return {
+    clock,
+    launch,
+    problems,
+    silence: () => (answers = false),
+    ready: async () =>
+      (await client(Node).get('n1')).status?.conditions?.find(({ type }) => type === 'Ready')?.status,
+    renewed: async () => Date.parse((await client(Lease).get('n1', 'kube-node-lease')).spec?.renewTime ?? ''),
+  };
+}
+
+describe('a node whose agent starts again', () => {
+  test('is heard of while its status cannot be told yet', async () => {
+    const { clock, launch, silence, renewed } = setUp();
+    const first = launch();
+    await clock.advance(100);
+    await first.scope.stop();
+    silence();
+    await clock.advance(5_000);
+    launch();
+    await settle();
+    expect(await renewed()).toBe(clock.nowMs());
+    await clock.advance(1_000);
+    expect(await renewed()).toBe(clock.nowMs());
+  });
+
+  test('stays ready while it does not know about its runtime, and not for longer than a check', async () => {
+    const { clock, launch, problems, ready } = setUp();
+    const first = launch();
+    await clock.advance(100);
+    await first.scope.stop();
+    problems.push('not listed yet');
+    launch();
+    await clock.advance(9_000);
+    expect(await ready()).toBe('True');
+    await clock.advance(2_000);
+    expect(await ready()).toBe('False');
+  });
+
+  test('says what has become of it as soon as it knows', async () => {
+    const { clock, launch, problems, ready } = setUp();
+    problems.push('not listed yet');
+    const first = launch();
+    await clock.advance(100);
+    expect(await ready()).toBe('False');
+    await first.scope.stop();
+    problems.pop();
+    const { registration } = launch();
+    await clock.advance(100);
+    expect(await ready()).toBe('False');
+    registration.touch();
+    await settle();
+    expect(await ready()).toBe('True');
+  });
+});
