@@ -1,7 +1,7 @@
 // What the words behind a flag must look like. Each parser takes the text and returns the value, or throws with what is expected;
 // commander puts the flag's name before it. A parser also says what its key in a config file takes.
 import { InvalidArgumentError } from 'commander';
-import { parseCidr } from '../machinery/index.ts';
+import { formatDuration, parseCidr, parseDuration } from '../machinery/index.ts';
 
 /** What a key of a config file holds in YAML. Lists are of texts. */
 export type Takes = 'text' | 'number' | 'duration' | 'list';
@@ -67,19 +67,33 @@ export function nodeGroups(text: string, before: readonly NodeGroupFlag[] = []):
 }
 taking('list', nodeGroups);
 
-const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+/** What a timer of the runtime can wait at most; a longer one would end at once. */
+const longestTimerMs = 2 ** 31 - 1;
 
-/** A duration as Go writes them: `2.5s`, `1m30s`, `300ms`, `0`. In milliseconds. */
-export function durationMs(text: string): number {
-  if (text === '0') return 0;
-  if (!/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(text))
-    return expected('Must be a duration such as 2.5s, 300ms or 1m30s.');
-  let total = 0;
-  for (const [, number, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g))
-    total += Number(number) * unitMs[unit!]!;
-  return Math.round(total);
+interface DurationBounds {
+  readonly minMs?: number;
+  /** What is longer than a timer can wait makes sense only for what no timer waits for. */
+  readonly maxMs?: number;
+  /** 0 means never, whatever the shortest duration is. */
+  readonly zero?: 'never';
 }
-taking('duration', durationMs);
+
+/** A duration as Go writes them, from `minMs` (0) to `maxMs` (24 days): `2.5s`, `1m30s`, `300ms`, `0`. In milliseconds. */
+export function duration(bounds: DurationBounds = {}): (text: string) => number {
+  const { minMs = 0, maxMs = longestTimerMs, zero } = bounds;
+  return taking('duration', (text: string) => {
+    const value = parseDuration(text);
+    if (value === undefined || value < 0) return expected('Must be a duration such as 2.5s, 300ms or 1m30s.');
+    const ms = Math.round(value);
+    if (zero === 'never' && value === 0) return 0;
+    if (ms >= minMs && ms <= maxMs) return ms;
+    const never = zero === 'never' ? '0, or ' : '';
+    return expected(`Must be ${never}from ${formatDuration(minMs)} to ${formatDuration(maxMs)}.`);
+  });
+}
+
+/** Of what no timer waits for: a hundred years at most. */
+export const durationMs = duration({ maxMs: 100 * 365 * 86_400_000 });
 
 /** A list after commas; the flag may also be given several times. */
 export function list(text: string, before: readonly string[] = []): readonly string[] {

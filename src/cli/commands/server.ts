@@ -1,7 +1,7 @@
 // `jotasu server`: the control plane in the foreground. Flags that kube-apiserver has too carry its names.
 import type { Command } from 'commander';
 import { withConfigFile } from '../config-file.ts';
-import { addressRanges, decimal, durationMs, list, listOf, nodeGroups, whole } from '../flags.ts';
+import { addressRanges, decimal, duration, list, listOf, nodeGroups, whole } from '../flags.ts';
 import type { AutoscalerFlags, Handlers, LogFlags, RequestLogFlags, ServerFlags } from '../handlers.ts';
 import { logFlags, type ParsedLogOptions, requestLogFlags, withLogOptions } from '../shared-options.ts';
 
@@ -48,6 +48,13 @@ interface Parsed
   horizontalPodAutoscalerInitialReadinessDelay?: number;
 }
 
+const anyTime = duration();
+/** Of what is done again and again, and of what others must keep to: less would be nothing but haste. */
+const aWhile = duration({ minMs: 100 });
+const neverOrSeconds = duration({ minMs: 1000, zero: 'never' });
+/** Of certificates: no timer waits for their end. */
+const lifetime = duration({ minMs: 600_000, maxMs: 100 * 365 * 86_400_000 });
+
 export function serverCommand(program: Command, handlers: Handlers): void {
   const command = program
     .command('server')
@@ -65,7 +72,7 @@ export function serverCommand(program: Command, handlers: Handlers): void {
     .option(
       '--etcd-compaction-interval <time>',
       'how often history is forgotten in etcd, 0 for never (default: 5m)',
-      durationMs,
+      neverOrSeconds,
     )
     .option('--bind-address <ip>', 'address to listen on (default: 0.0.0.0)')
     .option(
@@ -102,28 +109,28 @@ export function serverCommand(program: Command, handlers: Handlers): void {
     .option(
       '--leader-elect-lease-duration <time>',
       'with etcd: how long a server that is silent keeps its roles (default: 4s)',
-      durationMs,
+      aWhile,
     )
     .option(
       '--leader-elect-renew-deadline <time>',
       'how long a server tries to keep its roles before it gives them up (default: 3s)',
-      durationMs,
+      aWhile,
     )
     .option(
       '--leader-elect-retry-period <time>',
       'between two renewals or tries of others (default: 1s)',
-      durationMs,
+      aWhile,
     )
-    .option('--node-monitor-grace-period <time>', 'how long a node may be silent (default: 2s)', durationMs)
+    .option('--node-monitor-grace-period <time>', 'how long a node may be silent (default: 2s)', aWhile)
     .option(
       '--node-startup-grace-period <time>',
       'the same for a node that has never had a Lease (default: 1m)',
-      durationMs,
+      anyTime,
     )
     .option(
       '--node-out-of-service-after <time>',
       'when the pods of a silent node are given up, after the grace period; 0 for never (default: 300ms)',
-      durationMs,
+      anyTime,
     )
     .option(
       '--unhealthy-zone-threshold <share>',
@@ -153,17 +160,17 @@ export function serverCommand(program: Command, handlers: Handlers): void {
     .option(
       '--cluster-signing-duration <time>',
       'the longest life of certificates that are signed for requests (default: 8760h)',
-      durationMs,
+      lifetime,
     )
     .option(
       '--horizontal-pod-autoscaler-sync-period <time>',
       'between two looks of an autoscaler (default: 15s)',
-      durationMs,
+      aWhile,
     )
     .option(
       '--horizontal-pod-autoscaler-downscale-stabilization <time>',
       'how long autoscalers remember that more pods were needed (default: 5m)',
-      durationMs,
+      anyTime,
     )
     .option(
       '--horizontal-pod-autoscaler-tolerance <share>',
@@ -173,12 +180,12 @@ export function serverCommand(program: Command, handlers: Handlers): void {
     .option(
       '--horizontal-pod-autoscaler-cpu-initialization-period <time>',
       'after its start, cpu of a pod that is not ready does not count (default: 5m)',
-      durationMs,
+      anyTime,
     )
     .option(
       '--horizontal-pod-autoscaler-initial-readiness-delay <time>',
       'who became unready in this time after the start has never been ready (default: 30s)',
-      durationMs,
+      anyTime,
     )
     .option(
       '--default-not-ready-toleration-seconds <seconds>',
@@ -193,7 +200,7 @@ export function serverCommand(program: Command, handlers: Handlers): void {
     .option(
       '--request-timeout <time>',
       'how long a request may take, watches and streams excepted (default: 1m)',
-      durationMs,
+      aWhile,
     )
     .option(
       '--min-request-timeout <seconds>',
@@ -215,12 +222,12 @@ export function serverCommand(program: Command, handlers: Handlers): void {
     .option(
       '--scale-down-unneeded-time <time>',
       'how long a node of such a group is kept that is not needed (default: 10m)',
-      durationMs,
+      anyTime,
     )
     .option(
       '--scale-down-delay-after-add <time>',
       'how long nothing is taken away after a node was added (default: 10m)',
-      durationMs,
+      anyTime,
     );
   withConfigFile(
     withLogOptions(command, '0 to 2 for info, 3 adds a line for each API request, 4 and more for debug'),
