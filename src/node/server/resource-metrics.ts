@@ -3,14 +3,13 @@
 import type { Pod } from '../../api/index.ts';
 import type { ContainerStats } from '../../os/index.ts';
 import type { PodRuntime } from '../plan/pod-runtime.ts';
+import { type Family, type Labels, metricText, type Sample } from '../stats/metric-text.ts';
 
 interface Used {
   readonly cpuSeconds: number;
   readonly memoryBytes: number;
   readonly atMs: number;
 }
-
-type Labels = Readonly<Record<string, string>>;
 
 export function resourceMetrics(
   pods: readonly Pod[],
@@ -42,30 +41,34 @@ export function resourceMetrics(
   const node: readonly (readonly [Labels, Used])[] = [
     [{}, ofPods.length === 0 ? idle : sumOf(ofPods.map(([, used]) => used))],
   ];
-  const cpu = 'Cumulative cpu time in core-seconds.';
-  const memory = 'Bytes in the working set.';
-  return [
-    ...family('container_cpu_usage_seconds_total', 'counter', cpu, containers.map(asCpu)),
-    ...family('container_memory_working_set_bytes', 'gauge', memory, containers.map(asMemory)),
-    ...family(
-      'container_start_time_seconds',
-      'gauge',
-      'When the container started, in seconds since 1970.',
-      starts.map(([labels, value]) => ({ labels, value })),
-    ),
-    ...family('node_cpu_usage_seconds_total', 'counter', cpu, node.map(asCpu)),
-    ...family('node_memory_working_set_bytes', 'gauge', memory, node.map(asMemory)),
-    ...family('pod_cpu_usage_seconds_total', 'counter', cpu, ofPods.map(asCpu)),
-    ...family('pod_memory_working_set_bytes', 'gauge', memory, ofPods.map(asMemory)),
-    '',
-  ].join('\n');
+  return metricText([
+    counter('container_cpu_usage_seconds_total', containers.map(asCpu)),
+    memory('container_memory_working_set_bytes', containers.map(asMemory)),
+    {
+      name: 'container_start_time_seconds',
+      type: 'gauge',
+      help: 'When the container started, in seconds since 1970.',
+      samples: starts.map(([labels, value]) => ({ labels, value })),
+    },
+    counter('node_cpu_usage_seconds_total', node.map(asCpu)),
+    memory('node_memory_working_set_bytes', node.map(asMemory)),
+    counter('pod_cpu_usage_seconds_total', ofPods.map(asCpu)),
+    memory('pod_memory_working_set_bytes', ofPods.map(asMemory)),
+  ]);
 }
 
-interface Sample {
-  readonly labels: Labels;
-  readonly value: number;
-  readonly atMs?: number;
-}
+const counter = (name: string, samples: readonly Sample[]): Family => ({
+  name,
+  type: 'counter',
+  help: 'Cumulative cpu time in core-seconds.',
+  samples,
+});
+const memory = (name: string, samples: readonly Sample[]): Family => ({
+  name,
+  type: 'gauge',
+  help: 'Bytes in the working set.',
+  samples,
+});
 
 const asCpu = ([labels, { cpuSeconds, atMs }]: readonly [Labels, Used]): Sample => ({
   labels,
@@ -83,17 +86,3 @@ const sumOf = (all: readonly Used[]): Used => ({
   memoryBytes: all.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),
   atMs: Math.max(...all.map(({ atMs }) => atMs)),
 });
-
-/** Names of Kubernetes need no escaping. */
-function family(...[name, type, help, samples]: [string, string, string, readonly Sample[]]): string[] {
-  if (samples.length === 0) return [];
-  return [
-    `# HELP ${name} ${help}`,
-    `# TYPE ${name} ${type}`,
-    ...samples.map(({ labels, value, atMs }) => {
-      const pairs = Object.entries(labels).map(([key, text]) => `${key}="${text}"`);
-      const at = atMs === undefined ? '' : ` ${Math.round(atMs)}`;
-      return `${name}${pairs.length === 0 ? '' : `{${pairs.join(',')}}`} ${value}${at}`;
-    }),
-  ];
-}
