@@ -5,6 +5,7 @@ import { ConfigMap, EndpointSlice, Endpoints, Lease, Service } from '../api/inde
 import { FakeClock, settle } from '../base/index.ts';
 import { isNotFound } from '../machinery/index.ts';
 import { ApiFixture } from '../testkit/index.ts';
+import { keepClientAuthentication } from './client-authentication.ts';
 import { KubernetesService, planKubernetesEndpoints } from './kubernetes-service.ts';
 
 let f: ApiFixture;
@@ -34,6 +35,18 @@ describe('one server', () => {
     expect((await authentication()).data).toEqual({ 'client-ca-file': 'PEM' });
     expect((await f.api.client(Lease).list({ namespace: 'kube-system' })).items).toEqual([]);
   });
+
+  it.each([['is not there'], ['is another']])(
+    'two that write at once what clients are known by when it %s',
+    async (how) => {
+      const maps = f.api.client(ConfigMap);
+      const map = await authentication();
+      if (how === 'is another') await maps.update({ ...map, data: {} });
+      else await maps.delete(map.metadata.name, map.metadata.namespace);
+      await Promise.all([1, 2].map(() => keepClientAuthentication(f.api.client, 'PEM')));
+      expect((await authentication()).data).toEqual({ 'client-ca-file': 'PEM' });
+    },
+  );
 
   it('puts back what somebody takes away or changes, within ten seconds, and rests otherwise', async () => {
     const stop = new AbortController();
