@@ -149,11 +149,11 @@ function prepare(core: RegistryCore, kind: KindDef, object: KubeObject): void {
   const { metadata } = object;
   metadata.uid = core.random.uuid();
   metadata.creationTimestamp = nowText(core);
-  delete metadata.deletionTimestamp;
-  delete metadata.deletionGracePeriodSeconds;
-  delete metadata.selfLink;
+  if (metadata.deletionTimestamp !== undefined) delete metadata.deletionTimestamp;
+  if (metadata.deletionGracePeriodSeconds !== undefined) delete metadata.deletionGracePeriodSeconds;
+  if (metadata.selfLink !== undefined) delete metadata.selfLink;
   if (kind.generationFields.length > 0) metadata.generation = 1;
-  else delete metadata.generation;
+  else if (metadata.generation !== undefined) delete metadata.generation;
   if (kind.subresources.status && !kind.subresources.keepsStatusOnCreate) clearStatus(kind, object);
   if (kind.prepareCreate !== null) kind.prepareCreate(object, { nowMs: core.clock.nowMs() });
 }

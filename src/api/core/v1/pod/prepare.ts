@@ -70,22 +70,25 @@ const gatedCondition = (nowMs: number): PodCondition => ({
   lastTransitionTime: formatTime(nowMs),
 });
 
-/** Fields of features that Kubernetes 1.35 has off by default. One that an older object holds is kept. */
+/** Fields of features that Kubernetes 1.35 has off by default. One that an older object holds is kept. HOT: most pods have none. */
 function dropDisabledFields(spec: PodSpec, old: PodSpec | undefined): void {
-  if (old?.schedulingGroup === undefined) delete spec.schedulingGroup;
-  const projected = (from: PodSpec | undefined) =>
-    (from?.volumes ?? []).flatMap((volume) => volume.projected?.sources ?? []);
-  for (const name of ['clusterTrustBundle', 'podCertificate'] as const) {
-    if (projected(old).some((source) => source[name] !== undefined)) continue;
-    for (const source of projected(spec)) delete source[name];
-  }
-  const lifecycles = (from: PodSpec | undefined) =>
-    from === undefined
-      ? []
-      : [...placedContainers(from, '')].flatMap(({ container }) => container.lifecycle ?? []);
-  if (lifecycles(old).every((lifecycle) => lifecycle.stopSignal === undefined))
-    for (const lifecycle of lifecycles(spec)) delete lifecycle.stopSignal;
+  if (spec.schedulingGroup !== undefined && old?.schedulingGroup === undefined) delete spec.schedulingGroup;
+  for (const name of ['clusterTrustBundle', 'podCertificate'] as const)
+    if (projects(spec, name) && !projects(old, name))
+      for (const { projected } of spec.volumes ?? [])
+        for (const source of projected?.sources ?? []) delete source[name];
+  if (setsStopSignal(spec) && !setsStopSignal(old))
+    for (const { container } of placedContainers(spec, '')) delete container.lifecycle?.stopSignal;
 }
+
+const projects = (spec: PodSpec | undefined, name: 'clusterTrustBundle' | 'podCertificate'): boolean =>
+  spec?.volumes?.some(({ projected }) => projected?.sources?.some((source) => source[name] !== undefined)) ===
+  true;
+
+const setsStopSignal = (spec: PodSpec | undefined): boolean =>
+  [spec?.containers, spec?.initContainers, spec?.ephemeralContainers].some((containers) =>
+    containers?.some(({ lifecycle }) => lifecycle?.stopSignal !== undefined),
+  );
 
 /** Terms may say "with my value of this label"; the value is known now. */
 function completeSelectors(pod: Pod): void {

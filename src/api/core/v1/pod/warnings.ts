@@ -123,7 +123,7 @@ function* warnAnnotations({ spec, meta, path }: Subject): Generator<string> {
   }
 }
 
-const oldVolumes = {
+const oldVolumes: Readonly<Record<string, string>> = {
   photonPersistentDisk: 'deprecated in v1.11, non-functional in v1.16+',
   gitRepo: 'deprecated in v1.11, and disabled by default in v1.33+',
   scaleIO: 'deprecated in v1.16, non-functional in v1.22+',
@@ -133,14 +133,14 @@ const oldVolumes = {
   glusterfs: 'deprecated in v1.25, non-functional in v1.26+',
   cephfs: 'deprecated in v1.28, non-functional in v1.31+',
   rbd: 'deprecated in v1.28, non-functional in v1.31+',
-} as const;
+};
 
 function* warnVolumes({ spec, path }: Subject): Generator<string> {
   const tokens = new Set<string>();
   for (const [i, volume] of (spec.volumes ?? []).entries()) {
-    for (const [name, message] of Object.entries(oldVolumes))
-      if (volume[name as keyof typeof oldVolumes] !== undefined)
-        yield `${at.child(path, 'spec')}.volumes[${i}].${name === 'storageos' ? 'storageOS' : name}: ${message}`;
+    for (const name of Object.keys(volume))
+      if (Object.hasOwn(oldVolumes, name))
+        yield `${at.child(path, 'spec')}.volumes[${i}].${name === 'storageos' ? 'storageOS' : name}: ${oldVolumes[name]!}`;
     for (const { serviceAccountToken } of volume.projected?.sources ?? [])
       if (serviceAccountToken !== undefined) tokens.add(serviceAccountToken.path);
   }
