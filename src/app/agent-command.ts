@@ -6,11 +6,15 @@ import { endSignal, realSurroundings } from './surroundings.ts';
 export async function runAgent(flags: AgentFlags, say: (line: string) => void): Promise<void> {
   const surroundings = realSurroundings(flags.logLevel);
   const ended = endSignal();
-  const config = await agentConfig(flags).catch((error: unknown) => {
-    if (typeof (error as NodeJS.ErrnoException).syscall === 'string')
-      throw new CommandFailure((error as Error).message, { cause: error });
-    throw error;
-  });
+  const interrupted = new AbortController();
+  void ended.then((signal) => interrupted.abort(new CommandFailure(`ended by ${signal}`)));
+  const config = await agentConfig(flags, { ...surroundings, signal: interrupted.signal }).catch(
+    (error: unknown) => {
+      if (typeof (error as NodeJS.ErrnoException).syscall === 'string')
+        throw new CommandFailure((error as Error).message, { cause: error });
+      throw error;
+    },
+  );
   const node = await startNode(config, surroundings);
   say(`jotasu agent is ready: node ${config.nodeName}, ${config.nodeIp}:${node.port}`);
   const signal = await ended;

@@ -14,16 +14,19 @@ import {
   readKubeconfig,
 } from '../client/index.ts';
 import { ensureAddresses, serversOfFile, startNodeDns } from '../dns/index.ts';
-import { createHttpsClient } from '../http/index.ts';
+import { createHttpsClient, type HttpsServer } from '../http/index.ts';
 import { createNodeNetwork, startAgent } from '../node/index.ts';
 import {
   connectRuntime,
+  containerdSocket,
   existingContainerd,
   localPauseImage,
   startContainerd,
   systemExec,
 } from '../os/index.ts';
-import { startServiceProxy } from '../proxy/index.ts';
+import { joinCluster, type Membership } from './join/join.ts';
+import { firstServing, keepMembership } from './join/membership.ts';
+import { startProxy } from './node-proxy.ts';
 import type { Surroundings } from './server.ts';
 import { versionInfo } from './version.ts';
 
@@ -50,6 +53,10 @@ export interface AgentConfig {
   readonly labels: Readonly<Record<string, string>>;
   readonly port: number;
   readonly maxPods: number | undefined;
+  /** Ranges of the node's addresses at which node ports answer; undefined = `nodeIp`. */
+  readonly nodeportAddresses: readonly string[] | undefined;
+  /** Of a node that joined by a token: its certificates are kept there, and replaced before they end. undefined = they are files of somebody else. */
+  readonly membership: Membership | undefined;
 }
 
 export interface RunningNode {
@@ -58,6 +65,7 @@ export interface RunningNode {
   stop(): Promise<void>;
 }
 
+const userAgent = `jotasu-agent/${versionInfo.gitVersion}`;
 const requestTimeoutMs = 15_000;
 const cniBinDirs = '/usr/lib/cni';
 
@@ -73,7 +81,7 @@ export async function startNode(
       ca: config.ca,
       cert: config.cert,
       key: config.key,
-      userAgent: `jotasu-agent/${versionInfo.gitVersion}`,
+      userAgent,
       timeoutMs: requestTimeoutMs,
       clock,
     });
@@ -86,11 +94,13 @@ export async function startNode(
     // Early: what asks for names while this starts shall wait as little as possible.
     if (config.clusterDns.length > 0) await startDns(config, { scope, informers, clock, random, log });
     const cniConfDir = join(config.runDir, 'cni/net.d');
-    const containerd =
+    const containerdDir = join(config.runDir, 'containerd');
+    // Not awaited here: while it starts, the node is heard of already.
+    const starting =
       config.containerRuntimeEndpoint === undefined
-        ? await startContainerd({
+        ? startContainerd({
             rootDir: join(config.stateDir, 'containerd'),
-            runDir: join(config.runDir, 'containerd'),
+            runDir: containerdDir,
             logFile: join(config.stateDir, 'log/containerd.log'),
             cniBinDir: cniBinDirs,
             cniConfDir,
@@ -99,25 +109,17 @@ export async function startNode(
             clock,
             log: log.with({ part: 'containerd' }),
           })
-        : existingContainerd(systemExec, config.containerRuntimeEndpoint, localPauseImage);
-    scope.onStop(() => containerd.stop());
-    const runtime = await connectRuntime({ socketPath: containerd.socketPath, clock });
-    scope.onStop(() => runtime.close());
-    const proxy = startServiceProxy({
-      informers,
-      nodeName: config.nodeName,
-      nodeIps: [config.nodeIp],
-      podCidrs: [config.clusterCidr],
-      // Answered by the node itself.
-      localAddresses: config.clusterDns.flatMap((address) => [
-        { address, port: 53, protocol: 'udp' },
-        { address, port: 53, protocol: 'tcp' },
-      ]),
-      exec: systemExec,
+        : Promise.resolve(existingContainerd(systemExec, config.containerRuntimeEndpoint, localPauseImage));
+    const containerd = starting.catch(() => undefined);
+    scope.onStop(async () => (await containerd)?.stop());
+    const runtime = await connectRuntime({
+      socketPath: config.containerRuntimeEndpoint ?? containerdSocket(containerdDir),
       clock,
-      log: log.with({ part: 'proxy' }),
     });
+    scope.onStop(() => runtime.close());
+    const proxy = startProxy(config, { informers, clock, log: log.with({ part: 'proxy' }) });
     scope.onStop(() => proxy.stop());
+    let server: Pick<HttpsServer, 'setCertificate'> | undefined;
     const agent = await startAgent({
       client,
       informers,
@@ -126,6 +128,7 @@ export async function startNode(
       clusterDns: config.clusterDns,
       clusterDomain: config.clusterDomain,
       runtime,
+      runtimeStarted: starting,
       exec: systemExec,
       stateDir: config.stateDir,
       logDir: join(config.stateDir, 'log'),
@@ -144,6 +147,7 @@ export async function startNode(
         cert: config.servingCert,
         key: config.servingKey,
         clientCa: config.ca,
+        onListening: (listening) => (server = listening),
       },
       labels: config.labels,
       maxPods: config.maxPods,
@@ -154,6 +158,18 @@ export async function startNode(
     });
     scope.onStop(() => agent.stop());
     await agent.ready;
+    if (config.membership !== undefined && server !== undefined)
+      keepMembership({
+        ...config,
+        membership: config.membership,
+        client,
+        http,
+        server,
+        scope,
+        clock,
+        random,
+        log: log.with({ part: 'certificates' }),
+      });
     return { port: agent.port, stop: () => scope.stop() };
   } catch (error) {
     await scope.stop();
@@ -182,9 +198,31 @@ async function startDns(
 /** What the flags say, completed from files and from the machine. Rejects with a CommandFailure that names what is missing. */
 export async function agentConfig(
   flags: Parameters<import('../cli/index.ts').Handlers['agent']>[0],
+  around: Surroundings & { readonly signal: AbortSignal },
 ): Promise<AgentConfig> {
+  const nodeName = flags.nodeName ?? hostname().toLowerCase();
+  const stateDir = flags.stateDir ?? '/var/lib/jotasu/agent';
+  const membership = isMember(flags)
+    ? await joinCluster({
+        ...around,
+        server: flags.server!,
+        token: flags.token,
+        nodeName,
+        stateDir,
+        userAgent,
+      })
+    : undefined;
   const credentials =
-    flags.kubeconfig === undefined ? filesOf(flags) : await fromKubeconfig(flags.kubeconfig);
+    membership !== undefined
+      ? { server: flags.server!, ca: membership.ca, ...membership.client }
+      : flags.kubeconfig === undefined
+        ? filesOf(flags)
+        : await fromKubeconfig(flags.kubeconfig);
+  const nodeIp = flags.nodeIp ?? (await addressTowards(credentials.server));
+  const serving =
+    membership === undefined
+      ? credentials
+      : await firstServing(membership, { nodeName, nodeIp }, around.clock);
   const read = (file: string | undefined, otherwise: string): string =>
     file === undefined ? otherwise : readFileSync(file, 'utf8');
   const labels = Object.fromEntries(
@@ -195,11 +233,12 @@ export async function agentConfig(
   );
   return {
     ...credentials,
-    servingCert: read(flags.tlsCertFile, credentials.cert),
-    servingKey: read(flags.tlsPrivateKeyFile, credentials.key),
-    nodeName: flags.nodeName ?? hostname().toLowerCase(),
-    nodeIp: flags.nodeIp ?? (await addressTowards(credentials.server)),
-    stateDir: flags.stateDir ?? '/var/lib/jotasu/agent',
+    membership,
+    servingCert: read(flags.tlsCertFile, serving.cert),
+    servingKey: read(flags.tlsPrivateKeyFile, serving.key),
+    nodeName,
+    nodeIp,
+    stateDir,
     runDir: flags.runDir ?? '/run/jotasu',
     cgroupParent: flags.cgroupParent ?? '/jotasu',
     containerRuntimeEndpoint: flags.containerRuntimeEndpoint?.replace(/^unix:\/\//, ''),
@@ -209,10 +248,15 @@ export async function agentConfig(
     labels,
     port: flags.port ?? 10250,
     maxPods: flags.maxPods,
+    nodeportAddresses: flags.nodeportAddresses,
   };
 }
 
 type Flags = Parameters<typeof agentConfig>[0];
+/** Whose certificates come from the cluster, by a token once. */
+const isMember = ({ kubeconfig, certificateAuthority, clientCertificate, clientKey }: Flags): boolean =>
+  [kubeconfig, certificateAuthority, clientCertificate, clientKey].every((file) => file === undefined);
+
 type Credentials = Pick<AgentConfig, 'server' | 'ca' | 'cert' | 'key'>;
 
 function filesOf({ server, certificateAuthority, clientCertificate, clientKey }: Flags): Credentials {

@@ -8,7 +8,10 @@ import { type CgroupLayout, findProgram, readCgroupLayout, systemExec } from '..
 import type { Machine } from './cluster/machine.ts';
 import { programVersion } from './version.ts';
 
-export type ClusterHandlers = Omit<Handlers, 'server' | 'agent' | 'version'>;
+export type ClusterHandlers = Omit<
+  Handlers,
+  'server' | 'agent' | 'version' | 'tokenCreate' | 'tokenList' | 'tokenDelete'
+>;
 
 /**
  * `program`: the file that starts this program again, e.g. the bundle. `say` prints one line.

@@ -73,9 +73,23 @@ export interface AutoscalerFlags {
   readonly initialReadinessDelayMs?: number;
 }
 
+/** Whose credentials a command on tokens uses. */
+export interface TokenFlags {
+  readonly kubeconfig?: string;
+  readonly context?: string;
+}
+
+export interface TokenCreateFlags extends TokenFlags {
+  /** 0 = it never ends. */
+  readonly ttlMs?: number;
+  readonly description?: string;
+}
+
 export interface AgentFlags extends LogFlags {
   /** The API server: `https://HOST:PORT`. */
   readonly server?: string;
+  /** By which this machine joins, when it holds no certificate of the cluster yet. */
+  readonly token?: string;
   /** Instead of `server` and the three certificate files. */
   readonly kubeconfig?: string;
   readonly certificateAuthority?: string;
@@ -100,6 +114,7 @@ export interface AgentFlags extends LogFlags {
   readonly nodeLabels?: readonly string[];
   readonly port?: number;
   readonly maxPods?: number;
+  readonly nodeportAddresses?: readonly string[];
 }
 
 /** Which cluster of this machine; the name is always there. */
@@ -154,6 +169,9 @@ export interface Handlers {
   nodeAdd(flags: NodeAddFlags): Promise<void>;
   nodeRemove(flags: NodeFlags): Promise<void>;
   imageLoad(flags: ImageLoadFlags): Promise<void>;
+  tokenCreate(flags: TokenCreateFlags): Promise<void>;
+  tokenList(flags: TokenFlags): Promise<void>;
+  tokenDelete(flags: TokenFlags & { readonly token: string }): Promise<void>;
   /** Prints which program this is. */
   version(): Promise<void>;
 }

@@ -9,6 +9,8 @@ export type {
   NodeFlags,
   ServerFlags,
   StatusFlags,
+  TokenCreateFlags,
+  TokenFlags,
   UpFlags,
 } from './handlers.ts';
 export { createProgram, exitCodes, type Output, runProgram } from './program.ts';

@@ -6,6 +6,7 @@ import { imageCommand } from './commands/image.ts';
 import { nodeCommand } from './commands/node.ts';
 import { serverCommand } from './commands/server.ts';
 import { statusCommand, versionCommand } from './commands/status.ts';
+import { tokenCommand } from './commands/token.ts';
 import { downCommand, upCommand } from './commands/up.ts';
 import { CommandFailure } from './failure.ts';
 import type { Handlers } from './handlers.ts';
@@ -19,6 +20,7 @@ const commands: readonly ((program: Command, handlers: Handlers) => void)[] = [
   imageCommand,
   serverCommand,
   agentCommand,
+  tokenCommand,
   versionCommand,
 ];
 

@@ -35,6 +35,7 @@ function begin(...answers: HttpsAnswer<Buffer>[]) {
       return { status: 200, headers: {}, body: body as Readable };
     },
     upgrade: () => Promise.reject(new Error('not asked for')),
+    setCertificate() {},
     close() {},
   };
   const transport = createHttpsTransport({ http, clock });

@@ -55,6 +55,8 @@ export interface HttpsClient {
   stream(call: HttpsCall): Promise<HttpsAnswer<Readable>>;
   /** Asks for another protocol. A server that refuses gives its answer instead. */
   upgrade(call: HttpsCall): Promise<UpgradedConnection | HttpsAnswer<Buffer>>;
+  /** PEM. New connections show this certificate; what goes on over others is not disturbed, and no new call takes one of them. */
+  setCertificate(cert: string, key: string): void;
   /** Cuts every connection; calls under way reject. */
   close(): void;
 }
@@ -111,14 +113,14 @@ export function createHttpsClient(options: HttpsClientOptions): HttpsClient {
     rejectUnauthorized: options.insecureSkipTlsVerify !== true,
     minVersion: 'TLSv1.2' as const,
   };
+  // Without `tls`: an agent's own options win over those of a request, and connections are kept apart by the certificate they show.
   const short = new https.Agent({
-    ...tls,
     keepAlive: true,
     maxSockets: 64,
     maxFreeSockets: 16,
     scheduling: 'lifo',
   });
-  const long = new https.Agent({ ...tls, keepAlive: true, maxFreeSockets: 4 });
+  const long = new https.Agent({ keepAlive: true, maxFreeSockets: 4 });
   const common: OutgoingHttpHeaders = { 'user-agent': options.userAgent };
   if (options.token !== undefined) common['authorization'] = `Bearer ${options.token}`;
   let closed = false;
@@ -239,6 +241,13 @@ export function createHttpsClient(options: HttpsClientOptions): HttpsClient {
         (answer, resolve, reject) => readWhole(call, answer, resolve, reject),
         (answer, socket, head) => ({ headers: answer.headers, socket, head }),
       ),
+    setCertificate(cert, key) {
+      tls.cert = cert;
+      tls.key = key;
+      // Those at rest would be kept for nothing.
+      for (const agent of [short, long])
+        for (const socket of Object.values(agent.freeSockets).flatMap((list) => list ?? [])) socket.destroy();
+    },
     close() {
       closed = true;
       short.destroy();

@@ -7,6 +7,7 @@ import * as path from 'node:path';
 import { type coreV1, Node, Pod, Service } from '../api/index.ts';
 import { type Clock, type Log, type Random, Scope, sleep } from '../base/index.ts';
 import { type Client, createEventRecorder, createInformers, type Informers } from '../client/index.ts';
+import type { HttpsServer } from '../http/index.ts';
 import {
   type ContainerRuntime,
   type Exec,
@@ -79,6 +80,8 @@ export interface AgentServerOptions {
   readonly cert: string;
   readonly key: string;
   readonly clientCa: string;
+  /** Called when it listens: who holds it may change its certificate. */
+  readonly onListening?: ((server: Pick<HttpsServer, 'setCertificate'>) => void) | undefined;
 }
 
 export interface AgentIntervals {

@@ -16,6 +16,7 @@ export function agentCommand(program: Command, handlers: Handlers): void {
     .description('run one node in the foreground: its pods, their network, its own containerd')
     .helpGroup('Parts, one process each:')
     .option('--server <url>', 'the API server, https://HOST:PORT')
+    .option('--token <token>', 'join by it ("jotasu token create"); needed once, kept is the certificate')
     .option('--kubeconfig <file>', 'address and credentials from a kubeconfig, instead of the flags for them')
     .option('--certificate-authority <file>', 'who signed the certificate of the server')
     .option('--client-certificate <file>', 'how this node shows who it is')
@@ -33,6 +34,11 @@ export function agentCommand(program: Command, handlers: Handlers): void {
     .option('--cgroup-parent <path>', 'the cgroup below which those of the pods are made')
     .option('--cluster-cidr <range>', 'addresses of pods in the whole cluster', ipv4Cidr)
     .option('--cluster-domain <domain>', 'DNS domain of the cluster (default: cluster.local)')
+    .option(
+      '--nodeport-addresses <ranges>',
+      'at which addresses of the node node ports answer (default: primary, those of --node-ip)',
+      list,
+    )
     .option('--cluster-dns <addresses>', 'DNS servers that pods get', list)
     .option('--node-labels <labels>', 'labels the node registers with: key=value,…', list)
     .option('--port <port>', 'port of the server for logs and exec (default: 10250)', whole(1, 65535))
@@ -41,6 +47,11 @@ export function agentCommand(program: Command, handlers: Handlers): void {
     const { config, logLevel, v, ...flags } = parsed;
     if (flags.server === undefined && flags.kubeconfig === undefined)
       throw new CommandFailure('agent needs --server or --kubeconfig', { exitCode: 2 });
+    if (
+      flags.token !== undefined &&
+      (flags.kubeconfig !== undefined || flags.clientCertificate !== undefined)
+    )
+      throw new CommandFailure('agent takes --token or a certificate, not both', { exitCode: 2 });
     if (flags.server !== undefined && flags.kubeconfig !== undefined)
       throw new CommandFailure('agent takes --server or --kubeconfig, not both', { exitCode: 2 });
     return handlers.agent({ ...flags, ...logFlags(parsed) });

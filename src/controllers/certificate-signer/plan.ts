@@ -25,7 +25,8 @@ export function planValidity(
   const wanted = expirationSeconds === undefined ? maxMs : Math.max(leastMs, expirationSeconds * 1000);
   const lifeMs = Math.min(wanted, maxMs);
   return {
-    notBeforeMs: nowMs - backdateMs,
+    // Not more than the life itself: else a short-lived one would be due for renewal from the start.
+    notBeforeMs: nowMs - Math.min(backdateMs, lifeMs),
     notAfterMs: nowMs + lifeMs - (lifeMs < shortMs ? 0 : backdateMs),
   };
 }

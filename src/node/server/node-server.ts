@@ -27,6 +27,8 @@ export interface NodeServerOptions {
   readonly cert: string;
   readonly key: string;
   readonly clientCa: string;
+  /** Called when it listens: who holds it may change its certificate. */
+  readonly onListening?: ((server: Pick<HttpsServer, 'setCertificate'>) => void) | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly scope: Scope;
@@ -52,7 +54,7 @@ const adminGroup = 'system:masters';
 
 export async function startNodeServer(options: NodeServerOptions): Promise<HttpsServer> {
   const routes = new NodeRoutes(options);
-  return startHttpsServer({
+  const server = await startHttpsServer({
     host: options.host,
     port: options.port,
     cert: options.cert,
@@ -63,6 +65,8 @@ export async function startNodeServer(options: NodeServerOptions): Promise<Https
     onRequest: (request, response) => routes.answer(request, response),
     onUpgrade: (request, socket, head) => routes.upgrade(request, socket, head),
   });
+  options.onListening?.(server);
+  return server;
 }
 
 /** Not over HTTP: tests and other servers may ask directly. */

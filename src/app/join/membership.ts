@@ -1,0 +1,90 @@
+// The certificates of a node that joined, as its agent uses them: the serving certificate to begin with, and the replacement of both.
+import type { Clock, Log, Random, Scope } from '../../base/index.ts';
+import type { Client } from '../../client/index.ts';
+import {
+  createCa,
+  type HttpsClient,
+  type HttpsServer,
+  issueCertificate,
+  type KeyPairPem,
+} from '../../http/index.ts';
+import type { Membership } from './join.ts';
+import { nodeClient, nodeServing } from './request-certificate.ts';
+import { covers, keepCertificate } from './rotation.ts';
+
+export interface NodeNames {
+  readonly nodeName: string;
+  readonly nodeIp: string;
+}
+
+/**
+ * What the node's HTTPS server shows at first: the certificate that is kept, else one that nobody trusts, until the cluster has signed one,
+ * which it does only when the node has told its addresses.
+ */
+export async function firstServing(
+  { store }: Membership,
+  { nodeName, nodeIp }: NodeNames,
+  clock: Clock,
+): Promise<KeyPairPem> {
+  const kept = keptServing(store, { nodeName, nodeIp }, clock);
+  if (kept !== undefined) return kept;
+  const nowMs = clock.nowMs();
+  const commonName = `${nodeName}-temporary`;
+  const ca = await createCa({ commonName, days: 1, nowMs });
+  return issueCertificate(ca, { commonName, ips: [nodeIp], usage: 'server', days: 1 }, nowMs);
+}
+
+const keptServing = (
+  store: Membership['store'],
+  { nodeName, nodeIp }: NodeNames,
+  clock: Clock,
+): KeyPairPem | undefined => {
+  const kept = store.read('serving');
+  return kept !== undefined && covers(kept, nodeServing(nodeName, [nodeIp]), clock.nowMs())
+    ? kept
+    : undefined;
+};
+
+export interface KeepMembershipOptions extends NodeNames {
+  readonly membership: Membership;
+  readonly client: Client;
+  /** Over which the client talks. */
+  readonly http: Pick<HttpsClient, 'setCertificate'>;
+  /** The node's own. */
+  readonly server: Pick<HttpsServer, 'setCertificate'>;
+  readonly scope: Scope;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** Called when the node is registered. Goes on until the scope stops. */
+export function keepMembership(options: KeepMembershipOptions): void {
+  const { membership, nodeName, nodeIp, http, server, scope, clock } = options;
+  const { store } = membership;
+  const parts = { ...options, store };
+  scope.run('client certificate', (signal) =>
+    keepCertificate(
+      {
+        ...parts,
+        name: 'client',
+        wanted: nodeClient(nodeName),
+        current: membership.client,
+        onReplaced: ({ cert, key }) => http.setCertificate(cert, key),
+      },
+      signal,
+    ),
+  );
+  scope.run('serving certificate', (signal) =>
+    keepCertificate(
+      {
+        ...parts,
+        name: 'serving',
+        wanted: nodeServing(nodeName, [nodeIp]),
+        current: keptServing(store, options, clock),
+        onReplaced: ({ cert, key }) => server.setCertificate(cert, key),
+      },
+      signal,
+    ),
+  );
+}
