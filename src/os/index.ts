@@ -23,6 +23,7 @@ export { type CniOptions, cniConflist, writeCniConfig } from './cni.ts';
 export {
   type Containerd,
   type ContainerdOptions,
+  containerdSocket,
   existingContainerd,
   importImage,
   startContainerd,
@@ -71,7 +72,18 @@ export {
 } from './mounts.ts';
 export { ensureNetns, inNetns, isPinned, removeNetns } from './netns.ts';
 export { DialError, type LocalDialer, netnsDialer, ownDialer } from './netns-dialer.ts';
-export { applyRuleset, type BaseChain, planTable, readBaseChains, removeTable, tableExists } from './nft.ts';
+export {
+  acceptsRuleset,
+  applyRuleset,
+  type BaseChain,
+  parseTimedSets,
+  planTable,
+  readBaseChains,
+  readTimedSets,
+  removeTable,
+  type TimedElement,
+  tableExists,
+} from './nft.ts';
 export {
   findProgram,
   installPackages,

@@ -49,3 +49,54 @@ export function parseBaseChains(json: string): BaseChain[] {
 export async function readBaseChains(exec: Exec): Promise<BaseChain[]> {
   return parseBaseChains((await exec.run(['nft', '--json', 'list', 'chains'])).stdout);
 }
+
+/** Whether the kernel would take these commands; nothing is changed. */
+export async function acceptsRuleset(exec: Exec, text: string): Promise<boolean> {
+  return (
+    (await exec.run(['nft', '-c', '-f', '-'], { input: text, timeoutMs: 20_000, mayFail: true })).code === 0
+  );
+}
+
+export interface TimedElement {
+  readonly key: string;
+  /** Seconds until the kernel forgets it. */
+  readonly expires: number;
+}
+
+/** What the sets of a table that have a time limit hold, by name of the set; of `nft --json list sets FAMILY`. */
+export function parseTimedSets(json: string, table: string): Map<string, TimedElement[]> {
+  const { nftables = [] } = JSON.parse(json) as { nftables?: { set?: ListedSet }[] };
+  const found = new Map<string, TimedElement[]>();
+  for (const { set } of nftables) {
+    if (set === undefined || set.table !== table || set.timeout === undefined) continue;
+    const elements = (set.elem ?? []).flatMap((entry) => {
+      const { val, expires } = typeof entry === 'object' ? entry.elem : { val: entry, expires: undefined };
+      return typeof val === 'string' && expires !== undefined ? [{ key: val, expires }] : [];
+    });
+    found.set(set.name, elements);
+  }
+  return found;
+}
+
+interface ListedSet {
+  readonly name: string;
+  readonly table: string;
+  readonly timeout?: number;
+  readonly elem?: readonly (
+    | string
+    | { readonly elem: { readonly val: unknown; readonly expires?: number } }
+  )[];
+}
+
+/** Empty when the table is not there. */
+export async function readTimedSets(
+  exec: Exec,
+  family: 'ip' | 'ip6',
+  table: string,
+): Promise<Map<string, TimedElement[]>> {
+  const { code, stdout } = await exec.run(['nft', '--json', 'list', 'sets', family], {
+    timeoutMs: 20_000,
+    mayFail: true,
+  });
+  return code === 0 ? parseTimedSets(stdout, table) : new Map();
+}

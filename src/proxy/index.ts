@@ -1,2 +1,5 @@
-export { type ServiceProxy, type ServiceProxyOptions, startServiceProxy } from './proxy.ts';
+export type { Family } from './contribution.ts';
+export type { Protocol } from './frame.ts';
+export { ensureBridgeSeen, probeProtocols } from './kernel.ts';
+export { type ProxyKernel, type ServiceProxy, type ServiceProxyOptions, startServiceProxy } from './proxy.ts';
 export type { LocalAddress } from './rules.ts';

@@ -2,7 +2,6 @@
 // elements of maps alone: the chain that spreads connections is shared by all services with as many endpoints. Chains of their own have
 // the services with session affinity, with source ranges, and with external traffic kept to this node (docs/design/0014).
 import type { EndpointSlice, Service } from '../api/index.ts';
-import { parseCidr } from '../machinery/index.ts';
 import { type Contribution, ContributionBuilder, type Family } from './contribution.ts';
 import { chooseEndpoints, gatherEndpoints, type NodePlace, type ProxyEndpoint } from './endpoints.ts';
 import {
@@ -18,6 +17,7 @@ import {
   spreadChain,
   spreadRules,
 } from './frame.ts';
+import { isInRange } from './node-port-addresses.ts';
 import {
   familyOfAddress,
   frontendKey,
@@ -330,13 +330,4 @@ export function keepOrder(old: readonly string[], wanted: readonly string[]): st
     }
   }
   return [...kept, ...fresh.slice(next)];
-}
-
-/** Whether an address lies in a range of its family. */
-function isInRange(address: string, range: string): boolean {
-  const cidr = parseCidr(range);
-  const same = cidr === undefined ? undefined : parseCidr(`${address}/${cidr.prefixLength}`);
-  return (
-    same !== undefined && cidr !== undefined && same.family === cidr.family && same.network === cidr.network
-  );
 }

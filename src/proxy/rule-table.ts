@@ -1,6 +1,7 @@
 // One table of nft as it should be, and the text of the transaction from what the kernel has to that. Owners hand in whole
 // contributions; what several of them want is counted, and only what differs in the end becomes a command. HOT: 50,000 elements;
 // a change costs what changed (bench/proxy.ts).
+import type { TimedElement } from '../os/index.ts';
 import { type Contribution, type Family, nothing } from './contribution.ts';
 
 interface Counted<V> {
@@ -55,7 +56,7 @@ export class RuleTable {
   readonly family: Family;
   readonly name: string;
   /** Declarations and chains that are always there; in order, without the table's name. */
-  readonly #frame: readonly FrameLine[];
+  #frame: readonly FrameLine[];
   readonly #owners = new Map<string, Contribution>();
   readonly #elements = new Map<string, CountedEntries<string>>();
   readonly #chains = new CountedEntries<readonly string[]>();
@@ -83,6 +84,16 @@ export class RuleTable {
     let entries = this.#elements.get(map);
     if (entries === undefined) this.#elements.set(map, (entries = new CountedEntries()));
     replace(entries, [old.elements.get(map) ?? noElements, next.elements.get(map) ?? noElements], sameText);
+  }
+
+  /** Takes effect with the next replacement. */
+  setFrame(frame: readonly FrameLine[]): void {
+    this.#frame = frame;
+  }
+
+  /** Whether there are sets whose elements the kernel itself adds. */
+  get remembers(): boolean {
+    return this.#sets.entries.size > 0;
   }
 
   /** How many elements there should be in a map or set. */
@@ -136,16 +147,25 @@ export class RuleTable {
 
   /**
    * The commands that make the table from nothing, whatever was there, in one transaction: a packet sees the old table or the new one,
-   * and connections go on, for they are the kernel's and not the table's.
+   * and connections go on, for they are the kernel's and not the table's. `remembered`: what sets with a time limit held, for those
+   * that are still wanted.
    */
-  takeReplacement(): string {
+  takeReplacement(remembered: ReadonlyMap<string, readonly TimedElement[]> = new Map()): string {
     const at = `${this.family} ${this.name}`;
     this.#sets.before.clear();
     this.#chains.before.clear();
     const lines = [`add table ${at}`, `delete table ${at}`, `add table ${at}`];
     for (const { verb, name, text } of this.#frame)
       if (verb !== 'rule') lines.push(`add ${verb} ${at} ${name}${text === '' ? '' : ` { ${text} }`}`);
-    for (const [name, { value }] of this.#sets.entries) lines.push(`add set ${at} ${name} { ${value} }`);
+    for (const [name, { value }] of this.#sets.entries) {
+      lines.push(`add set ${at} ${name} { ${value} }`);
+      const known = (remembered.get(name) ?? []).filter(({ expires }) => expires > 0);
+      statements(
+        lines,
+        `add element ${at} ${name}`,
+        known.map(({ key, expires }) => `${key} expires ${expires}s`),
+      );
+    }
     for (const name of this.#chains.entries.keys()) lines.push(`add chain ${at} ${name}`);
     // Elements before the rules that look them up: the kernel compares each of the one with each of the other.
     for (const [map, entries] of this.#elements) {

@@ -1,11 +1,12 @@
 // All tables of the proxy as they should be: services go in, the text of a transaction comes out. No I/O; everything that is
 // remembered between two transactions is here.
 import type { EndpointSlice, Service } from '../api/index.ts';
+import type { TimedElement } from '../os/index.ts';
 import { Claims } from './claims.ts';
 import { ContributionBuilder, type Family } from './contribution.ts';
 import { planFrame, tableName } from './frame.ts';
 import { type DatagramFrontend, type NodeFacts, planService, type ServicePlan } from './plan-service.ts';
-import { RuleTable } from './rule-table.ts';
+import { type FrameLine, RuleTable } from './rule-table.ts';
 import { familyOfAddress, frontendKey, frontendsOf, servicePorts } from './service-ports.ts';
 
 /** An address and port that the node itself answers at: no rule is made for it. */
@@ -20,8 +21,10 @@ export interface RulesOptions {
   readonly localAddresses: readonly LocalAddress[];
   /** Addresses at which node ports answer; undefined = each address of the node. */
   readonly nodePortAddresses: readonly string[] | undefined;
-  readonly maskedPodCidrs: readonly string[];
 }
+
+/** By name of the set. */
+export type RememberedSets = ReadonlyMap<string, readonly TimedElement[]>;
 
 export interface DatagramChange {
   readonly was: DatagramFrontend | undefined;
@@ -29,37 +32,59 @@ export interface DatagramChange {
 }
 
 export class Rules {
-  readonly #options: RulesOptions;
   readonly #tables: readonly RuleTable[];
   readonly #claims = new Claims();
   readonly #plans = new Map<string, ServicePlan>();
   readonly #local: ReadonlySet<string>;
   readonly #localIps: ReadonlySet<string>;
   #node: NodeFacts;
+  #nodePortAddresses: readonly string[] | undefined;
+  #maskedPodCidrs: readonly string[] = [];
   #datagrams: DatagramChange[] = [];
 
   constructor(options: RulesOptions) {
-    this.#options = options;
     this.#node = options.node;
     this.#local = new Set(options.localAddresses.map((local) => frontendKey(local.address, local)));
     this.#localIps = new Set(options.localAddresses.map(({ address }) => address));
-    this.#tables = options.node.families.map((family) => this.#newTable(family));
+    this.#nodePortAddresses = options.nodePortAddresses;
+    this.#tables = options.node.families.map(
+      (family) => new RuleTable(family, tableName, this.#frame(family)),
+    );
+    this.#putNodePortAddresses();
   }
 
-  #newTable(family: Family): RuleTable {
-    const { node, nodePortAddresses, maskedPodCidrs } = this.#options;
-    const frame = planFrame(family, {
-      podCidrs: node.podCidrs,
-      maskedPodCidrs,
-      everyNodeAddress: nodePortAddresses === undefined,
-      protocols: node.protocols,
+  #frame(family: Family): FrameLine[] {
+    return planFrame(family, {
+      podCidrs: this.#node.podCidrs,
+      maskedPodCidrs: this.#maskedPodCidrs,
+      everyNodeAddress: this.#nodePortAddresses === undefined,
+      protocols: this.#node.protocols,
     });
-    const table = new RuleTable(family, tableName, frame);
-    const own = new ContributionBuilder();
-    for (const address of nodePortAddresses ?? [])
-      if (familyOfAddress(address) === family) own.element('nodeport-ips', address);
-    table.put('', own);
-    return table;
+  }
+
+  #putNodePortAddresses(): void {
+    for (const table of this.#tables) {
+      const own = new ContributionBuilder();
+      for (const address of this.#nodePortAddresses ?? [])
+        if (familyOfAddress(address) === table.family) own.element('nodeport-ips', address);
+      table.put('', own);
+    }
+  }
+
+  get families(): readonly Family[] {
+    return this.#node.families;
+  }
+
+  /** Pods on this node that are masqueraded on the way to each other. Takes effect with the next replacement. */
+  setMaskedPodCidrs(cidrs: readonly string[]): void {
+    this.#maskedPodCidrs = cidrs;
+    for (const table of this.#tables) table.setFrame(this.#frame(table.family));
+  }
+
+  /** Where node ports answer; undefined = everywhere, which cannot be changed to or from. */
+  setNodePortAddresses(addresses: readonly string[] | undefined): void {
+    this.#nodePortAddresses = addresses;
+    this.#putNodePortAddresses();
   }
 
   /** Where the node is has changed; the services must be put again. */
@@ -102,9 +127,19 @@ export class Rules {
     return this.#tables.map((table) => table.takeChanges()).join('');
   }
 
-  /** Commands that make everything anew, whatever there was. */
-  takeReplacement(): string {
-    return this.#tables.map((table) => table.takeReplacement()).join('');
+  /** Commands that make everything anew, whatever there was; `remembered` is by family. */
+  takeReplacement(remembered: ReadonlyMap<Family, RememberedSets> = new Map()): string {
+    return this.#tables.map((table) => table.takeReplacement(remembered.get(table.family))).join('');
+  }
+
+  /** Families whose table has sets that the kernel fills. */
+  get remembering(): readonly Family[] {
+    return this.#tables.filter((table) => table.remembers).map(({ family }) => family);
+  }
+
+  /** Every way in of UDP. */
+  datagrams(): DatagramFrontend[] {
+    return [...this.#plans.values()].flatMap((plan) => [...plan.datagrams.values()]);
   }
 
   /** Where UDP goes differently since this was last asked. */

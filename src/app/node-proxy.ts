@@ -1,0 +1,40 @@
+// The service proxy of `jotasu agent`, wired to this machine.
+import { networkInterfaces } from 'node:os';
+import type { Clock, Log } from '../base/index.ts';
+import type { Informers } from '../client/index.ts';
+import { systemExec } from '../os/index.ts';
+import { ensureBridgeSeen, probeProtocols, type ServiceProxy, startServiceProxy } from '../proxy/index.ts';
+import type { AgentConfig } from './agent.ts';
+
+/** As kube-proxy's. */
+const proxyHealthPort = 10256;
+const proxyMetricsPort = 10249;
+
+export function startProxy(
+  { nodeName, nodeIp, clusterCidr, clusterDns, nodeportAddresses }: AgentConfig,
+  { informers, clock, log }: { informers: Informers; clock: Clock; log: Log },
+): ServiceProxy {
+  return startServiceProxy({
+    informers,
+    nodeName,
+    nodeIps: [nodeIp],
+    podCidrs: [clusterCidr],
+    nodePortAddresses: nodeportAddresses,
+    // Answered by the node itself.
+    localAddresses: clusterDns.flatMap((address) => [
+      { address, port: 53, protocol: 'udp' },
+      { address, port: 53, protocol: 'tcp' },
+    ]),
+    presentAddresses: () =>
+      Object.values(networkInterfaces()).flatMap((all = []) => all.map(({ address }) => address)),
+    kernel: {
+      probeProtocols: (family) => probeProtocols(systemExec, family, log),
+      ensureBridgeSeen: (families) => ensureBridgeSeen(systemExec, families),
+    },
+    healthPort: proxyHealthPort,
+    metricsPort: proxyMetricsPort,
+    exec: systemExec,
+    clock,
+    log,
+  });
+}
