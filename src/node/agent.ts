@@ -8,15 +8,8 @@ import { type coreV1, Node, Pod, Service } from '../api/index.ts';
 import { type Clock, type Log, type Random, Scope, sleep } from '../base/index.ts';
 import { type Client, createEventRecorder, createInformers, type Informers } from '../client/index.ts';
 import type { HttpsServer } from '../http/index.ts';
-import {
-  type ContainerRuntime,
-  type Exec,
-  RuntimeError,
-  readCgroupLayout,
-  removeCgroup,
-} from '../os/index.ts';
+import { type ContainerRuntime, type Exec, RuntimeError, readCgroupLayout } from '../os/index.ts';
 import { parseResolvConf } from './container/dns.ts';
-import { podCgroup } from './container/sandbox-config.ts';
 import { Images } from './images.ts';
 import { Limiter } from './limiter.ts';
 import type { NodeNetwork } from './network.ts';
@@ -32,7 +25,10 @@ import { type NodeServerOptions, startNodeServer } from './server/node-server.ts
 import { StatusWriter } from './status-writer.ts';
 import { Tokens } from './tokens.ts';
 import { PodVolumes } from './volumes/pod-volumes.ts';
-import type { NodeContext } from './worker/node-context.ts';
+import { VolumeDirectories } from './volumes/volume-directories.ts';
+import { Allocations } from './worker/allocations.ts';
+import type { AdmissionRules, NodeContext } from './worker/node-context.ts';
+import { kernelCgroups, type PodCgroups } from './worker/pod-cgroups.ts';
 import { PodWorkers } from './worker/pod-workers.ts';
 
 export interface AgentOptions {
@@ -45,6 +41,8 @@ export interface AgentOptions {
   /** Default `cluster.local`. */
   readonly clusterDomain?: string | undefined;
   readonly runtime: ContainerRuntime;
+  /** Settles when the runtime has started and has what pods need of it, or cannot; undefined = somebody else's, which is waited for. */
+  readonly runtimeStarted?: Promise<unknown> | undefined;
   readonly exec: Exec;
   /** Volumes and small files of pods; what /var/lib/kubelet is elsewhere. */
   readonly stateDir: string;
@@ -63,8 +61,12 @@ export interface AgentOptions {
   readonly version: string;
   /** In place of what is read from the machine: several nodes may share it, or there is none. */
   readonly machine?: MachineInfo | undefined;
-  /** Default: removes it from every hierarchy of this machine. */
-  readonly removeCgroup?: ((podUid: string) => Promise<void>) | undefined;
+  /** Default: those of this machine. */
+  readonly cgroups?: PodCgroups | undefined;
+  /** How many processes a pod may have. Default: as many as the node. */
+  readonly podMaxPids?: number | undefined;
+  /** What pods may do besides the usual. */
+  readonly admission?: Partial<AdmissionRules> | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -181,14 +183,27 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     firstDelayMs: intervals.firstStatusDelayMs,
   });
   const tokens = new Tokens(client, clock);
+  const informers =
+    options.informers ?? createInformers(client, { scope, log, clock, random: options.random });
+  const volumeDirectories = new VolumeDirectories({
+    client,
+    informers,
+    nodeName,
+    root: path.join(options.stateDir, 'volumes'),
+    clock,
+    log,
+    scope,
+    warn: (volume, reason, message) => record(volume, 'Warning', reason, message),
+  });
   const volumes = new PodVolumes({
     stateDir: options.stateDir,
     exec: options.exec,
     clock,
+    client,
     token: (pod, source) => tokens.get(pod, source),
+    node: () => informers(Node).get(nodeName)?.metadata,
+    directories: volumeDirectories,
   });
-  const informers =
-    options.informers ?? createInformers(client, { scope, log, clock, random: options.random });
   const services = informers(Service);
   const parallel = options.parallelStarts ?? 2 * os.availableParallelism();
 
@@ -238,8 +253,18 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     seccompDir: path.join(options.stateDir, 'seccomp'),
     allocatable: () => registration.status?.allocatable ?? {},
     services: () => services.list(),
-    removeCgroup:
-      options.removeCgroup ?? ((uid) => removePodCgroup(podCgroup(options.cgroupParent, uid), clock)),
+    allocations: new Allocations(),
+    cgroups:
+      options.cgroups ??
+      kernelCgroups({
+        parent: options.cgroupParent,
+        layout: readCgroupLayout(),
+        maxPids: options.podMaxPids,
+        clock,
+      }),
+    admission: { allowedSysctls: [], appArmor: enforcesAppArmor(), ...options.admission },
+    node: () => informers(Node).get(nodeName),
+    readNode: () => client(Node).get(nodeName),
     networkProblem: () => network?.problem,
   };
 
@@ -305,6 +330,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   scope.run('agent', async (signal) => {
     // The node is made known while the runtime still starts: its subnet is given out meanwhile.
     const registered = registration.start();
+    registered.catch(() => {});
+    try {
+      await options.runtimeStarted;
+    } catch (error) {
+      settleReady.reject(error);
+      return;
+    }
     await waitForRuntime(runtime, { clock, log, signal });
     const version = await runtime.version();
     runtimeVersion = `${version.name}://${version.version}`;
@@ -315,6 +347,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       if (node.metadata.name === nodeName) registration.observe(node);
     };
     informers(Node).onChange({ added: observe, updated: (_, node) => observe(node) });
+    volumeDirectories.start();
     await services.synced;
     if (network !== undefined) scope.run('node network', (ending) => network.run(ending));
     const pods = informers(Pod, { fieldSelector: `spec.nodeName=${nodeName}` });
@@ -386,9 +419,5 @@ async function waitForRuntime(runtime: ContainerRuntime, wait: Wait & { log: Log
   }
 }
 
-/** Something that still ends keeps its group for a moment; what stays then is found by the next clean-up of the node. */
-async function removePodCgroup(group: string, clock: Clock): Promise<void> {
-  await removeCgroup(readCgroupLayout(), group, clock).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EBUSY') throw error;
-  });
-}
+const enforcesAppArmor = (): boolean =>
+  readOr('/sys/module/apparmor/parameters/enabled', 'N').startsWith('Y');

@@ -250,7 +250,7 @@ describe('names and DNS', () => {
     expect(config).toMatchObject({
       hostname: 'p',
       logDirectory: '/logs/pods/ns_p_u',
-      cgroupParent: '/jotasu/n1/podu',
+      cgroupParent: '/jotasu/n1/besteffort/podu',
       portMappings: [{ protocol: 'TCP', containerPort: 80, hostPort: 8080 }],
       namespaces: { network: 'pod', pid: 'pod', ipc: 'pod' },
     });

@@ -20,7 +20,15 @@ export const annotation = {
   preStop: 'io.kubernetes.container.preStopHandler',
   /** Which agent made it: several nodes may share a machine. */
   node: 'jotasu.node',
+  configSource: 'kubernetes.io/config.source',
+  configHash: 'kubernetes.io/config.hash',
+  configSeen: 'kubernetes.io/config.seen',
+  configMirror: 'kubernetes.io/config.mirror',
 } as const;
+
+/** From a file of this node. Its picture in the API, the mirror pod, is none. */
+export const isStaticPod = ({ metadata: { annotations } }: Pod): boolean =>
+  annotations?.[annotation.configSource] === 'file' && annotations[annotation.configMirror] === undefined;
 
 /** Changes when the container would have to be started anew. Only the image may change in a running pod. */
 export function containerHash(container: coreV1.Container): string {

@@ -5,7 +5,7 @@ import type { LinuxResources } from '../../os/index.ts';
 
 const minShares = 2;
 const maxShares = 262_144;
-const periodUs = 100_000;
+export const periodUs = 100_000;
 const minQuotaUs = 1_000;
 
 export const cpuMilli = (quantity: string | undefined): number =>

@@ -4,6 +4,7 @@ import type { PortMapping, SandboxConfig } from '../../os/index.ts';
 import { type NodeDns, podDns } from './dns.ts';
 import { podNames } from './hosts-file.ts';
 import { identityOf, podLabels, podLogDirectory } from './names.ts';
+import { podCgroup } from './pod-cgroup.ts';
 import { podNamespaces, securityProfile } from './security.ts';
 
 export interface SandboxInput {
@@ -16,8 +17,6 @@ export interface SandboxInput {
   readonly nodeName: string;
   readonly seccompDir?: string | undefined;
 }
-
-export const podCgroup = (parent: string, uid: string): string => `${parent.replace(/\/$/, '')}/pod${uid}`;
 
 function portMappings(pod: Pod): PortMapping[] {
   if (pod.spec.hostNetwork === true) return [];
@@ -55,7 +54,7 @@ export function buildSandboxConfig(input: SandboxInput): SandboxConfig {
     portMappings: portMappings(pod),
     labels: podLabels(pod),
     annotations: { ...pod.metadata.annotations, 'jotasu.node': input.nodeName },
-    cgroupParent: podCgroup(input.cgroupParent, pod.metadata.uid),
+    cgroupParent: podCgroup(input.cgroupParent, pod),
     sysctls: Object.fromEntries((shared.sysctls ?? []).map((s) => [s.name.replaceAll('/', '.'), s.value])),
     namespaces: podNamespaces(pod),
     privileged: containers.some((c) => c.securityContext?.privileged === true),

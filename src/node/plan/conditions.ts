@@ -1,6 +1,7 @@
 // The conditions of a pod that its node owns. Others' conditions (readiness gates, DisruptionTarget) are not touched.
 import type { coreV1, Pod } from '../../api/index.ts';
 import { formatTime } from '../../machinery/index.ts';
+import type { ResizeState } from './resize.ts';
 
 export interface ConditionsInput {
   readonly pod: Pod;
@@ -11,6 +12,7 @@ export interface ConditionsInput {
   readonly unready: readonly string[];
   /** Containers that never got so far as to have a status. */
   readonly unknown: readonly string[];
+  readonly resize?: ResizeState | undefined;
   readonly nowMs: number;
 }
 
@@ -63,7 +65,7 @@ export function conditionsOf(input: ConditionsInput): coreV1.PodCondition[] {
   const now = formatTime(input.nowMs);
   const generation = input.pod.metadata.generation;
   const known = input.previous?.conditions ?? input.pod.status?.conditions ?? [];
-  const make = (type: string, finding: Finding): coreV1.PodCondition => {
+  const make = (type: string, finding: Finding, since = generation): coreV1.PodCondition => {
     const before = known.find((c) => c.type === type);
     return {
       type,
@@ -72,11 +74,33 @@ export function conditionsOf(input: ConditionsInput): coreV1.PodCondition[] {
         before?.status === finding.status && before.lastTransitionTime !== undefined
           ? before.lastTransitionTime
           : now,
-      ...(generation !== undefined && { observedGeneration: generation }),
+      ...(since !== undefined && { observedGeneration: since }),
     };
   };
   const containers = containersReady(input);
+  const { pending, inProgress } = input.resize ?? {};
   return [
+    ...(pending === undefined
+      ? []
+      : [
+          make(
+            'PodResizePending',
+            { status: 'True', reason: pending.reason, message: pending.message },
+            pending.generation,
+          ),
+        ]),
+    ...(inProgress === undefined
+      ? []
+      : [
+          make(
+            'PodResizeInProgress',
+            {
+              status: 'True',
+              ...(inProgress.error !== undefined && { reason: 'Error', message: inProgress.error }),
+            },
+            inProgress.generation,
+          ),
+        ]),
     make('PodReadyToStartContainers', input.sandboxReady ? yes : { status: 'False' }),
     make('Initialized', initialized(input)),
     make('Ready', podReady(input, containers)),

@@ -19,6 +19,8 @@ export interface PodMemory {
   crashBackoffMs(container: coreV1.Container, finishedAtMs: number): number;
   /** A hash of what the container was started with; changes of it restart the container. */
   containerHash(container: coreV1.Container): string;
+  /** What a running container needs to have the resources that it was granted. Absent where nothing is resized. */
+  resize?(container: coreV1.Container, status: ContainerStatus): 'nothing' | 'update' | 'restart';
 }
 
 export interface StartContainer {
@@ -34,7 +36,13 @@ export interface KillContainer {
   /** For the Killing event. */
   readonly message: string;
   /** Which probe asks for it: it may have a grace period of its own. */
-  readonly reason: 'changed' | 'liveness' | 'startup' | 'unknown' | 'podFinished';
+  readonly reason: 'changed' | 'liveness' | 'startup' | 'unknown' | 'resize' | 'podFinished';
+}
+
+/** A running container whose resources change while it runs. */
+export interface UpdateContainer {
+  readonly id: string;
+  readonly container: coreV1.Container;
 }
 
 export interface PodPlan {
@@ -43,6 +51,7 @@ export interface PodPlan {
   /** Its attempt number; undefined = none is made. */
   readonly newSandbox: number | undefined;
   readonly kill: readonly KillContainer[];
+  readonly update: readonly UpdateContainer[];
   /** In the order in which they must be started. */
   readonly start: readonly StartContainer[];
   /** Containers that wait out a crash back-off. */
@@ -66,6 +75,7 @@ export interface PlanInput {
 class Planner {
   readonly input: PlanInput;
   readonly kill: KillContainer[] = [];
+  readonly update: UpdateContainer[] = [];
   readonly start: StartContainer[] = [];
   readonly inBackoff: { name: string; forMs: number; delayMs: number }[] = [];
 
@@ -115,7 +125,15 @@ class Planner {
       return make('liveness', `Container ${container.name} failed liveness probe, will be restarted`);
     if (memory.startup(status.id) === 'failure')
       return make('startup', `Container ${container.name} failed startup probe, will be restarted`);
+    if (memory.resize?.(container, status) === 'restart')
+      return make('resize', `Container ${container.name} resize requires restart`);
     return undefined;
+  }
+
+  /** Of a container that goes on running. */
+  updateWhenResized(container: coreV1.Container, status: ContainerStatus): void {
+    if (this.input.memory.resize?.(container, status) === 'update')
+      this.update.push({ id: status.id, container });
   }
 }
 
@@ -155,6 +173,7 @@ function planWithoutSandbox(input: PlanInput): PodPlan {
       stopSandboxes: runtime.sandboxes.some((s) => s.ready),
       newSandbox: undefined,
       kill: [],
+      update: [],
       start: [],
       inBackoff: [],
       wakeInMs: undefined,
@@ -168,6 +187,7 @@ function planWithoutSandbox(input: PlanInput): PodPlan {
     // The name of a sandbox holds its attempt: one that is still being removed must not be in the way.
     newSandbox: newest === undefined ? 0 : newest.metadata.attempt + 1,
     kill: [],
+    update: [],
     start: planner.start,
     inBackoff: planner.inBackoff,
     wakeInMs: soonest(planner.inBackoff),
@@ -192,10 +212,12 @@ function planInSandbox(input: PlanInput, sandboxId: string): PodPlan {
       const last = newestContainer(runtime, container.name);
       if (last?.state === 'running') {
         const kill = planner.reasonToRestart(container, last);
-        if (kill === undefined) alive++;
-        else {
+        if (kill === undefined) {
+          alive++;
+          planner.updateWhenResized(container, last);
+        } else {
           planner.kill.push(kill);
-          if (restartsAfter(pod, container, 137))
+          if (kill.reason === 'resize' || restartsAfter(pod, container, 137))
             planner.start.push({ container, kind: 'app', attempt: planner.attempt(container.name) });
         }
         continue;
@@ -238,6 +260,7 @@ function planInSandbox(input: PlanInput, sandboxId: string): PodPlan {
         reason: 'podFinished' as const,
         message: `Stopping container ${c.name}`,
       })),
+      update: [],
       start: [],
       inBackoff: [],
       wakeInMs: undefined,
@@ -248,6 +271,7 @@ function planInSandbox(input: PlanInput, sandboxId: string): PodPlan {
     stopSandboxes: false,
     newSandbox: undefined,
     kill: planner.kill,
+    update: planner.update,
     start: planner.start,
     inBackoff: planner.inBackoff,
     wakeInMs: waiting === 0 ? undefined : soonest(planner.inBackoff),
@@ -271,7 +295,7 @@ function planInit(planner: Planner, sandboxId: string, initialized: boolean): 'd
         if (kill !== undefined) {
           planner.kill.push(kill);
           planner.start.push({ container, kind: 'init', attempt: planner.attempt(container.name) });
-        }
+        } else planner.updateWhenResized(container, last);
         if (!passed && !hasStarted(container, last, memory)) return 'waits';
         continue;
       }

@@ -5,6 +5,7 @@ import { formatTime } from '../../machinery/index.ts';
 import type { ContainerStatus } from '../../os/index.ts';
 import { conditionsOf } from './conditions.ts';
 import { newestContainer, type PodRuntime, readySandbox } from './pod-runtime.ts';
+import type { ResizeState } from './resize.ts';
 import { initRestartsAfter, restartsAfter } from './restart-policy.ts';
 
 export interface Waiting {
@@ -29,6 +30,9 @@ export interface StatusInput {
   readonly failure: Waiting | undefined;
   /** Its containers have been stopped for good: what has ended stays ended. */
   readonly stopped: boolean;
+  readonly resize?: ResizeState | undefined;
+  /** The resources that a running container has; undefined = those of its spec. */
+  resourcesOf?(containerId: string): coreV1.ResourceRequirements | undefined;
   readonly nowMs: number;
 }
 
@@ -71,18 +75,17 @@ function containerStatusOf(
     name: m.name,
     ...(m.readOnly && { readOnly: true, recursiveReadOnly: 'Disabled' }),
   }));
+  const resources =
+    (newest?.state === 'running' ? input.resourcesOf?.(newest.id) : undefined) ?? container.resources;
   const base = {
     name: container.name,
     image: newest?.image || container.image || '',
     imageID: newest?.imageRef ?? '',
-    ...(container.resources !== undefined && hasResources(container.resources)
-      ? {
-          ...(container.resources.requests !== undefined && {
-            allocatedResources: container.resources.requests,
-          }),
-          resources: container.resources,
-        }
-      : {}),
+    ...(container.resources?.requests !== undefined && {
+      allocatedResources: container.resources.requests,
+    }),
+    // Even when there are none: it says that this node can resize.
+    resources: resourceAmounts(resources),
     ...(mounts !== undefined && mounts.length > 0 && { volumeMounts: mounts }),
   };
   const noted = waiting.get(container.name);
@@ -159,8 +162,13 @@ function containerStatusOf(
   }
 }
 
-const hasResources = (r: coreV1.ResourceRequirements): boolean =>
-  r.limits !== undefined || r.requests !== undefined;
+const resourceAmounts = ({
+  limits,
+  requests,
+}: coreV1.ResourceRequirements = {}): coreV1.ResourceRequirements => ({
+  ...(limits !== undefined && { limits }),
+  ...(requests !== undefined && { requests }),
+});
 
 const waitingState = (w: Waiting): coreV1.ContainerStateWaiting =>
   w.message === undefined ? { reason: w.reason } : { reason: w.reason, message: w.message };
@@ -185,6 +193,13 @@ function initDone(container: coreV1.Container, status: coreV1.ContainerStatus): 
 export function buildPodStatus(input: StatusInput): coreV1.PodStatus {
   const { pod, runtime, previous, nowMs } = input;
   const { spec } = pod;
+  // A pod that the node never took has nothing to tell of its containers.
+  if (
+    input.failure !== undefined &&
+    previous?.containerStatuses === undefined &&
+    runtime.containers.length === 0
+  )
+    return rejected(input, input.failure);
   const initSpecs = spec.initContainers ?? [];
   const defaultWaiting = initSpecs.length > 0 ? 'PodInitializing' : 'ContainerCreating';
   const initStatuses = initSpecs.map((c) => containerStatusOf(input, c, { init: true, defaultWaiting }));
@@ -229,6 +244,7 @@ export function buildPodStatus(input: StatusInput): coreV1.PodStatus {
       unknown: statuses
         .filter((s) => s.state?.waiting !== undefined && s.containerID === undefined)
         .map((s) => s.name),
+      resize: input.resize,
       nowMs,
     }),
     hostIP: input.nodeIps[0],
@@ -242,6 +258,17 @@ export function buildPodStatus(input: StatusInput): coreV1.PodStatus {
     qosClass: pod.status?.qosClass ?? previous?.qosClass,
   };
   return status;
+}
+
+function rejected({ pod, previous, nowMs }: StatusInput, failure: Waiting): coreV1.PodStatus {
+  return {
+    phase: 'Failed',
+    reason: failure.reason,
+    ...(failure.message !== undefined && { message: failure.message }),
+    startTime: previous?.startTime ?? formatTime(nowMs),
+    ...(pod.metadata.generation !== undefined && { observedGeneration: pod.metadata.generation }),
+    qosClass: pod.status?.qosClass ?? previous?.qosClass,
+  };
 }
 
 const previousIps = (previous: coreV1.PodStatus | undefined): string[] =>

@@ -6,6 +6,9 @@ import { semanticEqual } from '../../machinery/index.ts';
 /** Lists that a strategic merge would merge by key: they must be replaced when an entry went away. */
 const mergedLists = new Set(['podIPs', 'hostIPs']);
 
+/** Conditions of the node's that come and go; the others stay. */
+const passing = new Set(['PodResizePending', 'PodResizeInProgress']);
+
 /** The patch of the pod's status subresource; undefined = nothing to write. */
 export function planStatusPatch(
   uid: string,
@@ -28,9 +31,12 @@ export function planStatusPatch(
   const conditions = (next.conditions ?? []).filter(
     (c) => !semanticEqual(c, withoutProbeTime(old?.conditions?.find((o) => o.type === c.type))),
   );
-  if (conditions.length > 0) {
+  const gone = (old?.conditions ?? []).filter(
+    ({ type }) => passing.has(type) && !next.conditions?.some((c) => c.type === type),
+  );
+  if (conditions.length > 0 || gone.length > 0) {
     // A merged condition keeps what the patch does not name.
-    status['conditions'] = conditions.map((c) => {
+    const changed = conditions.map((c) => {
       const had = old?.conditions?.find((o) => o.type === c.type);
       return {
         ...c,
@@ -38,6 +44,7 @@ export function planStatusPatch(
         ...(had?.message !== undefined && c.message === undefined && { message: null }),
       };
     });
+    status['conditions'] = [...changed, ...gone.map(({ type }) => ({ type, $patch: 'delete' }))];
   }
   return Object.keys(status).length === 0 ? undefined : { metadata: { uid }, status };
 }

@@ -1,5 +1,5 @@
 // What every pod worker of a node shares. Made once by the agent; workers hold no other globals.
-import type { coreV1, Pod, Service } from '../../api/index.ts';
+import type { coreV1, Node, Pod, Service } from '../../api/index.ts';
 import type { Clock, Log, Scope } from '../../base/index.ts';
 import type { Client, EventType } from '../../client/index.ts';
 import type { ContainerRuntime } from '../../os/index.ts';
@@ -12,6 +12,8 @@ import type { References } from '../references.ts';
 import type { RuntimeCache } from '../runtime-cache.ts';
 import type { StatusWriter } from '../status-writer.ts';
 import type { PodVolumes } from '../volumes/pod-volumes.ts';
+import type { Allocations } from './allocations.ts';
+import type { PodCgroups } from './pod-cgroups.ts';
 
 /** An event about a pod, or about one of its containers. */
 export type PodEvent = (
@@ -23,6 +25,14 @@ export type PodEvent = (
     readonly container?: coreV1.Container | undefined;
   },
 ) => void;
+
+/** What this node lets pods do. */
+export interface AdmissionRules {
+  /** Kernel parameters that pods may set besides the safe ones; names, or starts of names that end in `*`. */
+  readonly allowedSysctls: readonly string[];
+  /** Whether the kernel enforces AppArmor profiles. */
+  readonly appArmor: boolean;
+}
 
 export interface NodeContext {
   readonly client: Client;
@@ -49,10 +59,15 @@ export interface NodeContext {
   readonly nodeHostsFile: string;
   readonly userAgent: string;
   readonly seccompDir: string;
+  readonly allocations: Allocations;
+  readonly cgroups: PodCgroups;
+  readonly admission: AdmissionRules;
   allocatable(): Readonly<Record<string, string>>;
   services(): readonly Service[];
-  /** Removes a pod's control group once nothing runs in it; the runtime removes only those of its containers. */
-  removeCgroup(podUid: string): Promise<void>;
+  /** This node as the API last had it. */
+  node(): Node | undefined;
+  /** Asks the API for it. */
+  readNode(): Promise<Node>;
   /** Why no pod can get a network now; undefined = it can. */
   networkProblem(): string | undefined;
 }

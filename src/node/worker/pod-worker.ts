@@ -13,6 +13,8 @@ import { noteBackoff } from './backoff-notes.ts';
 import { followProbes } from './follow-probes.ts';
 import { LastWords } from './last-words.ts';
 import type { NodeContext } from './node-context.ts';
+import { admitPod, ranBefore } from './pod-admission.ts';
+import { PodResize } from './pod-resize.ts';
 import { crashKey, downwardContext, type StartOutcome, startPod } from './start-pod.ts';
 import {
   graceSecondsOf,
@@ -36,10 +38,21 @@ interface StepResult {
 
 const idle: StepResult = { wakeInMs: undefined, retry: false };
 
+/** The other pods of the node, as a worker sees them. */
+export interface Neighbourhood {
+  /** Nothing of the pod is left. */
+  onGone(uid: string): void;
+  /** The other pods that the node has taken and that have not ended, as far as they were granted. */
+  others(): readonly Pod[];
+  /** What this pod holds of the node has changed. */
+  changed(): void;
+}
+
 export class PodWorker {
   readonly uid: string;
   readonly #node: NodeContext;
-  readonly #onGone: (uid: string) => void;
+  readonly #around: Neighbourhood;
+  readonly #resize: PodResize;
   readonly #waiting = new Map<string, Waiting>();
   readonly #lastWords = new LastWords();
   readonly #memory: PodMemory;
@@ -56,12 +69,23 @@ export class PodWorker {
   #work = new AbortController();
   #graceSeconds: number | undefined;
   #terminateStarted = false;
+  /** The node has room for it. */
+  #taken = false;
+  /** And the others know. */
+  #settled = false;
+  /** It has ended, and its place on the node is free, though others may not know yet. */
+  #released = false;
+  /** As far as it was granted: what is run. */
+  #granted: Pod;
 
-  constructor(pod: Pod, node: NodeContext, onGone: (uid: string) => void) {
+  constructor(pod: Pod, node: NodeContext, around: Neighbourhood) {
     this.uid = pod.metadata.uid;
     this.#pod = pod;
     this.#node = node;
-    this.#onGone = onGone;
+    this.#around = around;
+    this.#resize = new PodResize(node);
+    this.#granted = pod;
+    if (ranBefore(node, pod)) this.#take();
     const { status } = pod;
     // What had failed as a whole before the agent was restarted stays failed.
     if (status?.phase === 'Failed' && status.reason)
@@ -76,12 +100,29 @@ export class PodWorker {
       crashBackoffMs: (container, finishedAtMs) =>
         node.crash.remainingMs(crashKey(this.#pod, container), finishedAtMs, node.clock.nowMs()),
       containerHash,
+      resize: (container, status) => this.#resize.needOf(this.#pod, container, status),
     };
     node.references.register(pod);
   }
 
   get pod(): Pod {
     return this.#pod;
+  }
+
+  /** As far as the node has granted what it asks for. */
+  get granted(): Pod {
+    return this.#granted;
+  }
+
+  /** Whether it takes up room on the node. */
+  get holds(): boolean {
+    if (!this.#taken || this.#released || !this.#inApi) return false;
+    return !isTerminalPhase(this.#node.statuses.get(this.uid)?.phase ?? this.#pod.status?.phase);
+  }
+
+  /** Something has become free. */
+  wakeDeferred(): void {
+    if (this.#resize.retryInMs !== undefined) this.wake();
   }
 
   /** The API has a newer version of the pod. Our own status coming back is no news. */
@@ -192,6 +233,12 @@ export class PodWorker {
     const node = this.#node;
     const pod = this.#pod;
     if (isTerminalPhase(pod.status?.phase) || this.#failure !== undefined) return this.#finish();
+    if (!this.#settled) {
+      if (!this.#taken && !(await this.#admit())) return this.#finish();
+      this.#settled = true;
+      this.#around.changed();
+    }
+    this.#review();
     // The runtime may have done what it could not answer any more.
     if (this.#failures > 0) await node.cache.relist();
     const deadlineMs = this.#deadlineInMs();
@@ -203,7 +250,7 @@ export class PodWorker {
     }
     await this.#collectMessages();
     const plan = planPod({
-      pod,
+      pod: this.#granted,
       runtime: node.cache.get(this.uid),
       memory: this.#memory,
       lastStatus: node.statuses.get(this.uid) ?? pod.status,
@@ -211,7 +258,11 @@ export class PodWorker {
     noteBackoff(node, { pod, waiting: this.#waiting, plan });
     followProbes(node, pod);
     const acts =
-      plan.kill.length > 0 || plan.start.length > 0 || plan.stopSandboxes || plan.newSandbox !== undefined;
+      plan.kill.length > 0 ||
+      plan.start.length > 0 ||
+      plan.update.length > 0 ||
+      plan.stopSandboxes ||
+      plan.newSandbox !== undefined;
     if (acts && !plan.finished) this.#publish(false);
     const outcome = acts ? await this.#act(plan) : 'ok';
     if (this.#refresh || this.#hasTokens()) await this.#refreshVolumes();
@@ -223,9 +274,18 @@ export class PodWorker {
       this.#dirty = true;
       return idle;
     }
+    if (!acts && this.#resize.state.inProgress !== undefined) {
+      this.#resize.settle(this.#granted);
+      this.#publish(false);
+    }
     if (!plan.finished) await removeOldInstances(node, this.uid);
     const retry = outcome === 'retry';
-    const waits = [plan.wakeInMs, deadlineMs, retry ? this.#retryDelay(plan) : undefined];
+    const waits = [
+      plan.wakeInMs,
+      deadlineMs,
+      this.#resize.retryInMs,
+      retry ? this.#retryDelay(plan) : undefined,
+    ];
     if (this.#hasTokens()) waits.push(tokenRefreshMs);
     const soonest = Math.min(...waits.filter((ms) => ms !== undefined));
     return { wakeInMs: Number.isFinite(soonest) ? soonest : undefined, retry };
@@ -244,9 +304,38 @@ export class PodWorker {
     );
   }
 
+  /** Resolves to whether the node takes it. */
+  async #admit(): Promise<boolean> {
+    const node = this.#node;
+    // Pods that come with it, and run already, are counted first.
+    await Promise.resolve();
+    const rejection = await admitPod(node, this.#pod, () => this.#around.others());
+    if (rejection !== undefined) {
+      const { reason, message } = rejection;
+      this.#failure = { reason, message: `Pod was rejected: ${message}` };
+      node.event(this.#pod, 'Warning', { reason, message });
+      return false;
+    }
+    this.#take();
+    return true;
+  }
+
+  #take(): void {
+    const { allocations } = this.#node;
+    allocations.add(this.#pod);
+    this.#taken = true;
+    this.#granted = allocations.granted(this.#pod);
+  }
+
+  #review(): void {
+    const { inProgress } = this.#resize.state;
+    this.#granted = this.#resize.review(this.#pod, this.#around.others());
+    if (this.#resize.state.inProgress !== inProgress) this.#around.changed();
+  }
+
   async #act(plan: PodPlan): Promise<StartOutcome> {
     const node = this.#node;
-    const pod = this.#pod;
+    const pod = this.#granted;
     await Promise.all(plan.kill.map((kill) => this.#kill(kill)));
     if (plan.stopSandboxes) {
       if (plan.newSandbox !== undefined)
@@ -261,7 +350,8 @@ export class PodWorker {
         message: 'Pod sandbox changed, it will be killed and re-created.',
       });
     if (plan.finished) return 'ok';
-    return startPod(
+    const resized = plan.update.length === 0 || (await this.#resize.apply(pod, plan.update));
+    const started = await startPod(
       {
         pod,
         node,
@@ -274,6 +364,7 @@ export class PodWorker {
       },
       plan,
     );
+    return resized ? started : 'retry';
   }
 
   #kill(kill: KillContainer): Promise<void> {
@@ -310,7 +401,14 @@ export class PodWorker {
     await this.#collectMessages();
     node.probes.retain(this.uid, new Set());
     this.#publish(true);
+    this.#release();
     return idle;
+  }
+
+  #release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    if (this.#settled) this.#around.changed();
   }
 
   async #terminate(): Promise<StepResult> {
@@ -329,6 +427,8 @@ export class PodWorker {
       await node.statuses.flush(uid);
     }
     await node.volumes.remove(uid);
+    // Whoever hears that it is gone may send the next one.
+    this.#release();
     if (this.#inApi) await this.#deleteFromApi();
     this.#ended = true;
     this.#timer?.cancel();
@@ -336,11 +436,12 @@ export class PodWorker {
     node.references.release(uid);
     node.images.forget(uid);
     node.crash.forget(`${uid} `);
+    node.allocations.forget(uid);
     // For the API the pod is over; what is left in the runtime is nobody's business.
     await removeSandboxes(node, uid, 'all').catch((error: unknown) =>
       node.log.warn('cannot remove sandbox, will be tried again', { uid, error }),
     );
-    this.#onGone(uid);
+    this.#around.onGone(uid);
     return idle;
   }
 
@@ -360,7 +461,7 @@ export class PodWorker {
     node.statuses.put(
       this.#pod,
       buildPodStatus({
-        pod: this.#pod,
+        pod: this.#granted,
         runtime: node.cache.get(this.uid),
         previous: node.statuses.get(this.uid) ?? this.#pod.status,
         waiting: this.#waiting,
@@ -370,6 +471,8 @@ export class PodWorker {
         nodeIps: node.nodeIps,
         failure: this.#failure,
         stopped,
+        resize: this.#resize.state,
+        resourcesOf: (id) => node.allocations.actual(this.#pod, id),
         nowMs: node.clock.nowMs(),
       }),
     );

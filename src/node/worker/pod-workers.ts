@@ -43,12 +43,30 @@ export class PodWorkers {
       known.update(pod);
       return;
     }
-    const worker = new PodWorker(pod, this.#node, (gone) => {
-      this.#workers.delete(gone);
-      this.#onGone(gone);
+    const worker = new PodWorker(pod, this.#node, {
+      onGone: (gone) => {
+        this.#workers.delete(gone);
+        this.#onGone(gone);
+      },
+      others: () => this.#holding(uid),
+      changed: () => this.#rearrange(),
     });
     this.#workers.set(uid, worker);
     worker.wake();
+  }
+
+  /** The pods that the node has taken and that have not ended, without `uid`, as far as they were granted. */
+  #holding(uid?: string): Pod[] {
+    const pods: Pod[] = [];
+    for (const worker of this.#workers.values())
+      if (worker.uid !== uid && worker.holds) pods.push(worker.granted);
+    return pods;
+  }
+
+  /** A pod has come, gone or changed what it holds: others may have waited for that. */
+  #rearrange(): void {
+    this.#node.cgroups.weigh(this.#holding());
+    for (const worker of this.#workers.values()) worker.wakeDeferred();
   }
 
   removed(uid: string): void {
@@ -104,7 +122,7 @@ export class PodWorkers {
         await stops.run(() => runtime.removePodSandbox(id));
         cache.removeSandbox(uid, id);
       }
-      await this.#node.removeCgroup(uid);
+      await this.#node.cgroups.remove(uid);
       await this.#node.volumes.remove(uid);
     } catch (error) {
       log.warn('cannot remove what is left of a pod', { uid, error });

@@ -111,6 +111,17 @@ async function createSandbox(
 ): Promise<SandboxStatus | undefined> {
   const { uid } = pod.metadata;
   try {
+    node.cgroups.ensure(pod);
+  } catch (error) {
+    const message = `unable to ensure pod container exists: failed to create container for [pod${uid}] : ${(error as Error).message}`;
+    node.event(pod, 'Warning', { reason: 'FailedCreatePodContainer', message });
+    node.log.warn('cannot make control group', {
+      pod: `${pod.metadata.namespace}/${pod.metadata.name}`,
+      error,
+    });
+    return undefined;
+  }
+  try {
     const id = await node.runtime.runPodSandbox(sandboxConfigFor(node, pod, attempt));
     return await node.cache.inspectSandbox(uid, id);
   } catch (error) {
@@ -173,6 +184,7 @@ async function startContainer(input: StartInput, one: OneStart): Promise<boolean
     event('Warning', 'Failed', `Error: ${message}`);
     return fail(reason, message);
   }
+  node.allocations.set(pod.metadata.uid, id, container.resources ?? {});
   event('Normal', 'Created', 'Container created');
   try {
     await node.runtime.startContainer(id);
@@ -251,12 +263,12 @@ async function configFor(input: StartInput, one: OneStart, image: ImageInfo) {
     nodeHostsFile: node.nodeHostsFile,
   });
   const mounts = await ensureContainerMounts({
-    pod,
     container,
     attempt,
     volumes: one.volumes,
     environment: environment.values,
     podDir: node.volumes.podDir(pod.metadata.uid),
+    bindSubPath: node.volumes.bindSubPath,
     hosts,
   });
   const target =

@@ -108,7 +108,7 @@ export async function removeSandboxes(
     await node.stops.run(() => node.runtime.removePodSandbox(sandbox.id));
     node.cache.removeSandbox(uid, sandbox.id);
   }
-  if (which === 'all') await node.removeCgroup(uid);
+  if (which === 'all') await node.cgroups.remove(uid);
 }
 
 /** Of each container only the last dead instance is kept, and of sandboxes only the one in use. */

@@ -1,0 +1,28 @@
+// Whether a pod that was given to this node may run on it. What runs already was taken by an earlier run of the agent and is not asked
+// again, so that a restart ends nobody.
+import type { Pod } from '../../api/index.ts';
+import { isStaticPod } from '../container/names.ts';
+import { admit, type Rejection } from '../plan/admission.ts';
+import type { NodeContext } from './node-context.ts';
+
+/** Whether an earlier run of the agent took it. */
+export const ranBefore = (node: NodeContext, { metadata, status }: Pod): boolean =>
+  node.cache.get(metadata.uid).sandboxes.length > 0 || status?.startTime !== undefined;
+
+/** `others` is asked for at the very moment of the decision. Rejects when the API must be asked and does not answer. */
+export async function admitPod(
+  node: NodeContext,
+  pod: Pod,
+  others: () => readonly Pod[],
+): Promise<Rejection | undefined> {
+  const known = node.node();
+  const isStatic = isStaticPod(pod);
+  const ask = (on: NonNullable<typeof known>) =>
+    admit({ pod, others: others(), node: on, isStatic, ...node.admission });
+  if (known !== undefined) {
+    const rejection = ask(known);
+    if (rejection?.reason !== 'NodeAffinity') return rejection;
+  } else if (isStatic) return undefined;
+  // Its labels may have changed a moment ago.
+  return ask(await node.readNode());
+}

@@ -1,0 +1,94 @@
+// The control groups of this node's pods in the kernel. What they hold is decided in container/pod-cgroup.ts; here it is only written.
+import { writeFileSync } from 'node:fs';
+import type { Pod } from '../../api/index.ts';
+import type { Clock } from '../../base/index.ts';
+import { type CgroupLayout, ensureCgroup, removeCgroup } from '../../os/index.ts';
+import {
+  burstableShares,
+  type GroupValues,
+  groupFiles,
+  podCgroup,
+  podCgroups,
+  podGroupValues,
+  qosCgroups,
+} from '../container/pod-cgroup.ts';
+
+export interface PodCgroups {
+  /** Makes a pod's group, with its limits. Idempotent. Throws when the kernel does not let it. */
+  ensure(pod: Pod): void;
+  /** Before containers of a pod that was `before` change: its group must suffice for the old and the new. */
+  loosen(pod: Pod, before: Pod): void;
+  /** Which pods there are: together the burstable ones weigh what they ask for. */
+  weigh(pods: readonly Pod[]): void;
+  /** Once nothing runs in it. The runtime removes only those of containers. */
+  remove(uid: string): Promise<void>;
+}
+
+/** For nodes that have no control groups of their own: simulated ones and those of tests. */
+export const noCgroups: PodCgroups = {
+  ensure: () => {},
+  loosen: () => {},
+  weigh: () => {},
+  remove: async () => {},
+};
+
+export interface PodCgroupOptions {
+  readonly parent: string;
+  readonly layout: CgroupLayout;
+  /** How many processes a pod may have; undefined = as many as the node. */
+  readonly maxPids?: number | undefined;
+  readonly clock: Clock;
+}
+
+const most = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined || b === undefined ? undefined : Math.max(a, b);
+
+export function kernelCgroups({ parent, layout, maxPids, clock }: PodCgroupOptions): PodCgroups {
+  const qos = qosCgroups(parent);
+  let burstable = 0;
+  let levels = false;
+  const write = (path: string, values: GroupValues) => {
+    for (const { file, value } of groupFiles(layout, path, values)) writeFileSync(file, value);
+  };
+  const weighBurstable = (shares: number) => {
+    if (shares === burstable) return;
+    write(qos.burstable, { cpuShares: shares });
+    burstable = shares;
+  };
+  const ensureLevels = () => {
+    if (levels) return;
+    ensureCgroup(layout, qos.burstable);
+    ensureCgroup(layout, qos.bestEffort);
+    // Whoever promised nothing gets what is left.
+    write(qos.bestEffort, { cpuShares: burstableShares([]) });
+    levels = true;
+  };
+  return {
+    ensure(pod) {
+      ensureLevels();
+      const path = podCgroup(parent, pod);
+      ensureCgroup(layout, path);
+      write(path, podGroupValues(pod, maxPids));
+    },
+    loosen(pod, before) {
+      const now = podGroupValues(pod, maxPids);
+      const old = podGroupValues(before, maxPids);
+      write(podCgroup(parent, pod), {
+        ...now,
+        cpuQuotaUs: most(now.cpuQuotaUs, old.cpuQuotaUs),
+        memoryBytes: most(now.memoryBytes, old.memoryBytes),
+      });
+    },
+    weigh(pods) {
+      ensureLevels();
+      weighBurstable(burstableShares(pods));
+    },
+    async remove(uid) {
+      // Something that still ends keeps its group for a moment; what stays then is found by the next clean-up of the node.
+      for (const path of podCgroups(parent, uid))
+        await removeCgroup(layout, path, clock).catch((error: NodeJS.ErrnoException) => {
+          if (error.code !== 'EBUSY') throw error;
+        });
+    },
+  };
+}
