@@ -3,7 +3,7 @@ import { type coreV1, type Pod, ServiceAccount } from '../api/index.ts';
 import type { Clock } from '../base/index.ts';
 import type { Client } from '../client/index.ts';
 import { parseTime } from '../machinery/index.ts';
-import { VolumeError } from './volumes/payload.ts';
+import { VolumeError } from './volumes/volume-error.ts';
 
 interface Token {
   readonly text: string;

@@ -3,7 +3,9 @@
 // programs that watch `..data` work.
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
-import { type Payload, VolumeError } from './payload.ts';
+import { directoryModeFor, fileModeFor } from './ownership.ts';
+import type { Payload, VolumeFile } from './payload.ts';
+import { VolumeError } from './volume-error.ts';
 
 const dataDir = '..data';
 const newDataDir = '..data_tmp';
@@ -14,7 +16,11 @@ function checkPath(file: string): void {
     throw new VolumeError(`invalid path in volume: ${JSON.stringify(file)}`);
 }
 
-async function sameFiles(dir: string, payload: Payload): Promise<boolean> {
+/** Containers only read these files, whoever owns them. */
+const modeOf = ({ mode }: VolumeFile, { fsGroup }: WriteOptions): number =>
+  fsGroup === undefined ? mode : fileModeFor(mode, true);
+
+async function sameFiles(dir: string, payload: Payload, options: WriteOptions): Promise<boolean> {
   const found = new Set<string>();
   const walk = async (at: string): Promise<boolean> => {
     for (const entry of await fs.readdir(path.join(dir, at), { withFileTypes: true })) {
@@ -26,7 +32,7 @@ async function sameFiles(dir: string, payload: Payload): Promise<boolean> {
       const want = payload.get(name);
       if (want === undefined) return false;
       const stat = await fs.stat(path.join(dir, name));
-      if ((stat.mode & 0o777) !== (want.mode & 0o777)) return false;
+      if ((stat.mode & 0o777) !== (modeOf(want, options) & 0o777)) return false;
       if (!want.data.equals(await fs.readFile(path.join(dir, name)))) return false;
       found.add(name);
     }
@@ -37,7 +43,7 @@ async function sameFiles(dir: string, payload: Payload): Promise<boolean> {
 
 export interface WriteOptions {
   readonly nowMs: number;
-  /** Group that owns and may read every file. */
+  /** Group that owns and may read every file; undefined = root's. */
   readonly fsGroup?: number | undefined;
 }
 
@@ -50,22 +56,29 @@ export async function writeAtomically(
   for (const file of payload.keys()) checkPath(file);
   const link = path.join(dir, dataDir);
   const current = await fs.readlink(link).catch(() => undefined);
-  if (current !== undefined && (await sameFiles(path.join(dir, current), payload).catch(() => false)))
+  if (
+    current !== undefined &&
+    (await sameFiles(path.join(dir, current), payload, options).catch(() => false))
+  )
     return false;
 
   const stamp = new Date(options.nowMs).toISOString().replace(/[-:T]/g, '_').slice(0, 19);
   const next = path.basename(await fs.mkdtemp(path.join(dir, `..${stamp}.`)));
   const root = path.join(dir, next);
-  await fs.chmod(root, 0o755);
-  if (options.fsGroup !== undefined) await ownByGroup(root, options.fsGroup);
-  for (const [file, { data, mode, uid }] of payload) {
+  const { fsGroup } = options;
+  const directories = new Set([root]);
+  for (const [file, content] of payload) {
     const target = path.join(root, file);
+    for (let at = path.dirname(target); at !== root; at = path.dirname(at)) directories.add(at);
     await fs.mkdir(path.dirname(target), { recursive: true, mode: 0o755 });
-    await fs.writeFile(target, data);
-    if (uid !== undefined || options.fsGroup !== undefined)
-      await fs.chown(target, uid ?? 0, options.fsGroup ?? 0);
-    // The group may read what it owns.
-    await fs.chmod(target, options.fsGroup === undefined ? mode : mode | ((mode & 0o400) >> 3));
+    await fs.writeFile(target, content.data);
+    if (content.uid !== undefined || fsGroup !== undefined)
+      await fs.chown(target, content.uid ?? 0, fsGroup ?? 0);
+    await fs.chmod(target, modeOf(content, options));
+  }
+  for (const at of directories) {
+    if (fsGroup !== undefined) await fs.chown(at, 0, fsGroup);
+    await fs.chmod(at, fsGroup === undefined ? 0o755 : directoryModeFor(0o755, true));
   }
   await fs.rm(path.join(dir, newDataDir), { force: true });
   await fs.symlink(next, path.join(dir, newDataDir));
@@ -81,10 +94,4 @@ export async function writeAtomically(
     if (!name.startsWith('..') && !visible.has(name)) await fs.rm(path.join(dir, name), { force: true });
   if (current !== undefined) await fs.rm(path.join(dir, current), { recursive: true, force: true });
   return true;
-}
-
-export async function ownByGroup(dir: string, gid: number): Promise<void> {
-  await fs.chown(dir, 0, gid);
-  // New files in it belong to the group too.
-  await fs.chmod(dir, 0o2775);
 }

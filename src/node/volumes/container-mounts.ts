@@ -1,20 +1,21 @@
-// What is mounted into one container: its volumes, /etc/hosts, the file for its last words. A subPath must stay inside its
-// volume, also through symlinks that a container made.
+// What is mounted into one container: its volumes, /etc/hosts, the file for its last words.
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
-import type { coreV1, Pod } from '../../api/index.ts';
+import type { coreV1 } from '../../api/index.ts';
 import type { Mount } from '../../os/index.ts';
 import { ContainerConfigError } from '../container/environment.ts';
 import { expand } from '../container/expansion.ts';
 import type { VolumePaths } from './pod-volumes.ts';
+import type { SubPath } from './sub-path.ts';
 
 export interface MountsInput {
-  readonly pod: Pod;
   readonly container: coreV1.Container;
   readonly attempt: number;
   readonly volumes: VolumePaths;
   readonly environment: ReadonlyMap<string, string>;
   readonly podDir: string;
+  /** Mounts a part of a volume at its target. Rejects with a ContainerConfigError. */
+  bindSubPath(request: SubPath): Promise<void>;
   /** The text of /etc/hosts. */
   readonly hosts: string;
 }
@@ -27,9 +28,9 @@ const propagation = {
 
 /** Makes the files that are needed and answers the mounts. */
 export async function ensureContainerMounts(input: MountsInput): Promise<Mount[]> {
-  const { pod, container, podDir } = input;
+  const { container, podDir } = input;
   const mounts: Mount[] = [];
-  for (const mount of container.volumeMounts ?? []) {
+  for (const [index, mount] of (container.volumeMounts ?? []).entries()) {
     const base = input.volumes.get(mount.name);
     if (base === undefined)
       throw new ContainerConfigError(
@@ -38,11 +39,19 @@ export async function ensureContainerMounts(input: MountsInput): Promise<Mount[]
     const subPath = mount.subPathExpr
       ? expandSubPath(mount.subPathExpr, input.environment)
       : (mount.subPath ?? '');
-    const readOnlyVolume = isReadOnlyVolume(pod, mount.name);
+    if (mount.recursiveReadOnly === 'Enabled')
+      throw new ContainerConfigError(
+        `failed to resolve recursive read-only mode: volume ${JSON.stringify(mount.name)} requested recursive read-only mode, but it is not supported by the runtime`,
+      );
+    let hostPath = base.path;
+    if (subPath !== '') {
+      hostPath = path.join(podDir, 'volume-subpaths', mount.name, container.name, String(index));
+      await input.bindSubPath({ base: base.path, subPath, volume: mount.name, target: hostPath });
+    }
     mounts.push({
       containerPath: path.posix.resolve('/', mount.mountPath),
-      hostPath: subPath === '' ? base : await resolveSubPath(base, subPath, mount.name),
-      readOnly: mount.readOnly === true || readOnlyVolume,
+      hostPath,
+      readOnly: mount.readOnly === true || base.readOnly,
       propagation: propagation[(mount.mountPropagation ?? 'None') as keyof typeof propagation] ?? 'private',
     });
   }
@@ -68,47 +77,8 @@ export async function ensureContainerMounts(input: MountsInput): Promise<Mount[]
 export const terminationLog = (podDir: string, container: string, attempt: number): string =>
   path.join(podDir, 'containers', container, `${attempt}.message`);
 
-/** Volumes of objects are never written to by containers. */
-function isReadOnlyVolume(pod: Pod, name: string): boolean {
-  const volume = pod.spec.volumes?.find((v) => v.name === name);
-  return (
-    volume?.configMap !== undefined ||
-    volume?.secret !== undefined ||
-    volume?.projected !== undefined ||
-    volume?.downwardAPI !== undefined
-  );
-}
-
 function expandSubPath(expression: string, environment: ReadonlyMap<string, string>): string {
   const text = expand(expression, environment);
   if (/\$\([^)]*\)/.test(text)) throw new ContainerConfigError(`missing value for "${expression}"`);
   return text;
 }
-
-async function resolveSubPath(base: string, subPath: string, volume: string): Promise<string> {
-  if (path.isAbsolute(subPath) || subPath.split('/').includes('..'))
-    throw new ContainerConfigError(
-      `unable to provision SubPath \`${subPath}\`: must be a relative path without '..'`,
-    );
-  const root = await fs.realpath(base);
-  let at = root;
-  // Part by part, so that nothing is made through a symlink that leads out of the volume.
-  for (const part of subPath.split('/').filter((p) => p !== '' && p !== '.')) {
-    const next = path.join(at, part);
-    const real = await fs.realpath(next).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined;
-      throw subPathError(volume, error.message);
-    });
-    if (real === undefined) {
-      await fs.mkdir(next, { mode: 0o755 }).catch((error: Error) => {
-        throw subPathError(volume, error.message);
-      });
-      at = next;
-    } else if (real === root || real.startsWith(`${root}/`)) at = real;
-    else throw subPathError(volume, `subpath ${JSON.stringify(subPath)} not within volume path`);
-  }
-  return at;
-}
-
-const subPathError = (volume: string, why: string): ContainerConfigError =>
-  new ContainerConfigError(`failed to prepare subPath for volumeMount of volume "${volume}": ${why}`);

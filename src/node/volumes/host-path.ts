@@ -2,7 +2,7 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import type { coreV1 } from '../../api/index.ts';
-import { VolumeError } from './payload.ts';
+import { VolumeError } from './volume-error.ts';
 
 type Stat = Awaited<ReturnType<typeof fs.stat>>;
 

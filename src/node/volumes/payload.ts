@@ -2,6 +2,7 @@
 import type { ConfigMap, coreV1, Secret } from '../../api/index.ts';
 import { type DownwardContext, fieldValue, resourceValue } from '../container/downward.ts';
 import type { ObjectLookup } from '../container/environment.ts';
+import { VolumeError } from './volume-error.ts';
 
 export interface VolumeFile {
   readonly data: Buffer;
@@ -12,14 +13,6 @@ export interface VolumeFile {
 
 /** By path inside the volume. */
 export type Payload = ReadonlyMap<string, VolumeFile>;
-
-/** A volume cannot be set up (now). The message is for the FailedMount event. */
-export class VolumeError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = 'VolumeError';
-  }
-}
 
 interface Source {
   readonly items?: readonly coreV1.KeyToPath[] | undefined;
@@ -109,6 +102,8 @@ export interface ProjectionInput {
   token(source: coreV1.ServiceAccountTokenProjection): string;
   /** Tokens belong to this user when the whole pod runs as it. */
   readonly tokenUid: number | undefined;
+  /** Whether the volume's group gets to read them. */
+  readonly hasGroup: boolean;
 }
 
 const defaultMode = 0o644;
@@ -128,7 +123,8 @@ export function projectedPayload(source: coreV1.ProjectedVolumeSource, input: Pr
     else if (part.serviceAccountToken !== undefined) {
       const file: VolumeFile = {
         data: Buffer.from(input.token(part.serviceAccountToken)),
-        mode: input.tokenUid === undefined ? mode : tokenMode,
+        // Who may read it is given it; where nobody is known, everybody may.
+        mode: input.tokenUid === undefined && !input.hasGroup ? mode : tokenMode,
         uid: input.tokenUid,
       };
       files = new Map([[part.serviceAccountToken.path, file]]);

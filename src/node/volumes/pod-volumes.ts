@@ -2,27 +2,50 @@
 // after it ended. Directories are laid out as the kubelet does, so that a restarted agent finds them by the pod's uid.
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
-import type { coreV1, Pod } from '../../api/index.ts';
+import type { coreV1, Pod, SelectableNode } from '../../api/index.ts';
 import type { Clock } from '../../base/index.ts';
-import { mustParseQuantity, toValue } from '../../machinery/index.ts';
+import type { Client } from '../../client/index.ts';
 import type { Exec } from '../../os/index.ts';
 import type { DownwardContext } from '../container/downward.ts';
 import type { ObjectLookup } from '../container/environment.ts';
-import { ownByGroup, writeAtomically } from './atomic-writer.ts';
+import { writeAtomically } from './atomic-writer.ts';
+import { Claims } from './claims.ts';
+import { ensureEmptyDir } from './empty-dir.ts';
 import { ensureHostPath } from './host-path.ts';
-import { VolumeError, volumePayload } from './payload.ts';
+import { LocalVolumes } from './local-volume.ts';
+import { mountsBelow } from './mount-table.ts';
+import { directoryModeFor } from './ownership.ts';
+import { volumePayload } from './payload.ts';
+import { mountSubPath, type SubPath } from './sub-path.ts';
+import type { VolumeDirectories } from './volume-directories.ts';
+import { failedMount, VolumeError } from './volume-error.ts';
+import { objectKinds, planVolume, type VolumeSource, volumeKind, volumesInUse } from './volume-source.ts';
+
+export { volumeKind };
 
 export interface PodVolumesOptions {
   /** `pods/UID/…` is made below it. */
   readonly stateDir: string;
   readonly exec: Exec;
   readonly clock: Clock;
+  readonly client: Client;
   /** A token for a pod's service account; rejects with a VolumeError when it cannot be had. */
   token(pod: Pod, source: coreV1.ServiceAccountTokenProjection): Promise<string>;
+  /** This node, as the API shows it; undefined = not seen yet. */
+  node(): SelectableNode | undefined;
+  /** undefined = this node keeps no directories for volumes */
+  readonly directories: VolumeDirectories | undefined;
 }
 
-/** Where each volume lies, by its name. */
-export type VolumePaths = ReadonlyMap<string, string>;
+/** Where a volume lies on the node. */
+export interface VolumeAt {
+  readonly path: string;
+  /** Whatever its mounts say. */
+  readonly readOnly: boolean;
+}
+
+/** By the name that the volume has in the pod. */
+export type VolumePaths = ReadonlyMap<string, VolumeAt>;
 
 export interface VolumeContext {
   readonly objects: ObjectLookup;
@@ -37,14 +60,6 @@ const escaped = {
   projected: 'kubernetes.io~projected',
 } as const;
 
-type Kept = keyof typeof escaped;
-
-/** The kind of a volume: the one member besides its name. No source at all is an emptyDir. */
-export function volumeKind(volume: coreV1.Volume): string {
-  for (const [key, value] of Object.entries(volume)) if (key !== 'name' && value !== undefined) return key;
-  return 'emptyDir';
-}
-
 /** The one user a pod's containers all run as, if there is one. */
 function commonUser(pod: Pod): number | undefined {
   const users = new Set(
@@ -57,9 +72,13 @@ function commonUser(pod: Pod): number | undefined {
 
 export class PodVolumes {
   readonly #options: PodVolumesOptions;
+  readonly #claims: Claims;
+  readonly #local: LocalVolumes;
 
   constructor(options: PodVolumesOptions) {
     this.#options = options;
+    this.#claims = new Claims(options);
+    this.#local = new LocalVolumes({ ...options, podsDir: path.join(options.stateDir, 'pods') });
   }
 
   podDir(uid: string): string {
@@ -71,104 +90,119 @@ export class PodVolumes {
    * stay as they are.
    */
   async ensure(pod: Pod, context: VolumeContext): Promise<VolumePaths> {
-    const paths = new Map<string, string>();
-    for (const volume of pod.spec.volumes ?? []) {
-      try {
+    const paths = new Map<string, VolumeAt>();
+    const { mounts, devices } = volumesInUse(pod);
+    for (const volume of pod.spec.volumes ?? [])
+      if (mounts.has(volume.name) || devices.has(volume.name))
         paths.set(volume.name, await this.#ensureOne(pod, volume, context));
-      } catch (error) {
-        throw new VolumeError(
-          `MountVolume.SetUp failed for volume "${volume.name}" : ${(error as Error).message}`,
-        );
-      }
-    }
     return paths;
   }
 
   /** Brings the files of objects up to date. A volume that cannot be made now keeps what it had. */
   async refresh(pod: Pod, context: VolumeContext): Promise<void> {
+    const { mounts } = volumesInUse(pod);
     for (const volume of pod.spec.volumes ?? []) {
-      const kind = volumeKind(volume);
-      if (kind === 'emptyDir' || kind === 'hostPath') continue;
-      await this.#ensureOne(pod, volume, context).catch((error: unknown) => {
+      const kind = objectKinds.find((one) => one === volumeKind(volume));
+      if (kind === undefined || !mounts.has(volume.name)) continue;
+      await this.#ensureFiles(pod, volume, context).catch((error: unknown) => {
         if (!(error instanceof VolumeError)) throw error;
       });
     }
   }
 
-  /** Removes everything of a pod. Idempotent. */
+  /** Removes everything of a pod, but nothing of PersistentVolumes. Idempotent. */
   async remove(uid: string): Promise<void> {
+    this.#claims.forget(uid);
     const dir = this.podDir(uid);
-    await this.#unmountBelow(dir);
+    for (const at of await mountsBelow(dir))
+      await this.#options.exec.run(['umount', '-l', at], { timeoutMs: 20_000 });
     await fs.rm(dir, { recursive: true, force: true });
   }
+
+  /** Mounts a part of a volume, below the pod's directory. Rejects with a ContainerConfigError. */
+  readonly bindSubPath = (request: SubPath): Promise<void> => mountSubPath(request, this.#options.exec);
 
   /** The uids that have something on disk. */
   async list(): Promise<readonly string[]> {
     return fs.readdir(path.join(this.#options.stateDir, 'pods')).catch(() => []);
   }
 
-  async #ensureOne(pod: Pod, volume: coreV1.Volume, context: VolumeContext): Promise<string> {
-    const kind = volumeKind(volume);
-    if (kind === 'hostPath') return ensureHostPath(volume.hostPath!);
-    if (!(kind in escaped)) throw new VolumeError(`volume kind ${kind} is not supported by this node`);
-    const dir = path.join(this.podDir(pod.metadata.uid), 'volumes', escaped[kind as Kept], volume.name);
-    if (kind === 'emptyDir') {
-      await this.#ensureEmptyDir(pod, volume.emptyDir ?? {}, dir);
-      return dir;
+  async #ensureOne(pod: Pod, volume: coreV1.Volume, context: VolumeContext): Promise<VolumeAt> {
+    let name = volume.name;
+    try {
+      const claimed = await this.#claims.find(pod, volume, {
+        isInUse: (volumeName) => isThere(this.#local.markOf(pod.metadata.uid, volumeName)),
+        onName: (volumeName) => {
+          name = volumeName;
+        },
+      });
+      return await this.#setUp(pod, { volume, source: claimed ?? planVolume(volume) }, context);
+    } catch (error) {
+      throw new VolumeError(failedMount(error, { volume: volume.name, source: name }));
     }
+  }
+
+  async #setUp(
+    pod: Pod,
+    { volume, source }: { volume: coreV1.Volume; source: VolumeSource },
+    context: VolumeContext,
+  ): Promise<VolumeAt> {
+    switch (source.how) {
+      case 'objects':
+        return { path: await this.#ensureFiles(pod, volume, context), readOnly: true };
+      case 'emptyDir': {
+        const dir = this.#dirOf(pod, volume, 'emptyDir');
+        const { allocatable } = context.downward;
+        const { exec } = this.#options;
+        await ensureEmptyDir({ pod, emptyDir: source.emptyDir, dir, allocatable, exec });
+        return { path: dir, readOnly: false };
+      }
+      case 'hostPath':
+        return { path: await this.#ensureHostPath(pod, source), readOnly: source.readOnly };
+      case 'local': {
+        const { readOnly } = source;
+        return { path: await this.#local.ensure(pod, source.volume, { readOnly }), readOnly };
+      }
+    }
+  }
+
+  async #ensureHostPath(
+    pod: Pod,
+    { hostPath, volume }: Extract<VolumeSource, { how: 'hostPath' }>,
+  ): Promise<string> {
+    const found = await ensureHostPath(hostPath);
+    if (volume !== undefined) await this.#local.mark(pod.metadata.uid, volume.metadata.name);
+    return found;
+  }
+
+  #dirOf(pod: Pod, volume: coreV1.Volume, kind: keyof typeof escaped): string {
+    return path.join(this.podDir(pod.metadata.uid), 'volumes', escaped[kind], volume.name);
+  }
+
+  async #ensureFiles(pod: Pod, volume: coreV1.Volume, context: VolumeContext): Promise<string> {
+    const dir = this.#dirOf(pod, volume, volumeKind(volume) as keyof typeof escaped);
     const tokens = new Map<coreV1.ServiceAccountTokenProjection, string>();
-    for (const source of volume.projected?.sources ?? [])
-      if (source.serviceAccountToken !== undefined)
-        tokens.set(source.serviceAccountToken, await this.#options.token(pod, source.serviceAccountToken));
+    for (const { serviceAccountToken: source } of volume.projected?.sources ?? [])
+      if (source !== undefined) tokens.set(source, await this.#options.token(pod, source));
+    const fsGroup = pod.spec.securityContext?.fsGroup;
     const payload = volumePayload(volume, {
       ...context,
       token: (source) => tokens.get(source)!,
       tokenUid: commonUser(pod),
+      hasGroup: fsGroup !== undefined,
     });
-    const fsGroup = pod.spec.securityContext?.fsGroup;
     const made = await fs.mkdir(dir, { recursive: true, mode: 0o755 });
     if (made !== undefined) {
-      await fs.chmod(dir, 0o777);
-      if (fsGroup !== undefined) await ownByGroup(dir, fsGroup);
+      if (fsGroup !== undefined) await fs.chown(dir, 0, fsGroup);
+      await fs.chmod(dir, fsGroup === undefined ? 0o777 : directoryModeFor(0o777, true));
     }
     await writeAtomically(dir, payload!, { nowMs: this.#options.clock.nowMs(), fsGroup });
     return dir;
   }
-
-  async #ensureEmptyDir(pod: Pod, source: coreV1.EmptyDirVolumeSource, dir: string): Promise<void> {
-    const medium = source.medium ?? '';
-    if (medium !== '' && medium !== 'Memory')
-      throw new VolumeError(`emptyDir medium ${medium} is not supported by this node`);
-    const made = await fs.mkdir(dir, { recursive: true, mode: 0o777 });
-    if (medium === 'Memory' && !(await isMountPoint(dir))) {
-      const limit = source.sizeLimit === undefined ? 0 : toValue(mustParseQuantity(source.sizeLimit));
-      const size = limit > 0 ? ['-o', `size=${limit}`] : [];
-      await this.#options.exec.run(['mount', '-t', 'tmpfs', ...size, 'tmpfs', dir], { timeoutMs: 20_000 });
-    } else if (made === undefined) return;
-    await fs.chmod(dir, 0o777);
-    const fsGroup = pod.spec.securityContext?.fsGroup;
-    if (fsGroup !== undefined) {
-      await fs.chown(dir, 0, fsGroup);
-      await fs.chmod(dir, 0o2777);
-    }
-  }
-
-  async #unmountBelow(dir: string): Promise<void> {
-    const mounts = await mountPoints();
-    // Deepest first.
-    for (const at of mounts.filter((m) => m.startsWith(`${dir}/`)).sort((a, b) => b.length - a.length))
-      await this.#options.exec.run(['umount', '-l', at], { timeoutMs: 20_000 });
-  }
 }
 
-async function mountPoints(): Promise<string[]> {
-  const text = await fs.readFile('/proc/self/mountinfo', 'utf8').catch(() => '');
-  return text
-    .split('\n')
-    .flatMap((line) => line.split(' ')[4] ?? [])
-    .map((at) =>
-      at.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))),
-    );
-}
-
-const isMountPoint = async (dir: string): Promise<boolean> => (await mountPoints()).includes(dir);
+const isThere = (file: string): Promise<boolean> =>
+  fs.access(file).then(
+    () => true,
+    () => false,
+  );

@@ -1,0 +1,61 @@
+// emptyDir volumes: a directory of the pod's own, on the node's disk or in memory.
+import * as fs from 'node:fs/promises';
+import type { coreV1, Pod } from '../../api/index.ts';
+import { mustParseQuantity, toValue } from '../../machinery/index.ts';
+import type { Exec } from '../../os/index.ts';
+import { isMountPoint } from './mount-table.ts';
+import { ownByGroup } from './ownership.ts';
+import { VolumeError } from './volume-error.ts';
+
+const bytesOf = (quantity: string | undefined): number =>
+  quantity === undefined ? 0 : toValue(mustParseQuantity(quantity));
+
+/**
+ * How large a volume in memory may become, in bytes: what it says, but no more than the pod may use, and that no more than the node has
+ * for pods. 0 = half of the machine's memory, as the kernel decides. Pure.
+ */
+export function memoryVolumeBytes(
+  { spec }: Pod,
+  { sizeLimit }: coreV1.EmptyDirVolumeSource,
+  allocatable: Readonly<Record<string, string>>,
+): number {
+  let bytes = bytesOf(allocatable['memory']);
+  const lower = (limit: number) => {
+    if (limit > 0 && (bytes === 0 || limit < bytes)) bytes = limit;
+  };
+  const limits = spec.containers.map(({ resources }) => bytesOf(resources?.limits?.['memory']));
+  if (limits.every((limit) => limit > 0)) lower(limits.reduce((sum, limit) => sum + limit, 0));
+  lower(bytesOf(sizeLimit));
+  return bytes;
+}
+
+export interface EmptyDirInput {
+  readonly pod: Pod;
+  readonly emptyDir: coreV1.EmptyDirVolumeSource;
+  readonly dir: string;
+  readonly allocatable: Readonly<Record<string, string>>;
+  readonly exec: Exec;
+}
+
+/** Makes it; what is in it already stays. */
+export async function ensureEmptyDir({
+  pod,
+  emptyDir,
+  dir,
+  allocatable,
+  exec,
+}: EmptyDirInput): Promise<void> {
+  const { medium = '' } = emptyDir;
+  if (medium !== '' && medium !== 'Memory')
+    throw new VolumeError(`emptyDir medium ${medium} is not supported by this node`);
+  const made = await fs.mkdir(dir, { recursive: true, mode: 0o777 });
+  if (medium === 'Memory') {
+    if (await isMountPoint(dir)) return;
+    const bytes = memoryVolumeBytes(pod, emptyDir, allocatable);
+    const size = bytes > 0 ? ['-o', `size=${bytes}`] : [];
+    await exec.run(['mount', '-t', 'tmpfs', ...size, 'tmpfs', dir], { timeoutMs: 20_000 });
+  } else if (made === undefined) return;
+  await fs.chmod(dir, 0o777);
+  const gid = pod.spec.securityContext?.fsGroup;
+  if (gid !== undefined) await ownByGroup(dir, { gid, readOnly: false, onRootMismatch: false });
+}
