@@ -29,6 +29,7 @@ const always: readonly Requirement[] = [
     debianPackage: 'containernetworking-plugins',
   },
   program('nft', 'nftables'),
+  program('conntrack', 'conntrack'),
   program('ip', 'iproute2'),
   program('nsenter', 'util-linux'),
   program('unshare', 'util-linux'),
