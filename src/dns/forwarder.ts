@@ -110,11 +110,24 @@ export class Forwarder {
   }
 
   async #ask(question: UpstreamQuestion): Promise<Answer> {
-    const { clock, exchange, log, signal, counts } = this.#options;
-    const startedMs = clock.monotonicMs();
+    const { clock, signal } = this.#options;
+    const deadline = new AbortController();
+    const stop = () => deadline.abort(signal.reason);
+    const timer = clock.after(deadlineMs, stop);
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      return await this.#askEach(question, deadline.signal);
+    } finally {
+      timer.cancel();
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
+  async #askEach(question: UpstreamQuestion, signal: AbortSignal): Promise<Answer> {
+    const { clock, exchange, log, counts } = this.#options;
     let last: Answer | undefined;
     for (const server of this.#order()) {
-      if (clock.monotonicMs() - startedMs >= deadlineMs) break;
+      if (signal.aborted) break;
       const sentMs = clock.monotonicMs();
       try {
         const answer = answerFrom(question, await exchange(server, question, signal));
@@ -124,7 +137,7 @@ export class Forwarder {
         // Another server may know better.
         last = answer;
       } catch (error) {
-        if (signal.aborted) return failure;
+        if (this.#options.signal.aborted) break;
         counts?.exchange(server.address, (clock.monotonicMs() - sentMs) / 1000, true);
         this.#avoidUntilMs.set(keyOf(server), clock.monotonicMs() + avoidMs);
         log.debug('a name server did not answer', {
