@@ -165,9 +165,12 @@ const apiOver =
 async function serverForNodes(api: Api, { server }: Connection): Promise<string> {
   const { hostname } = new URL(server);
   if (hostname !== 'localhost' && hostname !== '[::1]' && !hostname.startsWith('127.')) return server;
-  const { subsets } = (await api('GET', '/api/v1/namespaces/default/endpoints/kubernetes')) as {
-    subsets?: { addresses?: { ip: string }[]; ports?: { port: number }[] }[];
-  };
+  // None at all where a server serves its own machine only.
+  const { items } = (await api(
+    'GET',
+    '/api/v1/namespaces/default/endpoints?fieldSelector=metadata.name%3Dkubernetes',
+  )) as { items?: { subsets?: { addresses?: { ip: string }[]; ports?: { port: number }[] }[] }[] };
+  const subsets = items?.[0]?.subsets;
   const ip = subsets?.[0]?.addresses?.[0]?.ip;
   const port = subsets?.[0]?.ports?.[0]?.port;
   if (ip === undefined || port === undefined) return server;
