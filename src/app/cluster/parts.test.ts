@@ -205,7 +205,14 @@ describe('requirements', () => {
   const usual = ['containerd', 'ctr', 'nsenter', 'unshare', 'setpriv', 'flock', 'mount', 'crun'].map(
     (name) => `/usr/bin/${name}`,
   );
-  const all = [...usual, '/usr/sbin/nft', '/usr/sbin/ip', '/usr/lib/cni/bridge', '/usr/bin/apt-get'];
+  const all = [
+    ...usual,
+    '/usr/sbin/nft',
+    '/usr/sbin/conntrack',
+    '/usr/sbin/ip',
+    '/usr/lib/cni/bridge',
+    '/usr/bin/apt-get',
+  ];
   const machine = (exec: FakeExec, said: string[] = []) => ({
     exec,
     searchPath: '/usr/bin',
