@@ -59,6 +59,9 @@ export async function importImage(
   return [...stdout.matchAll(/^unpacking (\S+)/gm)].map((m) => m[1]!);
 }
 
+/** Where one that was started with this `runDir` listens. */
+export const containerdSocket = (runDir: string): string => path.join(runDir, 'containerd.sock');
+
 /** Uses a containerd that somebody else runs. */
 export function existingContainerd(exec: Exec, socketPath: string, sandboxImage: string): Containerd {
   return {
@@ -82,7 +85,7 @@ export async function startContainerd(options: ContainerdOptions): Promise<Conta
   const config: ContainerdConfig = {
     rootDir: options.rootDir,
     runDir: path.join(options.runDir, 'state'),
-    socketPath: path.join(options.runDir, 'containerd.sock'),
+    socketPath: containerdSocket(options.runDir),
     cniBinDir: options.cniBinDir,
     cniConfDir: options.cniConfDir,
     sandboxImage,
