@@ -6,27 +6,14 @@ import {
   ValidatingWebhookConfiguration,
 } from '../../../api/index.ts';
 import type { Clock, Log, Random } from '../../../base/index.ts';
-import {
-  ConnectionError,
-  createHttpsClient,
-  type HttpsCall,
-  type HttpsClient,
-  type HttpsClientOptions,
-} from '../../../http/index.ts';
-import {
-  internalError,
-  type KindDef,
-  type KubeObject,
-  type Labels,
-  StatusError,
-} from '../../../machinery/index.ts';
+import { internalError, type KindDef, type KubeObject, type Labels } from '../../../machinery/index.ts';
 import type { Store } from '../../../storage/index.ts';
 import { decodePatched } from '../../registry/decode.ts';
 import { keyFor, objectOf, sameJson } from '../../registry/objects.ts';
 import type { AdmissionPlugin, AdmissionRequest, Admitted } from '../admission.ts';
 import { isExempt } from '../exempt.ts';
 import { matches } from '../request-match.ts';
-import { destinationOf } from './destination.ts';
+import { WebhookCalls } from './calls.ts';
 import { dryRunUnsupported, patched, readAnswer, reviewOf, type Verdict } from './review.ts';
 
 export interface WebhookOptions {
@@ -44,9 +31,6 @@ type Webhook = NonNullable<Configuration['webhooks']>[number] & {
 };
 
 const defaultTimeoutSeconds = 10;
-/** Destinations to which connections are kept. */
-const clientsKept = 100;
-const maxAnswerBytes = 3 * 1024 * 1024;
 
 export function mutatingWebhooks(options: WebhookOptions): AdmissionPlugin {
   const caller = new WebhookCaller(options, MutatingWebhookConfiguration as unknown as KindDef);
@@ -125,11 +109,12 @@ function overwrite(target: object, source: object): void {
 class WebhookCaller {
   readonly #options: WebhookOptions;
   readonly #kind: KindDef;
-  readonly #clients = new Map<string, HttpsClient>();
+  readonly #calls: WebhookCalls;
   readonly #labelsOf: (namespace: string) => Labels | undefined;
 
   constructor(options: WebhookOptions, kind: KindDef) {
     this.#options = options;
+    this.#calls = new WebhookCalls(options);
     this.#kind = kind;
     this.#labelsOf = (name) => {
       const entry = options.store.get(keyFor(Namespace as unknown as KindDef, undefined, name));
@@ -176,69 +161,22 @@ class WebhookCaller {
   }
 
   async #call(webhook: Webhook, request: AdmissionRequest): Promise<Verdict> {
-    const { store, clock, random } = this.#options;
+    const { random } = this.#options;
     if ((webhook.matchConditions?.length ?? 0) > 0)
       throw new Error('it has matchConditions, and this server does not evaluate expressions');
     if (!webhook.admissionReviewVersions.includes('v1'))
       throw new Error('it knows no version of AdmissionReview that this server speaks: v1');
-    const { caBundle } = webhook.clientConfig;
-    const { server, path, serverName, shown } = destinationOf(webhook.clientConfig, store, random);
-    const seconds = webhook.timeoutSeconds ?? defaultTimeoutSeconds;
-    const ended = new AbortController();
-    const timer = clock.after(seconds * 1000, () =>
-      ended.abort(new Error(`context deadline exceeded (no answer within ${seconds} s)`)),
-    );
-    const client = this.#clientFor({
-      server,
-      serverName,
-      ca:
-        caBundle === undefined || caBundle === ''
-          ? undefined
-          : Buffer.from(caBundle, 'base64').toString('utf8'),
-    });
     const uid = random.uuid();
-    try {
-      const call: HttpsCall = {
-        method: 'POST',
-        path: `${path}${path.includes('?') ? '&' : '?'}timeout=${seconds}s`,
-        headers: { 'content-type': 'application/json', accept: 'application/json' },
-        body: JSON.stringify(reviewOf(request, uid)),
-        signal: ended.signal,
-      };
-      const answer = await client.request(call).catch((error: unknown) => {
-        // It had closed a connection that was kept, most likely: webhooks bear being asked twice.
-        if (error instanceof ConnectionError && error.code === 'reset') return client.request(call);
-        throw error;
+    const answer = await this.#calls
+      .post({
+        clientConfig: webhook.clientConfig,
+        timeoutSeconds: webhook.timeoutSeconds ?? defaultTimeoutSeconds,
+        tellsTimeout: true,
+        body: reviewOf(request, uid),
+      })
+      .catch((error: Error) => {
+        throw new Error(`failed to call webhook: ${error.message}`, { cause: error });
       });
-      if (answer.status !== 200) throw new Error(`the server answered ${answer.status}`);
-      if (answer.body.length > maxAnswerBytes) throw new Error('the answer is too large');
-      return readAnswer(JSON.parse(answer.body.toString('utf8')), { uid, webhook: webhook.name });
-    } catch (error) {
-      if (error instanceof StatusError) throw error;
-      const why = error instanceof Error ? error.message : String(error);
-      if (why.startsWith('received invalid')) throw error;
-      throw new Error(`failed to call webhook: Post ${JSON.stringify(shown)}: ${why}`, { cause: error });
-    } finally {
-      timer.cancel();
-    }
-  }
-
-  /** Connections are kept from one call to the next; idle ones hold nobody up. */
-  #clientFor(to: Pick<HttpsClientOptions, 'server' | 'serverName' | 'ca'>): HttpsClient {
-    const id = JSON.stringify([to.server, to.serverName, to.ca]);
-    const known = this.#clients.get(id);
-    // What was used last is last in line to go.
-    this.#clients.delete(id);
-    const client =
-      known ??
-      createHttpsClient({
-        ...to,
-        userAgent: 'kube-apiserver-admission',
-        timeoutMs: 0,
-        clock: this.#options.clock,
-      });
-    this.#clients.set(id, client);
-    if (this.#clients.size > clientsKept) this.#clients.delete(this.#clients.keys().next().value!);
-    return client;
+    return readAnswer(answer, { uid, webhook: webhook.name });
   }
 }
