@@ -4,6 +4,7 @@ import { createSocket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { Node } from '../api/index.ts';
 import { Scope } from '../base/index.ts';
 import { CommandFailure } from '../cli/index.ts';
 import {
@@ -15,7 +16,7 @@ import {
 } from '../client/index.ts';
 import { ensureAddresses, serversOfFile, startNodeDns } from '../dns/index.ts';
 import { createHttpsClient, type HttpsServer } from '../http/index.ts';
-import { createNodeNetwork, startAgent } from '../node/index.ts';
+import { createNodeNetwork, type PodNetworkBackend, startAgent } from '../node/index.ts';
 import {
   connectRuntime,
   containerdSocket,
@@ -50,6 +51,7 @@ export interface AgentConfig {
   readonly clusterCidr: string;
   readonly clusterDomain: string;
   readonly clusterDns: readonly string[];
+  readonly podNetwork: PodNetworkBackend;
   readonly labels: Readonly<Record<string, string>>;
   readonly port: number;
   readonly maxPods: number | undefined;
@@ -139,6 +141,11 @@ export async function startNode(
         clusterCidr: config.clusterCidr,
         cniConfDir,
         cniDataDir: '/var/lib/cni',
+        backend: config.podNetwork,
+        nodeIp: config.nodeIp,
+        annotate: async (annotations) => {
+          await client(Node).patch({ name: config.nodeName }, 'merge', { metadata: { annotations } });
+        },
         log: log.with({ part: 'network' }),
       }),
       server: {
@@ -245,6 +252,7 @@ export async function agentConfig(
     clusterCidr: flags.clusterCidr ?? '10.244.0.0/16',
     clusterDomain: flags.clusterDomain ?? 'cluster.local',
     clusterDns: flags.clusterDns ?? [],
+    podNetwork: flags.flannelBackend ?? 'host-gw',
     labels,
     port: flags.port ?? 10250,
     maxPods: flags.maxPods,

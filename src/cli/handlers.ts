@@ -111,6 +111,7 @@ export interface AgentFlags extends LogFlags {
   readonly clusterCidr?: string;
   readonly clusterDomain?: string;
   readonly clusterDns?: readonly string[];
+  readonly flannelBackend?: 'host-gw' | 'vxlan';
   readonly nodeLabels?: readonly string[];
   readonly port?: number;
   readonly maxPods?: number;

@@ -9,7 +9,12 @@ export {
   defaultIntervals,
   startAgent,
 } from './agent.ts';
-export { createNodeNetwork, type NodeNetwork, type NodeNetworkOptions } from './network.ts';
+export {
+  createNodeNetwork,
+  type NodeNetwork,
+  type NodeNetworkOptions,
+  type PodNetworkBackend,
+} from './network.ts';
 export { CrashBackoff } from './plan/crash-backoff.ts';
 export { type PodMemory, type PodPlan, planPod, type StartContainer } from './plan/pod-plan.ts';
 export { buildPodStatus, type Waiting } from './plan/pod-status.ts';

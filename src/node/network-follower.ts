@@ -4,6 +4,7 @@ import { type Clock, type Log, sleep } from '../base/index.ts';
 import type { Informer } from '../client/index.ts';
 import type { ContainerRuntime } from '../os/index.ts';
 import type { NodeNetwork } from './network.ts';
+import { vtepAddressAnnotation, vtepMacAnnotation } from './network-vxlan.ts';
 
 export interface NetworkFollowerOptions {
   readonly network: NodeNetwork;
@@ -95,4 +96,11 @@ const subnetsOf = (node: Node | undefined): readonly string[] =>
   node?.spec?.podCIDRs ?? (node?.spec?.podCIDR ? [node.spec.podCIDR] : []);
 
 const routesDiffer = (a: Node, b: Node): boolean =>
-  JSON.stringify([subnetsOf(a), a.status?.addresses]) !== JSON.stringify([subnetsOf(b), b.status?.addresses]);
+  JSON.stringify([subnetsOf(a), a.status?.addresses, tunnelEndOf(a)]) !==
+  JSON.stringify([subnetsOf(b), b.status?.addresses, tunnelEndOf(b)]);
+
+/** What a node tells of its end of a tunnel. */
+const tunnelEndOf = ({ metadata: { annotations } }: Node): readonly (string | undefined)[] => [
+  annotations?.[vtepAddressAnnotation],
+  annotations?.[vtepMacAnnotation],
+];

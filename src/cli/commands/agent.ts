@@ -1,5 +1,5 @@
 // `jotasu agent`: one node in the foreground. Flags that the kubelet has too carry its names.
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { withConfigFile } from '../config-file.ts';
 import { CommandFailure } from '../failure.ts';
 import { ipv4Cidr, list, nodeName, whole } from '../flags.ts';
@@ -40,6 +40,12 @@ export function agentCommand(program: Command, handlers: Handlers): void {
       list,
     )
     .option('--cluster-dns <addresses>', 'DNS servers that pods get', list)
+    .addOption(
+      new Option(
+        '--flannel-backend <backend>',
+        'how pods reach other nodes: by routes on a link that all nodes share, or through tunnels, UDP 8472 (default: host-gw)',
+      ).choices(['host-gw', 'vxlan']),
+    )
     .option('--node-labels <labels>', 'labels the node registers with: key=value,…', list)
     .option('--port <port>', 'port of the server for logs and exec (default: 10250)', whole(1, 65535))
     .option('--max-pods <count>', 'how many pods may run here (default: 110)', whole(1, 100_000));
