@@ -225,6 +225,7 @@ export async function agentConfig(
       : flags.kubeconfig === undefined
         ? filesOf(flags)
         : await fromKubeconfig(flags.kubeconfig);
+  const told = membership?.settings;
   const nodeIp = flags.nodeIp ?? (await addressTowards(credentials.server));
   const serving =
     membership === undefined
@@ -249,9 +250,9 @@ export async function agentConfig(
     runDir: flags.runDir ?? '/run/jotasu',
     cgroupParent: flags.cgroupParent ?? '/jotasu',
     containerRuntimeEndpoint: flags.containerRuntimeEndpoint?.replace(/^unix:\/\//, ''),
-    clusterCidr: flags.clusterCidr ?? '10.244.0.0/16',
-    clusterDomain: flags.clusterDomain ?? 'cluster.local',
-    clusterDns: flags.clusterDns ?? [],
+    clusterCidr: flags.clusterCidr ?? told?.clusterCidr ?? '10.244.0.0/16',
+    clusterDomain: flags.clusterDomain ?? told?.clusterDomain ?? 'cluster.local',
+    clusterDns: flags.clusterDns ?? told?.clusterDns ?? [],
     podNetwork: flags.flannelBackend ?? 'host-gw',
     labels,
     port: flags.port ?? 10250,

@@ -30,6 +30,7 @@ import { keepCertificates } from './certificate-renewal.ts';
 import { componentCheck } from './component-check.ts';
 import { type ServerPart, startControlLoops } from './control-loops.ts';
 import { type DatastoreOptions, datastoreDefaults, openDatastore, parseDatastore } from './datastore.ts';
+import { publishClusterSettings } from './join/cluster-settings.ts';
 import { showProcess, showStorageSize } from './process-metrics.ts';
 import { schedulerConfiguration } from './scheduler-configuration.ts';
 import { SimulatedUsage } from './simulated-usage.ts';
@@ -272,6 +273,11 @@ export async function startServer(
     });
     await api.bootstrap();
     await ensureDnsService(api.client, { addresses: dnsServiceIps(options.serviceCidr), log });
+    await publishClusterSettings(
+      api.client,
+      { ...options, clusterDns: dnsServiceIps(options.serviceCidr) },
+      log,
+    );
     scope.run('keep up', (signal) => api.keepUp(signal));
     scope.run('node usage', (signal) => nodeUsage.run(signal));
 

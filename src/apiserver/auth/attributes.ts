@@ -34,6 +34,14 @@ export const wellKnown = {
   anonymous: 'system:anonymous',
   nodes: 'system:nodes',
   nodeUserPrefix: 'system:node:',
+  /** What nodes are told of the cluster: a ConfigMap that they may read before any pod of theirs refers to it. */
+  clusterSettings: { namespace: 'kube-system', name: 'jotasu-cluster' },
   bootstrappers: 'system:bootstrappers',
   bootstrapUserPrefix: 'system:bootstrap:',
 } as const;
+
+/** Whether it is about that one ConfigMap, and nothing below it. The resource is for the caller to see. */
+export const isClusterSettings = ({ namespace, name, subresource }: RequestAttributes): boolean =>
+  name === wellKnown.clusterSettings.name &&
+  namespace === wellKnown.clusterSettings.namespace &&
+  subresource === '';

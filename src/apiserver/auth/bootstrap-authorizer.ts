@@ -1,7 +1,8 @@
-// What a machine may do that shows a bootstrap token: ask for a node's certificate, and look what becomes of its own request. The rights
+// What a machine may do that shows a bootstrap token: ask for a node's certificate, look what becomes of its own request, and read
+// what it must know of the cluster. The rights
 // of Kubernetes' role system:node-bootstrapper and of kubeadm's kubeadm:node-autoapprove-bootstrap, narrowed: there it sees the requests
 // of all others too.
-import { type RequestAttributes, type UserInfo, wellKnown } from './attributes.ts';
+import { isClusterSettings, type RequestAttributes, type UserInfo, wellKnown } from './attributes.ts';
 import { type Authorizer, allowed, noOpinion, noOpinionBecause, noRules, type Verdict } from './authorize.ts';
 
 export interface BootstrapAuthorizerOptions {
@@ -15,7 +16,10 @@ const isBootstrapper = ({ groups }: UserInfo): boolean => groups.includes(wellKn
 
 export function createBootstrapAuthorizer({ requesterOf }: BootstrapAuthorizerOptions): Authorizer {
   const mayBootstrapper = (a: RequestAttributes): Verdict => {
-    if (a.resource !== resource || a.group !== group || !isBootstrapper(a.user)) return noOpinion;
+    if (!isBootstrapper(a.user)) return noOpinion;
+    if (a.verb === 'get' && a.group === '' && a.resource === 'configmaps' && isClusterSettings(a))
+      return allowed;
+    if (a.resource !== resource || a.group !== group) return noOpinion;
     if (a.verb === 'create')
       // nodeclient: its requests for certificates of nodes are approved by themselves.
       return a.subresource === '' || a.subresource === 'nodeclient' ? allowed : noOpinion;

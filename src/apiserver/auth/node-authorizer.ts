@@ -6,7 +6,7 @@
 // which elsewhere have credentials of their own: so it also lists and watches Services, EndpointSlices, Nodes, Pods, Namespaces and
 // NetworkPolicies of the whole cluster. It sees all volumes and marks those whose directory it keeps. What it writes is looked at
 // once more by admission/node-restriction.ts; that a token is for a pod of the node is checked where it is made (subresources/token.ts).
-import { type RequestAttributes, wellKnown } from './attributes.ts';
+import { isClusterSettings, type RequestAttributes, wellKnown } from './attributes.ts';
 import { type Authorizer, allowed, noOpinion, noOpinionBecause, noRules, type Verdict } from './authorize.ts';
 import type { ReferenceKind } from './pod-references.ts';
 
@@ -36,6 +36,10 @@ const related =
     if (a.name === '') return noOpinionBecause('No Object name found');
     return isRelated(node, kind, a) ? allowed : unrelated(node);
   };
+
+const relatedMap = related('configmaps');
+const readConfigMap: Check = (a, node, options) =>
+  isClusterSettings(a) ? allowed : relatedMap(a, node, options);
 
 const unrelated = (node: string): Verdict =>
   noOpinionBecause(`no relationship found between node '${node}' and this object`);
@@ -99,7 +103,7 @@ const table: readonly (readonly [string, string, Check])[] = [
   ['/endpoints', read, any],
   ['discovery.k8s.io/endpointslices', read, any],
   ['/secrets', read, related('secrets')],
-  ['/configmaps', read, related('configmaps')],
+  ['/configmaps', read, readConfigMap],
   ['/persistentvolumeclaims', 'get', related('persistentvolumeclaims')],
   ['/persistentvolumes', read, any],
   ['/persistentvolumes', 'patch', ownVolume],

@@ -116,9 +116,9 @@ test('relations follow any history', async () => {
       expect(ask().sort()).toEqual([...wanted].sort());
       await f.close();
     }),
-    { numRuns: 30 },
+    { numRuns: 15 },
   );
-});
+}, 20_000);
 
 test('by way of a claim: its volume, and the secret that the volume names', async () => {
   const f = await ApiFixture.create();

@@ -1,5 +1,6 @@
-// The certificates of a node that joined, in its state directory: `pki/ca.crt`, `pki/client.pem` and `pki/serving.pem`. The choice: a
-// certificate and its key are one file that is replaced whole, so that there is never a key without its certificate.
+// The certificates of a node that joined, in its state directory: `pki/ca.crt`, `pki/client.pem` and `pki/serving.pem`, and what it was
+// told of the cluster, `pki/cluster.json`. The choice: a certificate and its key are one file that is replaced whole, so that there is
+// never a key without its certificate.
 import { X509Certificate } from 'node:crypto';
 import {
   chmodSync,
@@ -15,6 +16,7 @@ import {
 import { join } from 'node:path';
 import { CommandFailure } from '../../cli/index.ts';
 import type { KeyPairPem } from '../../http/index.ts';
+import { type ClusterSettings, readSettings } from './cluster-settings.ts';
 
 export type CertificateName = 'client' | 'serving';
 
@@ -47,6 +49,20 @@ export class CertificateStore {
 
   writeAuthority(ca: string): void {
     this.#write('ca.crt', ca);
+  }
+
+  /** undefined = nothing was told, or nothing that can be read. */
+  readSettings(): ClusterSettings | undefined {
+    try {
+      return readSettings(JSON.parse(this.#read('cluster.json') ?? 'null') ?? {});
+    } catch {
+      return undefined;
+    }
+  }
+
+  writeSettings({ clusterCidr, clusterDomain, clusterDns }: ClusterSettings): void {
+    const data = { clusterCidr, clusterDomain, clusterDns: clusterDns.join(',') };
+    this.#write('cluster.json', `${JSON.stringify(data, null, 2)}\n`);
   }
 
   write(name: CertificateName, { cert, key }: KeyPairPem): void {

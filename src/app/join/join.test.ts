@@ -93,7 +93,12 @@ test('with a token a machine becomes a node, and stays it without', async () => 
     '',
     token,
   ]);
-  const { client: pair, ca, store } = await enter('a', { token });
+  const { client: pair, ca, store, settings } = await enter('a', { token });
+  expect(settings).toEqual({
+    clusterCidr: '10.244.0.0/16',
+    clusterDomain: 'cluster.local',
+    clusterDns: ['10.96.0.10'],
+  });
   expect(ca.trim()).toBe(server.pki.ca.cert.trim());
   const certificate = new X509Certificate(pair.cert);
   expect(certificate.subject.split('\n').sort()).toEqual(['CN=system:node:a', 'O=system:nodes']);
@@ -106,7 +111,7 @@ test('with a token a machine becomes a node, and stays it without', async () => 
     groups: ['system:nodes', 'system:authenticated'],
   });
   http.close();
-  expect((await enter('a')).client).toEqual(pair);
+  expect(await enter('a')).toMatchObject({ client: pair, settings });
   expect((await enter('a', { token })).client).toEqual(pair);
 });
 

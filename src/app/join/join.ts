@@ -8,6 +8,7 @@ import { ConnectionError, createHttpsClient, type KeyPairPem } from '../../http/
 import { StatusError } from '../../machinery/index.ts';
 import { fetchAuthority, hostOf } from './authority.ts';
 import { CertificateStore } from './certificate-store.ts';
+import { type ClusterSettings, fetchClusterSettings } from './cluster-settings.ts';
 import { authorityHash, bearerOf, type JoinToken, parseJoinToken } from './join-token.ts';
 import { CertificateRefused, nodeClient, requestCertificate } from './request-certificate.ts';
 
@@ -29,6 +30,8 @@ export interface Membership {
   /** PEM */
   readonly ca: string;
   readonly client: KeyPairPem;
+  /** What the server told of the cluster. */
+  readonly settings: ClusterSettings | undefined;
 }
 
 /** Rejects with a CommandFailure that says what a person can do. */
@@ -54,7 +57,8 @@ export async function joinCluster(options: JoinOptions): Promise<Membership> {
       throw new CommandFailure(
         `${stateDir} is that of node ${name}, not ${nodeName}; remove it, or choose another with --state-dir`,
       );
-    if (Date.parse(certificate.validTo) > clock.nowMs()) return { store, ca: kept.ca, client: kept.client };
+    if (Date.parse(certificate.validTo) > clock.nowMs())
+      return { store, ca: kept.ca, client: kept.client, settings: store.readSettings() };
     if (token === undefined)
       throw new CommandFailure(
         `the certificate of node ${nodeName} ended on ${certificate.validTo}; join again with --token ("jotasu token create" makes one)`,
@@ -66,17 +70,23 @@ export async function joinCluster(options: JoinOptions): Promise<Membership> {
       { exitCode: 2 },
     );
   const ca = await fetchAuthority(server, token.caHash, clock);
-  const client = await requestMembership(options, token, ca);
+  const { client, settings } = await requestMembership(options, token, ca);
   store.writeAuthority(ca);
+  if (settings !== undefined) store.writeSettings(settings);
+  // Last: with it this machine is a node.
   store.write('client', client);
   options.log.info('joined the cluster', { node: nodeName, server });
-  return { store, ca, client };
+  return { store, ca, client, settings };
 }
 
 const nameIn = ({ subject }: X509Certificate): string =>
   /^CN=system:node:(.*)$/m.exec(subject)?.[1] ?? '(unknown)';
 
-async function requestMembership(options: JoinOptions, token: JoinToken, ca: string): Promise<KeyPairPem> {
+async function requestMembership(
+  options: JoinOptions,
+  token: JoinToken,
+  ca: string,
+): Promise<Pick<Membership, 'client' | 'settings'>> {
   const { server, nodeName, userAgent, clock, random } = options;
   const http = createHttpsClient({
     server,
@@ -88,7 +98,10 @@ async function requestMembership(options: JoinOptions, token: JoinToken, ca: str
   });
   try {
     const client = createClient(createHttpsTransport({ http, clock, random }), 'kubelet');
-    return await requestCertificate(nodeClient(nodeName), { ...options, client });
+    return {
+      settings: await fetchClusterSettings(client),
+      client: await requestCertificate(nodeClient(nodeName), { ...options, client }),
+    };
   } catch (error) {
     throw joinFailure(error, { server, nodeName, id: token.id });
   } finally {
