@@ -9,6 +9,8 @@ import { findPauseProgram, localPauseImage, pauseArchive, registryPauseImage } f
 import { connectRuntime } from './cri/index.ts';
 import type { Exec } from './exec.ts';
 import { findProgram } from './packages.ts';
+import { signalProcess } from './processes.ts';
+import { listStrayShims } from './shims.ts';
 
 export interface ContainerdOptions {
   /** Images and snapshots; survives restarts. */
@@ -46,6 +48,9 @@ export interface Containerd {
 
 const importTimeoutMs = 600_000;
 const stopTimeoutMs = 10_000;
+/** A bundle and its shim do not go in the same moment. */
+const strayLookMs = 2_000;
+const strayLooks = 4;
 
 export async function importImage(
   exec: Exec,
@@ -138,6 +143,11 @@ class Daemon {
   }
 
   async start(toml: string): Promise<void> {
+    await this.#startOrAdopt(toml);
+    this.#endStrays();
+  }
+
+  async #startOrAdopt(toml: string): Promise<void> {
     const same = readIfThere(this.#configFile) === toml;
     const left = this.#leftOver();
     if (left !== 0 && same && (await this.#answers(2_000))) {
@@ -216,7 +226,25 @@ class Daemon {
       await sleep(clock, delayMs, signal).catch(() => {});
       if (signal.aborted) return;
       current = this.#spawn();
+      this.#endStrays();
     }
+  }
+
+  /** Shims that a containerd, killed while it started them, does not know any more. */
+  #endStrays(): void {
+    const { clock, log, runDir } = this.#options;
+    this.#scope.run('stray shims', async (signal) => {
+      let before = new Set<number>();
+      for (let looks = 0; looks < strayLooks; looks++) {
+        await sleep(clock, strayLookMs, signal).catch(() => {});
+        if (signal.aborted) return;
+        const strays = listStrayShims(this.#socketPath, path.join(runDir, 'state'));
+        for (const stray of strays)
+          if (before.has(stray.pid) && signalProcess(stray, 'SIGKILL'))
+            log.warn('ended a shim that containerd does not know', { pid: stray.pid });
+        before = new Set(strays.map(({ pid }) => pid));
+      }
+    });
   }
 
   /** The process in the pid file, if it is still a containerd with our configuration. */
