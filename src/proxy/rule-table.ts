@@ -4,46 +4,75 @@
 import type { TimedElement } from '../os/index.ts';
 import { type Contribution, type Family, nothing } from './contribution.ts';
 
-interface Counted<V> {
+interface Wanted<V> {
   value: V;
   count: number;
+  /** What others want in its place, for the moment between one owner's coming and the other's going. */
+  rest: V[];
 }
 
 /** Values by key, each wanted by one owner or more, and what the kernel has in their place. */
 class CountedEntries<V> {
-  readonly entries = new Map<string, Counted<V>>();
+  readonly entries = new Map<string, Wanted<V>>();
   /** What the kernel has, of those that changed since it was last told. */
   readonly before = new Map<string, V | undefined>();
+  readonly #same: (a: V, b: V) => boolean;
+
+  constructor(same: (a: V, b: V) => boolean) {
+    this.#same = same;
+  }
 
   want(key: string, value: V): void {
     const known = this.entries.get(key);
     if (known === undefined) {
       this.#touch(key, undefined);
-      this.entries.set(key, { value, count: 1 });
-    } else known.count++;
+      this.entries.set(key, { value, count: 1, rest: none });
+    } else if (this.#same(known.value, value)) known.count++;
+    else known.rest = [...known.rest, value];
   }
 
-  leave(key: string): void {
+  leave(key: string, value: V): void {
     const known = this.entries.get(key);
-    if (known === undefined || --known.count > 0) return;
+    if (known === undefined) return;
+    if (!this.#same(known.value, value)) {
+      const at = known.rest.findIndex((other) => this.#same(other, value));
+      known.rest = known.rest.filter((_, i) => i !== at);
+      return;
+    }
+    if (--known.count > 0) return;
     this.#touch(key, known.value);
     this.entries.delete(key);
+    for (const other of known.rest) this.want(key, other);
   }
 
   #touch(key: string, value: V | undefined): void {
     if (!this.before.has(key)) this.before.set(key, value);
   }
 
+  /** Replaces what one owner wants. */
+  replace(old: ReadonlyMap<string, V>, next: ReadonlyMap<string, V>): void {
+    for (const [key, value] of old) {
+      const now = next.get(key);
+      if (now === undefined || !this.#same(value, now)) this.leave(key, value);
+    }
+    for (const [key, value] of next) {
+      const was = old.get(key);
+      if (was === undefined || !this.#same(was, value)) this.want(key, value);
+    }
+  }
+
   /** What changed: the value that the kernel has and the one it should have. Forgets it. */
-  *changes(same: (a: V, b: V) => boolean): Iterable<[key: string, was: V | undefined, is: V | undefined]> {
+  *changes(): Iterable<[key: string, was: V | undefined, is: V | undefined]> {
     for (const [key, was] of this.before) {
       const is = this.entries.get(key)?.value;
-      if (was === undefined ? is !== undefined : is === undefined || !same(was, is)) yield [key, was, is];
+      if (was === undefined ? is !== undefined : is === undefined || !this.#same(was, is))
+        yield [key, was, is];
     }
     this.before.clear();
   }
 }
 
+const none: never[] = [];
 const sameText = (a: string, b: string): boolean => a === b;
 const sameRules = (a: readonly string[], b: readonly string[]): boolean =>
   a === b || (a.length === b.length && a.every((rule, i) => rule === b[i]));
@@ -59,8 +88,8 @@ export class RuleTable {
   #frame: readonly FrameLine[];
   readonly #owners = new Map<string, Contribution>();
   readonly #elements = new Map<string, CountedEntries<string>>();
-  readonly #chains = new CountedEntries<readonly string[]>();
-  readonly #sets = new CountedEntries<string>();
+  readonly #chains = new CountedEntries(sameRules);
+  readonly #sets = new CountedEntries(sameText);
 
   constructor(family: Family, name: string, frame: readonly FrameLine[]) {
     this.family = family;
@@ -76,14 +105,14 @@ export class RuleTable {
     else this.#owners.set(owner, wanted);
     for (const map of old.elements.keys()) this.#putElements(map, old, next);
     for (const map of next.elements.keys()) if (!old.elements.has(map)) this.#putElements(map, old, next);
-    replace(this.#chains, [old.chains, next.chains], sameRules);
-    replace(this.#sets, [old.sets, next.sets], sameText);
+    this.#chains.replace(old.chains, next.chains);
+    this.#sets.replace(old.sets, next.sets);
   }
 
   #putElements(map: string, old: Contribution, next: Contribution): void {
     let entries = this.#elements.get(map);
-    if (entries === undefined) this.#elements.set(map, (entries = new CountedEntries()));
-    replace(entries, [old.elements.get(map) ?? noElements, next.elements.get(map) ?? noElements], sameText);
+    if (entries === undefined) this.#elements.set(map, (entries = new CountedEntries(sameText)));
+    entries.replace(old.elements.get(map) ?? noElements, next.elements.get(map) ?? noElements);
   }
 
   /** Takes effect with the next replacement. */
@@ -112,13 +141,13 @@ export class RuleTable {
     const removed: string[] = [];
     const added: string[] = [];
     const dropped: string[] = [];
-    for (const [name, was, is] of this.#sets.changes(sameText)) {
+    for (const [name, was, is] of this.#sets.changes()) {
       // A set cannot be changed in its kind: nothing here ever asks for it.
       if (was === undefined && is !== undefined) declared.push(`add set ${at} ${name} { ${is} }`);
       else if (is === undefined) dropped.push(`delete set ${at} ${name}`);
     }
     const gone: string[] = [];
-    for (const [name, was, is] of this.#chains.changes(sameRules)) {
+    for (const [name, was, is] of this.#chains.changes()) {
       if (is === undefined) {
         // All rules first: two chains that go may refer to each other.
         dropped.unshift(`flush chain ${at} ${name}`);
@@ -131,7 +160,7 @@ export class RuleTable {
     for (const [map, entries] of this.#elements) {
       const away: string[] = [];
       const here: string[] = [];
-      for (const [key, was, is] of entries.changes(sameText)) {
+      for (const [key, was, is] of entries.changes()) {
         if (was !== undefined) away.push(key);
         if (is !== undefined) here.push(is === '' ? key : `${key} : ${is}`);
       }
@@ -190,21 +219,6 @@ export interface FrameLine {
   readonly name: string;
   /** What is between the braces, or the rule. */
   readonly text: string;
-}
-
-function replace<V>(
-  entries: CountedEntries<V>,
-  [old, next]: readonly [ReadonlyMap<string, V>, ReadonlyMap<string, V>],
-  same: (a: V, b: V) => boolean,
-): void {
-  for (const [key, value] of old) {
-    const now = next.get(key);
-    if (now === undefined || !same(value, now)) entries.leave(key);
-  }
-  for (const [key, value] of next) {
-    const was = old.get(key);
-    if (was === undefined || !same(was, value)) entries.want(key, value);
-  }
 }
 
 function statements(lines: string[], start: string, elements: readonly string[]): void {
