@@ -9,7 +9,6 @@ import {
   keptByLabel,
   Node,
   PersistentVolume,
-  PersistentVolumeClaim,
   removedAnnotation,
   volumeDirectoryAnnotation,
 } from '../../api/index.ts';
@@ -36,7 +35,7 @@ export interface VolumeDirectoriesOptions {
 const self = '';
 const retry = { retryInitialMs: 1_000, retryMaxMs: 60_000 };
 
-/** Whether the directory is to go, as far as the volume tells; that its claim is gone must still be asked. Pure. */
+/** Whether the directory is to go. Who says that the volume is released has asked the server for its claim. Pure. */
 export function isToBeRemoved(volume: PersistentVolume, nodeName: string): boolean {
   const { spec, status } = volume;
   return (
@@ -135,7 +134,6 @@ export class VolumeDirectories {
     // What follows cannot be undone: nothing of it is decided by a cache.
     const volume = await client(PersistentVolume).get(name).catch(undefinedIfNotFound);
     if (volume?.metadata.uid !== seen.metadata.uid || !isToBeRemoved(volume, nodeName)) return;
-    if (await this.#hasClaim(volume)) return;
     try {
       const directory = directoryOf(volume, root);
       await removeDirectory(directory);
@@ -148,15 +146,6 @@ export class VolumeDirectories {
     await client(PersistentVolume)
       .patch({ name }, 'merge', { metadata: { annotations } })
       .catch(undefinedIfNotFound);
-  }
-
-  async #hasClaim({ spec: { claimRef } }: PersistentVolume): Promise<boolean> {
-    if (claimRef?.name === undefined) return false;
-    const claim = await this.#options
-      .client(PersistentVolumeClaim)
-      .get(claimRef.name, claimRef.namespace)
-      .catch(undefinedIfNotFound);
-    return claim !== undefined && claim.metadata.uid === claimRef.uid;
   }
 }
 

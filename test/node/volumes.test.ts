@@ -1,0 +1,568 @@
+// Persistent storage as users meet it: the built program, the real kubectl, real containers on two nodes of this machine. What a test
+// needs is applied before the first one, so that it has long started when its turn comes.
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { busyboxImage, mustRun, root, run, TourCluster, whyNot } from './tour-machine.ts';
+
+interface Named {
+  metadata: { name: string; annotations?: Record<string, string>; deletionTimestamp?: string };
+}
+interface Pod extends Named {
+  spec: { nodeName?: string };
+  status: {
+    phase: string;
+    containerStatuses?: {
+      containerID: string;
+      restartCount: number;
+      ready: boolean;
+      state: { waiting?: { reason: string } };
+    }[];
+  };
+}
+interface Claim extends Named {
+  spec: { volumeName?: string };
+  status: { phase: string; capacity?: { storage: string }; conditions?: unknown[] };
+}
+interface Volume extends Named {
+  spec: {
+    capacity: { storage: string };
+    persistentVolumeReclaimPolicy: string;
+    local?: { path: string };
+    nodeAffinity: { required: { nodeSelectorTerms: { matchExpressions: object[] }[] } };
+  };
+  status: { phase: string };
+}
+
+const why = whyNot();
+const cluster = new TourCluster('jt-volumes');
+const [node1, node2] = ['jt-volumes-node-1', 'jt-volumes-node-2'] as const;
+const soon = { timeout: 20_000, interval: 150 };
+const shared = join(cluster.directory, 'shared');
+
+const { kubectl, json } = {
+  kubectl: (...args: string[]) => cluster.kubectl(...args),
+  json: <T>(...args: string[]) => cluster.json<T>(...args),
+};
+const apply = (...objects: object[]) =>
+  mustRun(cluster.kubectlArgv('apply', '-f', '-'), {
+    input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }),
+  });
+const shell = (pod: string, script: string) => kubectl('exec', pod, '--', 'sh', '-c', script);
+const ready = (...pods: string[]) =>
+  kubectl('wait', '--for=condition=Ready', ...pods.map((pod) => `pod/${pod}`), '--timeout=30s');
+const names = async (kind: string) =>
+  (await json<{ items: Named[] }>('get', kind)).items.map((o) => o.metadata.name);
+const events = async (about: string, reason: string): Promise<string[]> =>
+  (
+    await json<{ items: { message: string }[] }>(
+      'get',
+      'events',
+      '--field-selector',
+      `involvedObject.name=${about},reason=${reason}`,
+    )
+  ).items.map((event) => event.message);
+const volumeOf = async (claim: string): Promise<Volume> =>
+  json<Volume>('get', 'pv', (await json<Claim>('get', 'pvc', claim)).spec.volumeName ?? '');
+
+/** Ends a program as a crash does; its supervisor starts it again. */
+function crash(pid: number | null): void {
+  if (pid === null) throw new Error('it does not run');
+  process.kill(pid, 'SIGKILL');
+}
+
+const claim = (name: string, spec: object = {}) => ({
+  apiVersion: 'v1',
+  kind: 'PersistentVolumeClaim',
+  metadata: { name },
+  spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '100Mi' } }, ...spec },
+});
+const volume = (name: string, spec: object) => ({
+  apiVersion: 'v1',
+  kind: 'PersistentVolume',
+  metadata: { name },
+  spec: {
+    capacity: { storage: '100Mi' },
+    accessModes: ['ReadWriteOnce'],
+    persistentVolumeReclaimPolicy: 'Retain',
+    storageClassName: 'by-hand',
+    ...spec,
+  },
+});
+const storageClass = (name: string, provisioner: string, volumeBindingMode: string) => ({
+  apiVersion: 'storage.k8s.io/v1',
+  kind: 'StorageClass',
+  metadata: { name },
+  provisioner,
+  volumeBindingMode,
+});
+const only = (host: string) => ({
+  required: {
+    nodeSelectorTerms: [
+      { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [host] }] },
+    ],
+  },
+});
+interface PodParts {
+  readonly volumes: Record<string, object>;
+  readonly mounts?: readonly object[];
+  readonly script?: string;
+  readonly spec?: object;
+  readonly container?: object;
+}
+const pod = (name: string, { volumes, mounts, script, spec, container }: PodParts) => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, labels: { app: name }, annotations: { note: 'two\nlines' } },
+  spec: {
+    terminationGracePeriodSeconds: 1,
+    containers: [
+      {
+        name: 'c',
+        image: busyboxImage,
+        command: ['sh', '-c', `${script ?? ':'}; exec sleep 3600`],
+        volumeMounts: mounts ?? Object.keys(volumes).map((of) => ({ name: of, mountPath: `/${of}` })),
+        ...container,
+      },
+    ],
+    volumes: Object.entries(volumes).map(([of, source]) => ({ name: of, ...source })),
+    ...spec,
+  },
+});
+const claimed = (claimName: string, more: object = {}) => ({ persistentVolumeClaim: { claimName, ...more } });
+const config = (value: string) => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name: 'conf' },
+  data: { a: value, b: value },
+});
+
+const set = {
+  apiVersion: 'apps/v1',
+  kind: 'StatefulSet',
+  metadata: { name: 'db' },
+  spec: {
+    serviceName: 'db',
+    replicas: 2,
+    podManagementPolicy: 'Parallel',
+    selector: { matchLabels: { app: 'db' } },
+    template: {
+      metadata: { labels: { app: 'db' } },
+      spec: {
+        terminationGracePeriodSeconds: 1,
+        topologySpreadConstraints: [
+          {
+            maxSkew: 1,
+            topologyKey: 'kubernetes.io/hostname',
+            whenUnsatisfiable: 'DoNotSchedule',
+            labelSelector: { matchLabels: { app: 'db' } },
+          },
+        ],
+        containers: [
+          {
+            name: 'c',
+            image: busyboxImage,
+            command: ['sh', '-c', 'echo start >>/data/log; exec sleep 3600'],
+            volumeMounts: [{ name: 'data', mountPath: '/data' }],
+          },
+        ],
+      },
+    },
+    volumeClaimTemplates: [{ ...claim('data'), metadata: { name: 'data' } }],
+  },
+};
+
+const everyKind = pod('kinds', {
+  volumes: {
+    scratch: {},
+    memory: { emptyDir: { medium: 'Memory', sizeLimit: '8Mi' } },
+    conf: { configMap: { name: 'conf', items: [{ key: 'a', path: 'deep/a' }], defaultMode: 0o400 } },
+    late: { configMap: { name: 'late', optional: true } },
+    data: claimed('kinds'),
+    own: { ephemeral: { volumeClaimTemplate: { spec: claim('own').spec } } },
+    all: {
+      projected: {
+        defaultMode: 0o444,
+        sources: [
+          { configMap: { name: 'conf', items: [{ key: 'b', path: 'conf' }] } },
+          { secret: { name: 'secret', items: [{ key: 'password', path: 'secret', mode: 0o400 }] } },
+          { serviceAccountToken: { path: 'token', audience: 'somebody' } },
+          { secret: { name: 'nobody', optional: true } },
+          {
+            downwardAPI: {
+              items: [
+                { path: 'labels', fieldRef: { fieldPath: 'metadata.labels' } },
+                { path: 'note', fieldRef: { fieldPath: "metadata.annotations['note']" } },
+                {
+                  path: 'cpu',
+                  resourceFieldRef: { containerName: 'c', resource: 'requests.cpu', divisor: '1m' },
+                },
+                {
+                  path: 'memory',
+                  resourceFieldRef: { containerName: 'c', resource: 'limits.memory', divisor: '1Mi' },
+                },
+              ],
+            },
+          },
+        ],
+      },
+    },
+  },
+  mounts: [
+    ...['scratch', 'memory', 'conf', 'late', 'data', 'own', 'all'].map((name) => ({
+      name,
+      mountPath: `/${name}`,
+    })),
+    { name: 'conf', mountPath: '/file', subPath: 'deep/a' },
+    { name: 'data', mountPath: '/reading', readOnly: true },
+    { name: 'data', mountPath: '/mine', subPathExpr: 'of/$(POD)' },
+  ],
+  spec: { securityContext: { fsGroup: 2000, fsGroupChangePolicy: 'OnRootMismatch' } },
+  container: {
+    securityContext: { runAsUser: 1000, runAsGroup: 3000 },
+    env: [{ name: 'POD', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }],
+    resources: { requests: { cpu: '50m', memory: '16Mi' }, limits: { memory: '64Mi' } },
+  },
+});
+
+const byHand = () => [
+  storageClass('by-hand', 'kubernetes.io/no-provisioner', 'WaitForFirstConsumer'),
+  volume('hand-local', {
+    local: { path: join(shared, 'local') },
+    nodeAffinity: only(node2),
+    mountOptions: ['noexec'],
+  }),
+  claim('hand-local', { storageClassName: 'by-hand', volumeName: 'hand-local' }),
+  volume('hand-path', { hostPath: { path: join(shared, 'path'), type: 'DirectoryOrCreate' } }),
+  claim('hand-path', { storageClassName: 'by-hand', volumeName: 'hand-path' }),
+  pod('hand', {
+    volumes: {
+      local: claimed('hand-local'),
+      path: claimed('hand-path', { readOnly: true }),
+      file: { hostPath: { path: join(shared, 'made/file'), type: 'FileOrCreate' } },
+      null: { hostPath: { path: '/dev/null', type: 'CharDevice' } },
+    },
+    spec: { securityContext: { fsGroup: 2000 } },
+  }),
+];
+
+/** What a container mounts shows in others of its node where they ask for it. */
+const propagation = (name: string, mountPropagation: string, more: object = {}) =>
+  pod(name, {
+    volumes: { host: { hostPath: { path: join(shared, 'mounts') } } },
+    mounts: [{ name: 'host', mountPath: '/host', mountPropagation }],
+    spec: { nodeName: node1 },
+    ...more,
+  });
+
+const refused = () => [
+  pod('of-nfs', { volumes: { v: { nfs: { server: '127.0.0.1', path: '/' } } } }),
+  pod('of-csi', { volumes: { v: { csi: { driver: 'a.csi' } } } }),
+  pod('of-file', { volumes: { v: { hostPath: { path: shared, type: 'File' } } } }),
+  volume('block', { local: { path: shared }, volumeMode: 'Block', nodeAffinity: only(node1) }),
+  claim('block', { storageClassName: 'by-hand', volumeMode: 'Block', volumeName: 'block' }),
+  pod('of-block', {
+    volumes: { v: claimed('block') },
+    mounts: [],
+    container: { volumeDevices: [{ name: 'v', devicePath: '/dev/x' }] },
+  }),
+  volume('nowhere', { local: { path: join(shared, 'nowhere') }, nodeAffinity: only(node1) }),
+  claim('nowhere', { storageClassName: 'by-hand', volumeName: 'nowhere' }),
+  pod('of-nowhere', { volumes: { v: claimed('nowhere') } }),
+  storageClass('foreign', 'example.com/foreign', 'Immediate'),
+  claim('foreign', { storageClassName: 'foreign' }),
+  storageClass('now', 'jotasu.dev/local-path', 'Immediate'),
+  claim('now', { storageClassName: 'now' }),
+  claim('many', { accessModes: ['ReadWriteMany'] }),
+  pod('of-many', { volumes: { v: claimed('many') } }),
+];
+
+beforeAll(async () => {
+  if (why !== undefined) return;
+  await cluster.down();
+  for (const name of ['local', 'mounts', 'made']) mkdirSync(join(shared, name), { recursive: true });
+  writeFileSync(join(shared, 'local/old'), 'old');
+  chmodSync(join(shared, 'local/old'), 0o600);
+  const archive = join(cluster.directory, 'busybox.tar');
+  await mustRun([process.execPath, join(root, 'tools/busybox-image.mjs'), archive]);
+  await cluster.up('--nodes', '2', '--image', archive);
+  await apply(
+    config('one'),
+    { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'secret' }, stringData: { password: 'hush' } },
+    claim('kinds'),
+    everyKind,
+    set,
+    ...byHand(),
+    ...refused(),
+    ...['life', 'kept'].map((name) => claim(name)),
+    pod('life', {
+      volumes: { life: claimed('life'), kept: claimed('kept') },
+      spec: { nodeSelector: { 'kubernetes.io/hostname': node2 } },
+    }),
+    propagation('giver', 'Bidirectional', { container: { securityContext: { privileged: true } } }),
+    propagation('taker', 'HostToContainer'),
+    propagation('alone', 'None'),
+  );
+});
+afterAll(async () => {
+  if (why === undefined) await cluster.down();
+  rmSync(cluster.directory, { recursive: true, force: true });
+});
+
+describe.skipIf(why !== undefined)('volumes', () => {
+  test('of every kind that needs no administrator', async () => {
+    await ready('kinds');
+    expect(
+      await shell(
+        'kinds',
+        `id -G; df -k /memory | awk 'NR>1{print $2}'; cat /file /conf/deep/a /all/conf /all/secret /all/note; echo; cat /all/labels /all/cpu; echo; cat /all/memory; echo
+         stat -L -c '%a %u %g %n' /data /own /scratch /conf/deep /conf/deep/a /all/conf /all/secret /all/token
+         for f in /data/x /own/x /scratch/x /memory/x /mine/y; do echo hello >$f || echo cannot; done
+         for f in /reading/x /conf/x /all/x; do touch $f 2>/dev/null && echo can; done; cat /reading/x /reading/of/kinds/y; ls /late`,
+      ),
+    ).toBe(
+      [
+        '3000 2000',
+        '8192',
+        'oneoneonehushtwo',
+        'lines',
+        'app="kinds"50',
+        '64',
+        '2777 0 2000 /data',
+        '2777 0 2000 /own',
+        '2777 0 2000 /scratch',
+        '2755 0 2000 /conf/deep',
+        '440 0 2000 /conf/deep/a',
+        '444 0 2000 /all/conf',
+        '440 0 2000 /all/secret',
+        '640 1000 2000 /all/token',
+        'hello',
+        'hello',
+        '',
+      ].join('\n'),
+    );
+    await expect(shell('kinds', 'head -c 9000000 /dev/zero >/memory/big')).rejects.toThrow();
+  });
+
+  test('what cannot be had is refused by name, and waited for', async () => {
+    const said: [pod: string, message: string][] = [
+      ['of-nfs', 'volumes of kind nfs are not supported by this node'],
+      ['of-csi', 'driver name a.csi not found in the list of registered CSI drivers'],
+      ['of-file', `hostPath type check failed: ${shared} is not a file`],
+      ['of-block', 'volume v has volumeMode Block, which is not supported by this node'],
+      [
+        'of-nowhere',
+        `MountVolume.NewMounter initialization failed for volume "nowhere" : path "${join(shared, 'nowhere')}" does not exist`,
+      ],
+    ];
+    for (const [name, message] of said) {
+      await expect.poll(async () => (await events(name, 'FailedMount'))[0], soon).toContain(message);
+      const { status } = await json<Pod>('get', 'pod', name);
+      expect([name, status.phase, status.containerStatuses?.[0]?.state.waiting?.reason]).toEqual([
+        name,
+        'Pending',
+        'ContainerCreating',
+      ]);
+    }
+    expect((await events('foreign', 'ExternalProvisioning'))[0]).toContain(
+      "created either by the external provisioner 'example.com/foreign' or manually by the system administrator",
+    );
+    expect((await events('now', 'ProvisioningFailed'))[0]).toBe(
+      'Failed to provision volume with StorageClass "now": configuration error, no node was specified',
+    );
+    expect((await events('many', 'ProvisioningFailed'))[0]).toContain('only supports ReadWriteOnce');
+    for (const name of ['foreign', 'now', 'many'])
+      expect((await json<Claim>('get', 'pvc', name)).status.phase).toBe('Pending');
+    // What comes after all is taken; the node looks again every few seconds.
+    mkdirSync(join(shared, 'nowhere'));
+    const ended = said.map(([name]) => name).filter((name) => name !== 'of-nowhere');
+    await kubectl('delete', 'pod', ...ended, 'of-many');
+  });
+
+  test('a change reaches files as a whole, and no sub path', async () => {
+    await apply(config('two'), {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'late' },
+      data: { came: 'late' },
+      immutable: true,
+    });
+    await kubectl('label', 'pod', 'kinds', 'more=yes');
+    await expect
+      .poll(
+        () => shell('kinds', 'cat /conf/deep/a /all/conf /file; cat /late/came; grep more /all/labels'),
+        soon,
+      )
+      .toBe('twotwoonelatemore="yes"\n');
+    expect(
+      (await run(cluster.kubectlArgv('patch', 'cm', 'late', '-p', '{"data":{"came":"no"}}'))).err,
+    ).toContain('field is immutable when `immutable` is set');
+  });
+
+  test('made by hand: local and hostPath, where their affinity says', async () => {
+    await ready('hand');
+    expect((await json<Pod>('get', 'pod', 'hand')).spec.nodeName).toBe(node2);
+    expect(
+      await shell(
+        'hand',
+        'touch /local/new; touch /path/x 2>&1; stat -c "%a %g %n" /local /local/old; echo hi >/file; test -c /null && echo device',
+      ),
+    ).toBe('touch: /path/x: Read-only file system\n2775 2000 /local\n660 2000 /local/old\ndevice\n');
+    expect([
+      readFileSync(join(shared, 'made/file'), 'utf8'),
+      statSync(join(shared, 'local/new')).gid,
+    ]).toEqual(['hi\n', 2000]);
+    const { nodes } = await cluster.status();
+    const mounts = readFileSync(`/proc/${nodes[1]!.pid}/mountinfo`, 'utf8');
+    expect(mounts).toMatch(/local-volume\/hand-local rw,noexec,/);
+    // Whoever goes past the scheduler is stopped by the node.
+    await kubectl('delete', 'pod', 'hand');
+    await apply(pod('hand', { volumes: { local: claimed('hand-local') }, spec: { nodeName: node1 } }));
+    await expect
+      .poll(() => events('hand', 'FailedMount'), soon)
+      .toContain(
+        'MountVolume.NodeAffinity check failed for volume "hand-local" : no matching NodeSelectorTerms',
+      );
+    await kubectl('delete', 'pod', 'hand');
+    expect(readdirSync(join(shared, 'local')).sort()).toEqual(['new', 'old']);
+  });
+
+  test('mounts propagate as asked', async () => {
+    await ready('giver', 'taker', 'alone');
+    await shell('giver', 'mkdir -p /host/m && mount -t tmpfs tmpfs /host/m && echo seen >/host/m/f');
+    expect(await shell('taker', 'cat /host/m/f')).toBe('seen\n');
+    expect(await shell('alone', 'ls /host/m')).toBe('');
+    await shell('giver', 'umount /host/m');
+    expect(await shell('taker', 'ls /host/m')).toBe('');
+  });
+});
+
+describe.skipIf(why !== undefined)('the default class', () => {
+  const lines = async (name: string) => Number(await shell(name, 'wc -l </data/log'));
+  const livesOf = async (name: string) => {
+    const { metadata, spec, status } = await json<Pod>('get', 'pod', name);
+    const [one] = status.containerStatuses ?? [];
+    return [metadata.name, spec.nodeName, one?.containerID, one?.restartCount];
+  };
+
+  test('a StatefulSet keeps its data through the loss of pods, the set, agents and the server', async () => {
+    await ready('db-0', 'db-1');
+    const before = await Promise.all(['db-0', 'db-1'].map(livesOf));
+    expect(before.map(([, node]) => node).sort()).toEqual([node1, node2]);
+    const claimOf = await json<Claim>('get', 'pvc', 'data-db-0');
+    expect(claimOf.metadata.annotations).toMatchObject({
+      'volume.kubernetes.io/selected-node': before[0]![1],
+      'volume.kubernetes.io/storage-provisioner': 'jotasu.dev/local-path',
+      'pv.kubernetes.io/bind-completed': 'yes',
+    });
+    const made = await volumeOf('data-db-0');
+    expect(made.metadata.annotations).toMatchObject({
+      'pv.kubernetes.io/provisioned-by': 'jotasu.dev/local-path',
+    });
+    expect(made.spec.nodeAffinity).toEqual(only(String(before[0]![1])));
+
+    const { server, nodes } = await cluster.status();
+    crash(server.pid);
+    for (const { pid } of nodes) crash(pid);
+    await expect
+      .poll(async () => (await run(cluster.kubectlArgv('get', '--raw', '/readyz'))).out, soon)
+      .toBe('ok');
+    await kubectl('wait', '--for=condition=Ready', 'node', '--all', '--timeout=20s');
+    expect(await Promise.all(['db-0', 'db-1'].map(livesOf))).toEqual(before);
+
+    await kubectl('delete', 'pod', 'db-0', 'db-1');
+    await expect
+      .poll(async () => (await run(cluster.kubectlArgv('get', 'pod', 'db-0', 'db-1'))).code, soon)
+      .toBe(0);
+    await ready('db-0', 'db-1');
+    expect(await Promise.all(['db-0', 'db-1'].map(lines))).toEqual([2, 2]);
+    await kubectl('delete', 'statefulset', 'db', '--cascade=foreground');
+    expect((await names('pvc')).filter((name) => name.startsWith('data-'))).toEqual([
+      'data-db-0',
+      'data-db-1',
+    ]);
+    const policy = { persistentVolumeClaimRetentionPolicy: { whenScaled: 'Delete', whenDeleted: 'Delete' } };
+    await apply({ ...set, spec: { ...set.spec, ...policy } });
+    await kubectl('rollout', 'status', 'statefulset/db', '--timeout=30s');
+    expect(await Promise.all(['db-0', 'db-1'].map(lines))).toEqual([3, 3]);
+    expect((await livesOf('db-0'))[1]).toBe(before[0]![1]);
+  });
+
+  test('claims go with what is scaled down and deleted, and their directories with them', async () => {
+    const directories = await Promise.all(
+      ['data-db-0', 'data-db-1'].map(async (name) => (await volumeOf(name)).spec.local!.path),
+    );
+    expect(directories.map((directory) => readFileSync(join(directory, 'log'), 'utf8'))).toEqual([
+      'start\n'.repeat(3),
+      'start\n'.repeat(3),
+    ]);
+    await kubectl('scale', 'statefulset', 'db', '--replicas=1');
+    await expect
+      .poll(() => directories.map((directory) => existsSync(directory)), soon)
+      .toEqual([true, false]);
+    expect(await lines('db-0')).toBe(3);
+    await kubectl('delete', 'statefulset', 'db');
+    await expect
+      .poll(() => directories.map((directory) => existsSync(directory)), soon)
+      .toEqual([false, false]);
+    await expect
+      .poll(async () => (await names('pvc')).filter((name) => name.startsWith('data-')), soon)
+      .toEqual([]);
+  });
+
+  test('a volume grows at once, is kept where its policy says so, and waits for a node that is off', async () => {
+    await ready('life');
+    await kubectl('patch', 'pvc', 'life', '-p', '{"spec":{"resources":{"requests":{"storage":"5Gi"}}}}');
+    await expect
+      .poll(async () => (await json<Claim>('get', 'pvc', 'life')).status, soon)
+      .toMatchObject({ capacity: { storage: '5Gi' } });
+    expect((await json<Claim>('get', 'pvc', 'life')).status.conditions).toBeUndefined();
+    const [life, kept] = [await volumeOf('life'), await volumeOf('kept')];
+    expect(life.spec.capacity.storage).toBe('5Gi');
+    await kubectl(
+      'patch',
+      'pv',
+      kept.metadata.name,
+      '-p',
+      '{"spec":{"persistentVolumeReclaimPolicy":"Retain"}}',
+    );
+    await shell('life', 'echo 1 >/life/x; echo 2 >/kept/x');
+    await cluster.jotasu('node', 'kill', node2);
+    await kubectl('delete', 'pod', 'life', '--force', '--grace-period=0');
+    await kubectl('wait', '--for=condition=Ready=Unknown', `node/${node2}`, '--timeout=20s');
+    await kubectl('delete', 'pvc', 'life', 'kept');
+    const phase = async (name: string) => (await json<Volume>('get', 'pv', name)).status.phase;
+    await expect
+      .poll(() => Promise.all([life, kept].map(({ metadata }) => phase(metadata.name))), soon)
+      .toEqual(['Released', 'Released']);
+    const there = () => [life, kept].map(({ spec }) => existsSync(join(spec.local!.path, 'x')));
+    expect(there()).toEqual([true, true]);
+    expect((await events(life.metadata.name, 'VolumeDelete'))[0]).toContain(
+      `is removed when node "${node2}" is back: it is not ready`,
+    );
+    await cluster.jotasu('node', 'start', node2);
+    await expect.poll(there, soon).toEqual([false, true]);
+    await expect.poll(() => names('pv'), soon).not.toContain(life.metadata.name);
+    expect(await phase(kept.metadata.name)).toBe('Released');
+    await kubectl('delete', 'pv', kept.metadata.name);
+    expect(there()).toEqual([false, true]);
+  });
+
+  test('an ephemeral claim goes with its pod', async () => {
+    const { spec } = await volumeOf('kinds-own');
+    expect(existsSync(join(spec.local!.path, 'x'))).toBe(true);
+    await kubectl('delete', 'pod', 'kinds');
+    await expect.poll(() => existsSync(spec.local!.path), soon).toBe(false);
+    expect(await names('pvc')).toContain('kinds');
+    await ready('of-nowhere');
+  });
+});
