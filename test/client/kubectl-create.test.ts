@@ -39,7 +39,7 @@ describe.skipIf(program === undefined)('kubectl', () => {
     await k.says('create cm hashed --from-literal=a=b --append-hash', /^configmap\/hashed-\w{10} created$/);
     await k.says(
       'get cm -A --chunk-size=1 -o name',
-      /^configmap\/env\nconfigmap\/files\nconfigmap\/hashed-\w+\nconfigmap\/extension-apiserver-authentication$/,
+      /^configmap\/env\nconfigmap\/files\nconfigmap\/hashed-\w+\nconfigmap\/extension-apiserver-authentication\nconfigmap\/jotasu-cluster$/,
     );
   });
 
