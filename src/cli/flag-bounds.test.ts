@@ -83,7 +83,7 @@ it.each([
   ['horizontal-pod-autoscaler-sync-period', '596h', ''],
   ['node-monitor-grace-period', '597h', 'Must be from 100ms to 596h31m23.647s.'],
   ['etcd-compaction-interval', '10ms', 'Must be 0, or from 1s to 596h31m23.647s.'],
-  ['cluster-signing-duration', '9m', 'Must be from 10m0s to 876000h0m0s.'],
+  ['cluster-signing-duration', '9s', 'Must be from 10s to 876000h0m0s.'],
   ['cluster-signing-duration', '8760h', ''],
   ['node-eviction-rate', '-0.1', 'Must be a number from 0 to 1000000.'],
 ])('--%s %s: %s', async (flag, text, message) => {

@@ -52,8 +52,8 @@ const anyTime = duration();
 /** Of what is done again and again, and of what others must keep to: less would be nothing but haste. */
 const aWhile = duration({ minMs: 100 });
 const neverOrSeconds = duration({ minMs: 1000, zero: 'never' });
-/** Of certificates: no timer waits for their end. */
-const lifetime = duration({ minMs: 600_000, maxMs: 100 * 365 * 86_400_000 });
+/** Of certificates: no timer waits for their end; nodes ask for their next ones within it. */
+const lifetime = duration({ minMs: 10_000, maxMs: 100 * 365 * 86_400_000 });
 
 export function serverCommand(program: Command, handlers: Handlers): void {
   const command = program
