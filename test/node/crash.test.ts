@@ -1,0 +1,257 @@
+// kill -9 of the server, of agents and of containerds at random moments while a Deployment is rolled out and a Job runs, with real
+// containers on two nodes. Nothing may be lost, doubled, restarted or left over. JOTASU_CRASH_SEED repeats a run's moments.
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { seededRandom } from '../../src/base/index.ts';
+import { containerdOf, type ExpectedPod, leftovers } from './node-leftovers.ts';
+import { busyboxImage, mustRun, root, run, TourCluster, whyNot } from './tour-machine.ts';
+
+const why = whyNot();
+const cluster = new TourCluster('jt-crash');
+const nodes = ['jt-crash-node-1', 'jt-crash-node-2'] as const;
+const seed = Number(process.env['JOTASU_CRASH_SEED'] ?? Date.now() % 1_000_000);
+const random = seededRandom(seed);
+const between = (low: number, high: number) => low + random.next() * (high - low);
+
+interface Pod {
+  metadata: { name: string; uid: string; deletionTimestamp?: string; labels: Record<string, string> };
+  spec: { nodeName: string; containers: { name: string; image: string }[] };
+  status: {
+    phase: string;
+    podIP: string;
+    containerStatuses?: { containerID: string; restartCount: number; ready: boolean }[];
+  };
+}
+
+const pods = async (selector: string): Promise<Pod[]> =>
+  (await cluster.json<{ items: Pod[] }>('get', 'pods', '-l', selector)).items;
+const identities = (list: readonly Pod[]) =>
+  list
+    .map(({ metadata, status }) => {
+      const [container] = status.containerStatuses ?? [];
+      return `${metadata.uid} ${status.podIP} ${container?.containerID} ${container?.restartCount}`;
+    })
+    .sort();
+
+const container = (script: string) => ({
+  name: 'main',
+  image: busyboxImage,
+  command: ['sh', '-c', script],
+});
+/** On a machine with much to do a node may be silent for longer than the server waits: here that is not what is looked at. */
+const tolerations = ['not-ready', 'unreachable'].map((key) => ({
+  key: `node.kubernetes.io/${key}`,
+  operator: 'Exists',
+  effect: 'NoExecute',
+  tolerationSeconds: 100,
+}));
+const deployment = (name: string, replicas: number, script: string) => ({
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: { name },
+  spec: {
+    replicas,
+    selector: { matchLabels: { app: name } },
+    template: {
+      metadata: { labels: { app: name } },
+      spec: { terminationGracePeriodSeconds: 2, tolerations, containers: [container(script)] },
+    },
+  },
+});
+const apply = (object: object) =>
+  mustRun(cluster.kubectlArgv('apply', '-f', '-'), { input: JSON.stringify(object) });
+const untilTerm = (command: string) => `trap 'exit 0' TERM; ${command} & wait`;
+
+/** A server that is just being started again refuses: kubectl is asked once more. */
+async function patiently<T>(what: () => Promise<T>): Promise<T> {
+  for (let tries = 0; ; tries++)
+    try {
+      return await what();
+    } catch (error) {
+      if (tries === 50) throw error;
+      await new Promise((done) => setTimeout(done, 200));
+    }
+}
+
+/** What is killed, by name; each is found anew, since it has another number each time. */
+const victims: Readonly<Record<string, () => number | undefined>> = {
+  server: () => runningBelow('server.runs'),
+  ...Object.fromEntries(
+    nodes.flatMap((name) => [
+      [`agent of ${name}`, () => runningBelow(`${name}.runs`)],
+      [`containerd of ${name}`, () => containerdOf({ cluster: cluster.name, name })],
+    ]),
+  ),
+};
+
+function runningBelow(file: string): number | undefined {
+  const text = readFileSync(join('/var/lib/jotasu', cluster.name, 'log', file), 'utf8');
+  const last = text.trim().split('\n').at(-1) ?? '';
+  return last.startsWith('started ') ? Number(last.slice('started '.length)) : undefined;
+}
+
+const killed: string[] = [];
+async function killAtRandom(until: () => boolean): Promise<void> {
+  const names = Object.keys(victims);
+  while (!until()) {
+    await new Promise((done) => setTimeout(done, between(100, 900)));
+    const name = names[Math.floor(random.next() * names.length)]!;
+    const pid = victims[name]!();
+    if (pid === undefined || until()) continue;
+    process.kill(pid, 'SIGKILL');
+    killed.push(name);
+  }
+}
+
+/** Says a number every 100 ms over one connection, and hears it again. */
+class Echo {
+  readonly #socket: Socket;
+  readonly #timer: NodeJS.Timeout;
+  said = 0;
+  heard = '';
+  problem: string | undefined;
+  constructor(host: string, port: number) {
+    this.#socket = connect({ host, port });
+    this.#socket.setEncoding('utf8').on('data', (text: string) => (this.heard += text));
+    this.#socket.on('error', (error) => (this.problem ??= error.message));
+    this.#socket.on('close', () => (this.problem ??= 'closed'));
+    this.#timer = setInterval(() => this.#socket.write(`${++this.said}\n`), 100);
+  }
+  quiet(): void {
+    clearInterval(this.#timer);
+  }
+  end(): void {
+    this.quiet();
+    this.#socket.destroy();
+  }
+  get expected(): string {
+    return Array.from({ length: this.said }, (_, i) => `${i + 1}\n`).join('');
+  }
+}
+
+let echoes: Echo[] = [];
+const counts = join(cluster.directory, 'counts');
+
+beforeAll(async () => {
+  if (why !== undefined) return;
+  console.info(`JOTASU_CRASH_SEED=${seed}`);
+  await cluster.down();
+  const archive = join(cluster.directory, 'busybox.tar');
+  await mustRun([process.execPath, join(root, 'tools/busybox-image.mjs'), archive]);
+  await cluster.up('--nodes', '2', '--image', archive);
+});
+afterAll(async () => {
+  for (const echo of echoes) echo.end();
+  if (why === undefined) await cluster.down();
+  rmSync(cluster.directory, { recursive: true });
+});
+
+describe.skipIf(why !== undefined)('kill -9 at random moments', () => {
+  let still: string[] = [];
+
+  test('what runs before', async () => {
+    await apply(deployment('still', 4, untilTerm('nc -ll -p 7000 -e cat')));
+    await apply(deployment('rolling', 8, untilTerm('sleep 3600')));
+    for (const name of ['still', 'rolling'])
+      await cluster.kubectl('rollout', 'status', `deployment/${name}`, '--timeout=60s');
+    const list = await pods('app=still');
+    still = identities(list);
+    echoes = nodes.flatMap((node) => {
+      const pod = list.find(({ spec }) => spec.nodeName === node);
+      return pod === undefined ? [] : [new Echo(pod.status.podIP, 7000)];
+    });
+    await expect.poll(() => echoes.map(({ heard }) => heard.length > 0)).toEqual([true, true]);
+  });
+
+  test('rollouts complete, and a job does each of its parts once', async () => {
+    mkdirSync(counts);
+    await apply({
+      apiVersion: 'batch/v1',
+      kind: 'Job',
+      metadata: { name: 'count' },
+      spec: {
+        completions: 12,
+        parallelism: 2,
+        backoffLimit: 0,
+        template: {
+          metadata: { labels: { app: 'count' } },
+          spec: {
+            restartPolicy: 'Never',
+            tolerations,
+            containers: [
+              {
+                ...container('hostname >>/counts/$(hostname); sleep 1'),
+                volumeMounts: [{ name: 'counts', mountPath: '/counts' }],
+              },
+            ],
+            volumes: [{ name: 'counts', hostPath: { path: counts } }],
+          },
+        },
+      },
+    });
+    let done = false;
+    const killing = killAtRandom(() => done || killed.length >= 14);
+    try {
+      for (const round of [1, 2]) {
+        const image = `docker.io/library/busybox:${round % 2 === 1 ? '1.35' : '1.36'}`;
+        await patiently(() => cluster.kubectl('set', 'image', 'deployment/rolling', `main=${image}`));
+        // kubectl gives up when its watch ends with the server.
+        await patiently(() => cluster.kubectl('rollout', 'status', 'deployment/rolling', '--timeout=60s'));
+        for (const pod of await patiently(() => pods('app=rolling')))
+          if (pod.metadata.deletionTimestamp === undefined) expect(pod.spec.containers[0]!.image).toBe(image);
+      }
+    } finally {
+      done = true;
+      await killing;
+      console.info(`killed ${killed.length}: ${killed.join(', ')}`);
+    }
+    expect(killed.length).toBeGreaterThanOrEqual(5);
+    await patiently(() => cluster.kubectl('wait', '--for=condition=Complete', 'job/count', '--timeout=40s'));
+    const done12 = await pods('app=count');
+    expect(done12.map(({ status }) => status.phase)).toEqual(Array(12).fill('Succeeded'));
+    for (const { metadata } of done12)
+      expect(readFileSync(join(counts, metadata.name), 'utf8')).toBe(`${metadata.name}\n`);
+  });
+
+  test('no pod is lost, doubled or restarted; connections lived on', async () => {
+    for (const echo of echoes) echo.quiet();
+    await expect
+      .poll(() => echoes.map(({ heard, problem }) => ({ heard, problem })))
+      .toEqual(echoes.map(({ expected: heard }) => ({ heard, problem: undefined })));
+    expect(identities(await pods('app=still'))).toEqual(still);
+    const rolling = async () =>
+      (await pods('app=rolling')).filter(({ status }) => status.phase === 'Running');
+    await expect.poll(async () => (await rolling()).length, { timeout: 20_000 }).toBe(8);
+    for (const { status } of await rolling())
+      expect(status.containerStatuses?.map(({ ready, restartCount }) => [ready, restartCount])).toEqual([
+        [true, 0],
+      ]);
+  });
+
+  test('nothing is left over on the nodes', async () => {
+    await cluster.kubectl('delete', 'job', 'count', '--wait=true');
+    const expected = async (node: string): Promise<ExpectedPod[]> =>
+      (await cluster.json<{ items: Pod[] }>('get', 'pods', '-A')).items
+        .filter(({ spec }) => spec.nodeName === node)
+        .map(({ metadata, spec, status }) => ({
+          uid: metadata.uid,
+          ip: status.podIP,
+          containers: spec.containers.map(({ name }) => name),
+        }));
+    const found = async () =>
+      (
+        await Promise.all(
+          nodes.map(async (name) => leftovers({ cluster: cluster.name, name }, await expected(name))),
+        )
+      ).flat();
+    await expect.poll(found, { timeout: 30_000, interval: 1000 }).toEqual([]);
+  });
+
+  test('down: nothing is left', async () => {
+    await cluster.jotasu('down');
+    expect(cluster.traces()).toEqual([]);
+    expect((await run(['ip', 'link', 'show', 'type', 'bridge'])).out).not.toContain(cluster.name);
+  });
+});
