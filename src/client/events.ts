@@ -17,6 +17,7 @@ export type RecordEvent = (
   type: EventType,
   reason: string,
   message: string,
+  annotations?: Readonly<Record<string, string>>,
 ) => void;
 
 export interface EventRecorder {
@@ -65,14 +66,14 @@ class QueuedRecorder implements EventRecorder {
   }
 
   from(component: string, host = ''): RecordEvent {
-    return (object, type, reason, message) => {
+    return (object, type, reason, message, annotations) => {
       const { maxQueued = 1000, scope } = this.#options;
       if (scope.stopped) return;
       if (this.#queue.size >= maxQueued) {
         this.#dropped++;
         return;
       }
-      this.#queue.push(this.#make({ component, host }, object, { type, reason, message }));
+      this.#queue.push(this.#make({ component, host }, object, { type, reason, message, annotations }));
       if (this.#writing) return;
       this.#writing = true;
       scope.run('event recorder', (signal) => this.#drain(signal));
@@ -95,7 +96,12 @@ class QueuedRecorder implements EventRecorder {
   #make(
     source: { component: string; host: string },
     object: KubeObject | ObjectReference,
-    said: { type: EventType; reason: string; message: string },
+    said: {
+      type: EventType;
+      reason: string;
+      message: string;
+      annotations: Readonly<Record<string, string>> | undefined;
+    },
   ): CoreEvent {
     const { clock, random } = this.#options;
     const about = 'metadata' in object ? referenceTo(object) : object;
@@ -112,6 +118,7 @@ class QueuedRecorder implements EventRecorder {
       metadata: {
         name: `${about.name}.${nanos.toString(16)}`,
         namespace: about.namespace || 'default',
+        ...(said.annotations !== undefined && { annotations: { ...said.annotations } }),
       } as CoreEvent['metadata'],
       involvedObject: about,
       reason: said.reason,

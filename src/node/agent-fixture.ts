@@ -9,7 +9,8 @@ import { FakeClock, seededRandom, silentLog } from '../base/index.ts';
 import { type Client, createClient } from '../client/index.ts';
 import { FakeExec, type FakeProcess, FakeRuntime } from '../os/index.ts';
 import { FakeTransport } from '../testkit/index.ts';
-import { type Agent, startAgent } from './agent.ts';
+import { type Agent, type AgentOptions, startAgent } from './agent.ts';
+import type { MachineUsage } from './stats/machine-usage.ts';
 import { noCgroups } from './worker/pod-cgroups.ts';
 
 export const image = 'docker.io/library/busybox:1.36';
@@ -20,6 +21,8 @@ export interface World {
   readonly runtime: FakeRuntime;
   readonly transport: FakeTransport;
   readonly stateDir: string;
+  /** What the machine has free: a test may take it away. */
+  readonly free: { memoryBytes: number; diskBytes: number };
   agent: Agent;
   start(): Promise<void>;
   /** Moves time in small steps until it is so. */
@@ -31,8 +34,35 @@ export interface World {
 
 const worlds: World[] = [];
 
+const capacity = { memoryBytes: 8 * 2 ** 30, diskBytes: 100_000_000_000 };
+
+function fakeUsage(free: World['free']): MachineUsage {
+  return {
+    memory: () => ({
+      totalBytes: capacity.memoryBytes,
+      usageBytes: capacity.memoryBytes - free.memoryBytes,
+      workingSetBytes: capacity.memoryBytes - free.memoryBytes,
+      availableBytes: free.memoryBytes,
+      rssBytes: 0,
+    }),
+    cpuNanoseconds: () => 0,
+    processes: () => ({ running: 100, max: 32_768 }),
+    disk: () => ({
+      device: 1,
+      capacityBytes: capacity.diskBytes,
+      availableBytes: free.diskBytes,
+      usedBytes: capacity.diskBytes - free.diskBytes,
+      inodes: 1_000_000,
+      inodesFree: 900_000,
+    }),
+    network: () => [],
+    bootedAtMs: () => 0,
+  };
+}
+
 export async function world(
   process: (name: string, attempt: number) => FakeProcess = () => ({ stopAfterMs: 0 }),
+  more: Partial<AgentOptions> = {},
 ): Promise<World> {
   const clock = new FakeClock();
   const random = seededRandom(7);
@@ -45,6 +75,7 @@ export async function world(
     pullable: (name) => name.includes('pullable'),
     process: (config) => process(config.metadata.name, config.metadata.attempt),
   });
+  const free = { memoryBytes: 4 * 2 ** 30, diskBytes: 50_000_000_000 };
   const launch = () =>
     startAgent({
       client,
@@ -71,9 +102,11 @@ export async function world(
           systemUUID: 's',
         },
       },
+      usage: fakeUsage(free),
       clock,
       random,
       log: silentLog,
+      ...more,
     });
   const self: World = {
     clock,
@@ -81,6 +114,7 @@ export async function world(
     runtime,
     transport,
     stateDir,
+    free,
     agent: undefined as unknown as Agent,
     async start() {
       self.agent = await launch();

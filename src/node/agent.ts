@@ -6,10 +6,27 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { type coreV1, Node, Pod, Service } from '../api/index.ts';
 import { type Clock, type Log, type Random, Scope, sleep } from '../base/index.ts';
-import { type Client, createEventRecorder, createInformers, type Informers } from '../client/index.ts';
+import {
+  type Client,
+  createEventRecorder,
+  createInformers,
+  type EventType,
+  type Informers,
+} from '../client/index.ts';
 import type { HttpsServer } from '../http/index.ts';
-import { type ContainerRuntime, type Exec, RuntimeError, readCgroupLayout } from '../os/index.ts';
+import {
+  type ContainerRuntime,
+  type Exec,
+  ensureCgroup,
+  limitCgroup,
+  RuntimeError,
+  readCgroupLayout,
+  readCgroupUsage,
+} from '../os/index.ts';
 import { parseResolvConf } from './container/dns.ts';
+import { podCgroup } from './container/pod-cgroup.ts';
+import { SharedTurns, soloTurns } from './eviction/turns.ts';
+import { Housekeeping } from './garbage/housekeeping.ts';
 import { Images } from './images.ts';
 import { Limiter } from './limiter.ts';
 import type { NodeNetwork } from './network.ts';
@@ -17,11 +34,14 @@ import { NetworkFollower } from './network-follower.ts';
 import { CrashBackoff } from './plan/crash-backoff.ts';
 import { ProbeManager } from './probes/probe-manager.ts';
 import { References } from './references.ts';
-import { type MachineInfo, readMachine, readPressure } from './registration/machine.ts';
+import { type MachineInfo, readMachine } from './registration/machine.ts';
+import { nodeReference } from './registration/node-events.ts';
 import { NodeRegistration } from './registration/node-registration.ts';
+import { defaultNodeSettings, type NodeSettings, reservedOf } from './registration/node-settings.ts';
 import type { NodeStatusInput } from './registration/node-status.ts';
 import { RuntimeCache } from './runtime-cache.ts';
 import { type NodeServerOptions, startNodeServer } from './server/node-server.ts';
+import { type MachineUsage, thisMachine } from './stats/machine-usage.ts';
 import { StatusWriter } from './status-writer.ts';
 import { Tokens } from './tokens.ts';
 import { PodVolumes } from './volumes/pod-volumes.ts';
@@ -61,6 +81,12 @@ export interface AgentOptions {
   readonly version: string;
   /** In place of what is read from the machine: several nodes may share it, or there is none. */
   readonly machine?: MachineInfo | undefined;
+  /** Default: read from this machine. */
+  readonly usage?: MachineUsage | undefined;
+  /** What is reserved, when pods are evicted, what is collected. Default: as the kubelet does. */
+  readonly settings?: NodeSettings | undefined;
+  /** A directory that all nodes on this machine see, through which they take turns in evicting; undefined = the machine is this node's. */
+  readonly sharedDir?: string | undefined;
   /** Default: those of this machine. */
   readonly cgroups?: PodCgroups | undefined;
   /** How many processes a pod may have. Default: as many as the node. */
@@ -222,11 +248,46 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
             workers?.wakeAll();
           },
         });
+  const settings = options.settings ?? defaultNodeSettings;
+  const reserved = reservedOf(machine, settings);
+  const aboutNode = nodeReference(nodeName);
+  const nodeEvent = (type: EventType, reason: string, message: string) =>
+    record(aboutNode, type, reason, message);
+  const images = new Images({ runtime, clock });
+  const turns =
+    options.sharedDir === undefined
+      ? undefined
+      : new SharedTurns({ directory: options.sharedDir, node: nodeName, clock });
+  if (turns !== undefined) scope.onStop(() => turns.close());
+  const layout = options.cgroups === undefined ? readCgroupLayout() : undefined;
+  const house = new Housekeeping({
+    settings,
+    nodeName,
+    runtime,
+    cache,
+    clock,
+    log,
+    machine: options.usage ?? thisMachine,
+    turns: turns ?? soloTurns,
+    stateDir: options.stateDir,
+    cgroupParent: options.cgroupParent,
+    podDir: (uid) => volumes.podDir(uid),
+    groupOf: (pod) => podCgroup(options.cgroupParent, pod),
+    group: (at) => (layout === undefined ? undefined : readCgroupUsage(layout, at)),
+    pods: () => workers?.pods() ?? [],
+    evict: (pod, { message, annotations, graceSeconds }) => {
+      record(pod, 'Warning', 'Evicted', message, annotations);
+      workers?.evict(pod.metadata.uid, message, graceSeconds);
+    },
+    nodeEvent,
+    pressureChanged: () => registration.touch(),
+    imageRemoved: (id) => images.removed(id),
+  });
   const context: NodeContext = {
     client,
     runtime,
     cache,
-    images: new Images({ runtime, clock }),
+    images,
     volumes,
     references,
     probes,
@@ -258,13 +319,14 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       options.cgroups ??
       kernelCgroups({
         parent: options.cgroupParent,
-        layout: readCgroupLayout(),
+        layout: layout ?? readCgroupLayout(),
         maxPids: options.podMaxPids,
         clock,
       }),
     admission: { allowedSysctls: [], appArmor: enforcesAppArmor(), ...options.admission },
     node: () => informers(Node).get(nodeName),
     readNode: () => client(Node).get(nodeName),
+    pressure: () => house.pressure,
     networkProblem: () => network?.problem,
   };
 
@@ -299,6 +361,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     statusCheckMs: intervals.statusCheckMs,
     statusReportMs: intervals.statusReportMs,
     status: async () => describe(),
+    event: ({ type, reason, message }) => nodeEvent(type, reason, message),
   });
 
   async function describe(): Promise<Omit<NodeStatusInput, 'previous' | 'nowMs'>> {
@@ -310,7 +373,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       problems.push(
         `container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:${network.problem}`,
       );
-    const images = await runtime.listImages().catch(() => []);
+    const present = await runtime.listImages().catch(() => []);
     return {
       nodeName,
       nodeIps: options.nodeIps,
@@ -318,15 +381,17 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       maxPods: options.maxPods ?? 110,
       versions: { kubelet: options.version, runtime: runtimeVersion },
       kubeletPort: server?.port ?? 10250,
-      reserved: { cpuMilli: 0, memoryBytes: Math.min(100 << 20, Math.floor(machine.memoryBytes / 10)) },
-      pressure: readPressure(options.stateDir),
+      reserved: reserved.allocatable,
+      pressure: house.pressure,
       problems,
-      images: images
+      images: [...present]
+        .sort((a, b) => b.sizeBytes - a.sizeBytes)
         .slice(0, 50)
         .map((i) => ({ names: [...i.repoDigests, ...i.repoTags], sizeBytes: i.sizeBytes })),
     };
   }
 
+  nodeEvent('Normal', 'Starting', 'Starting kubelet.');
   scope.run('agent', async (signal) => {
     // The node is made known while the runtime still starts: its subnet is given out meanwhile.
     const registered = registration.start();
@@ -341,6 +406,19 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const version = await runtime.version();
     runtimeVersion = `${version.name}://${version.version}`;
     await cache.start();
+    if (layout !== undefined) {
+      ensureCgroup(layout, options.cgroupParent);
+      const memoryBytes = machine.memoryBytes - reserved.limits.memoryBytes;
+      const problems = limitCgroup(layout, options.cgroupParent, { memoryBytes });
+      if (problems.length === 0)
+        nodeEvent('Normal', 'NodeAllocatableEnforced', 'Updated Node Allocatable limit across pods');
+      else
+        nodeEvent(
+          'Warning',
+          'FailedNodeAllocatableEnforcement',
+          `Failed to update Node Allocatable Limits ${JSON.stringify(options.cgroupParent)}: ${problems.join(', ')}`,
+        );
+    }
     registration.touch();
     await registered;
     const observe = (node: Node) => {
@@ -360,6 +438,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       deleted: (pod) => workers!.removed(pod.metadata.uid),
     });
     await workers.cleanUp();
+    await house.start(scope);
     log.info('node agent is ready', { node: nodeName, pods: workers.size });
     settleReady.resolve();
     // What could not be removed, and what nobody owns any more, is looked for again now and then.

@@ -162,6 +162,11 @@ export class Images {
     return failure === undefined ? 0 : Math.max(0, failure.untilMs - this.#options.clock.nowMs());
   }
 
+  /** It is no longer on the node: whoever needs it next must not believe what was known. */
+  removed(id: string): void {
+    for (const [name, { info }] of this.#present) if (info.id === id) this.#present.delete(name);
+  }
+
   forget(uid: string): void {
     for (const key of this.#failures.keys()) if (key.startsWith(`${uid} `)) this.#failures.delete(key);
   }

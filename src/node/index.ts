@@ -20,6 +20,12 @@ export { type PodMemory, type PodPlan, planPod, type StartContainer } from './pl
 export { buildPodStatus, type Waiting } from './plan/pod-status.ts';
 export { planStatusPatch } from './plan/status-patch.ts';
 export { type MachineInfo, readMachine } from './registration/machine.ts';
+export {
+  defaultNodeSettings,
+  type NodeSettingFlags,
+  type NodeSettings,
+  parseNodeSettings,
+} from './registration/node-settings.ts';
 export { buildNodeStatus, nodeLabels, statusDiffers } from './registration/node-status.ts';
 export { handleExec, parseExecQuery, type RemoteCommandTarget } from './remote-command.ts';
 export { humanSpan } from './span.ts';

@@ -66,7 +66,9 @@ export interface NodeView {
   readonly nowMs: number;
 }
 
-const enough = { memoryAvailableBytes: Number.POSITIVE_INFINITY, diskAvailableShare: 1, inodesFreeShare: 1 };
+/** A tenth of the disk is kept free, as by default on real nodes. */
+const keptDiskShare = 0.1;
+const pressures = ['MemoryPressure', 'DiskPressure', 'PIDPressure'] as const;
 
 export function statusOf(view: NodeView): coreV1.NodeStatus {
   const { name, number, type, fault, nowMs } = view;
@@ -90,12 +92,12 @@ export function statusOf(view: NodeView): coreV1.NodeStatus {
     maxPods: type.pods,
     versions: { kubelet: view.version, runtime: 'simulation://1' },
     kubeletPort: 10250,
-    reserved: { cpuMilli: 0, memoryBytes: 0 },
-    pressure: {
-      ...enough,
-      ...(fault.conditions.includes('MemoryPressure') && { memoryAvailableBytes: 0 }),
-      ...(fault.conditions.includes('DiskPressure') && { diskAvailableShare: 0 }),
+    reserved: {
+      cpuMilli: 0,
+      memoryBytes: 0,
+      storageBytes: Math.ceil(type.storageBytes * keptDiskShare),
     },
+    pressure: pressures.filter((one) => fault.conditions.includes(one)),
     problems: [],
     images: [],
     previous: view.previous,
@@ -105,30 +107,7 @@ export function statusOf(view: NodeView): coreV1.NodeStatus {
     ...status,
     capacity: { ...status.capacity, ...type.resources },
     allocatable: { ...status.allocatable, ...type.resources },
-    conditions: fault.conditions.includes('PIDPressure')
-      ? withPidPressure(status.conditions ?? [], view)
-      : status.conditions,
   };
-}
-
-/** A real node never reports it, so the shared function does not know it. */
-function withPidPressure(
-  conditions: readonly coreV1.NodeCondition[],
-  { previous }: NodeView,
-): coreV1.NodeCondition[] {
-  const before = previous?.conditions?.find(({ type }) => type === 'PIDPressure');
-  return conditions.map((condition) =>
-    condition.type === 'PIDPressure'
-      ? {
-          ...condition,
-          status: 'True',
-          reason: 'KubeletHasInsufficientPID',
-          message: 'kubelet has insufficient PID available',
-          ...(before?.status === 'True' && { lastTransitionTime: before.lastTransitionTime }),
-          ...(before?.status !== 'True' && { lastTransitionTime: condition.lastHeartbeatTime }),
-        }
-      : condition,
-  );
 }
 
 /** A Node that does not exist yet, as its machine would register it. */

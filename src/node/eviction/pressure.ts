@@ -69,5 +69,5 @@ export function nextPressure(input: PressureInput): PressureState {
 
 /** The one threshold that is acted on: memory before all others. undefined = nothing is short. */
 export function chooseThreshold(active: readonly Threshold[]): Threshold | undefined {
-  return active.find(({ signal }) => signal === 'memory.available') ?? active[0];
+  return active.find(({ signal }) => factsOf[signal].resource === 'memory') ?? active[0];
 }

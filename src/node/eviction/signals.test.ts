@@ -23,8 +23,14 @@ describe('thresholds', () => {
       { signal: 'memory.available', amount: { value: 100 << 20 }, graceMs: 0, minReclaim: { value: 0 } },
       { signal: 'nodefs.available', amount: { share: 0.1 }, graceMs: 0, minReclaim: { share: 0.05 } },
       { signal: 'pid.available', amount: { value: 1000 }, graceMs: 90_000, minReclaim: undefined },
+      {
+        signal: 'allocatableMemory.available',
+        amount: { value: 100 << 20 },
+        graceMs: 0,
+        minReclaim: { value: 0 },
+      },
     ]);
-    expect(parseThresholds({ ...none, hard: defaultHardEviction })).toHaveLength(5);
+    expect(parseThresholds({ ...none, hard: defaultHardEviction })).toHaveLength(6);
   });
 
   const refused: [what: string, flags: Partial<typeof none>, why: string][] = [

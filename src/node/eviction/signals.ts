@@ -11,6 +11,7 @@ import {
 
 export const signals = [
   'memory.available',
+  'allocatableMemory.available',
   'nodefs.available',
   'nodefs.inodesFree',
   'imagefs.available',
@@ -27,11 +28,13 @@ interface SignalFacts {
   readonly resource: StarvedResource;
 }
 
+const memory = { condition: 'MemoryPressure', resource: 'memory' } as const;
 const disk = { condition: 'DiskPressure', resource: 'ephemeral-storage' } as const;
 const inodes = { condition: 'DiskPressure', resource: 'inodes' } as const;
 
 export const factsOf: Readonly<Record<Signal, SignalFacts>> = {
-  'memory.available': { condition: 'MemoryPressure', resource: 'memory' },
+  'memory.available': memory,
+  'allocatableMemory.available': memory,
   'nodefs.available': disk,
   'nodefs.inodesFree': inodes,
   'imagefs.available': disk,
@@ -122,7 +125,12 @@ export function parseThresholds(flags: ThresholdFlags): Threshold[] {
       throw new Error(`grace period must be specified for the soft eviction threshold ${signal}`);
     return ms;
   };
-  return [...make(flags.hard, () => 0), ...make(flags.soft, soft)];
+  const hard = make(flags.hard, () => 0);
+  // Pods together may run out of what is theirs before the machine runs out.
+  const ofPods = hard
+    .filter(({ signal }) => signal === 'memory.available')
+    .map((one): Threshold => ({ ...one, signal: 'allocatableMemory.available' }));
+  return [...hard, ...make(flags.soft, soft), ...ofPods];
 }
 
 function signalOf(name: string): Signal {

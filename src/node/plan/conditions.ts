@@ -13,6 +13,8 @@ export interface ConditionsInput {
   /** Containers that never got so far as to have a status. */
   readonly unknown: readonly string[];
   readonly resize?: ResizeState | undefined;
+  /** Why its node ended it; undefined = it did not. */
+  readonly disruption?: string | undefined;
   readonly nowMs: number;
 }
 
@@ -100,6 +102,15 @@ export function conditionsOf(input: ConditionsInput): coreV1.PodCondition[] {
             },
             inProgress.generation,
           ),
+        ]),
+    ...(input.disruption === undefined
+      ? []
+      : [
+          make('DisruptionTarget', {
+            status: 'True',
+            reason: 'TerminationByKubelet',
+            message: input.disruption,
+          }),
         ]),
     make('PodReadyToStartContainers', input.sandboxReady ? yes : { status: 'False' }),
     make('Initialized', initialized(input)),

@@ -13,6 +13,12 @@ export interface Waiting {
   readonly message?: string | undefined;
 }
 
+/** Why a pod has failed as a whole. */
+export interface Failure extends Waiting {
+  /** Its node had to end it, for others' sake. */
+  readonly evicted?: boolean | undefined;
+}
+
 export interface StatusInput {
   readonly pod: Pod;
   readonly runtime: PodRuntime;
@@ -27,7 +33,7 @@ export interface StatusInput {
   readonly messages: ReadonlyMap<string, string>;
   readonly nodeIps: readonly string[];
   /** It has failed as a whole: deadline, eviction. */
-  readonly failure: Waiting | undefined;
+  readonly failure: Failure | undefined;
   /** Its containers have been stopped for good: what has ended stays ended. */
   readonly stopped: boolean;
   readonly resize?: ResizeState | undefined;
@@ -245,6 +251,7 @@ export function buildPodStatus(input: StatusInput): coreV1.PodStatus {
         .filter((s) => s.state?.waiting !== undefined && s.containerID === undefined)
         .map((s) => s.name),
       resize: input.resize,
+      disruption: input.failure?.evicted === true ? (input.failure.message ?? '') : undefined,
       nowMs,
     }),
     hostIP: input.nodeIps[0],

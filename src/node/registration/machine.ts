@@ -42,19 +42,3 @@ export function readMachine(stateDir: string): MachineInfo {
     },
   };
 }
-
-export interface Pressure {
-  readonly memoryAvailableBytes: number;
-  readonly diskAvailableShare: number;
-  readonly inodesFreeShare: number;
-}
-
-export function readPressure(stateDir: string): Pressure {
-  const available = /^MemAvailable:\s+(\d+) kB/m.exec(read('/proc/meminfo'))?.[1];
-  const disk = fs.statfsSync(stateDir);
-  return {
-    memoryAvailableBytes: available === undefined ? os.freemem() : Number(available) * 1024,
-    diskAvailableShare: disk.blocks === 0 ? 1 : disk.bavail / disk.blocks,
-    inodesFreeShare: disk.files === 0 ? 1 : disk.ffree / disk.files,
-  };
-}

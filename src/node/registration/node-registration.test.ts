@@ -46,6 +46,7 @@ function setUp() {
       leaseDurationSeconds: 2,
       statusCheckMs: 10_000,
       statusReportMs: 300_000,
+      event: () => {},
       status: () =>
         answers
           ? Promise.resolve({
@@ -55,8 +56,8 @@ function setUp() {
               maxPods: 110,
               versions: { kubelet: 'v1', runtime: 'r' },
               kubeletPort: 10250,
-              reserved: { cpuMilli: 0, memoryBytes: 0 },
-              pressure: { memoryAvailableBytes: 2 ** 32, diskAvailableShare: 0.5, inodesFreeShare: 0.5 },
+              reserved: { cpuMilli: 0, memoryBytes: 0, storageBytes: 0 },
+              pressure: [],
               problems: [...problems],
               images: [],
             })

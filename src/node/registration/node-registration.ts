@@ -4,6 +4,7 @@ import { type coreV1, Lease, Node } from '../../api/index.ts';
 import { type Clock, type Log, type Scope, sleep } from '../../base/index.ts';
 import type { Client } from '../../client/index.ts';
 import { formatMicroTime, isAlreadyExists, isConflict, isNotFound, isStatus } from '../../machinery/index.ts';
+import { type NodeEvent, nodeStatusEvent, planNodeEvents } from './node-events.ts';
 import {
   buildNodeStatus,
   type NodeStatusInput,
@@ -29,6 +30,8 @@ export interface RegistrationOptions {
   readonly statusReportMs: number;
   /** Everything of the status but what is remembered here. */
   status(): Promise<Omit<NodeStatusInput, 'previous' | 'nowMs'>>;
+  /** About the node. */
+  event(event: NodeEvent): void;
 }
 
 const leaseNamespace = 'kube-node-lease';
@@ -43,6 +46,7 @@ export class NodeRegistration {
   #touched = false;
   /** The Node was there before this agent. */
   #mayWait = false;
+  #unschedulable = false;
 
   constructor(options: RegistrationOptions) {
     this.#options = options;
@@ -92,7 +96,13 @@ export class NodeRegistration {
    * What the server holds of this node now. Others may have judged it meanwhile: a node that was silent is marked unknown, and only
    * its agent can take that back.
    */
-  observe({ status }: Node): void {
+  observe({ status, spec }: Node): void {
+    const unschedulable = spec?.unschedulable === true;
+    if (unschedulable !== this.#unschedulable) {
+      const { event, nodeName } = this.#options;
+      event(nodeStatusEvent(nodeName, unschedulable ? 'NodeNotSchedulable' : 'NodeSchedulable'));
+      this.#unschedulable = unschedulable;
+    }
     const written = this.#written;
     if (written === undefined) return;
     const judged = (written.conditions ?? []).map(
@@ -121,8 +131,7 @@ export class NodeRegistration {
           spec: taints.length > 0 ? { taints: [...taints] } : {},
           status,
         });
-        this.#written = status;
-        this.#writtenMs = clock.monotonicMs();
+        this.#wrote(undefined, status);
         return created;
       } catch (error) {
         if (!isAlreadyExists(error)) throw error;
@@ -170,11 +179,19 @@ export class NodeRegistration {
   async #writeStatus(regular: boolean): Promise<void> {
     const { client, clock, nodeName } = this.#options;
     const input = await this.#options.status();
-    const status = buildNodeStatus({ ...input, previous: this.#written, nowMs: clock.nowMs() });
-    if (!regular && !statusDiffers(this.#written, status)) return;
+    // The write comes back to `observe` before it is answered.
+    const before = this.#written;
+    const status = buildNodeStatus({ ...input, previous: before, nowMs: clock.nowMs() });
+    if (!regular && !statusDiffers(before, status)) return;
     // Addresses would be merged by type: what is no longer there must go.
     const patch = { status: { ...status, addresses: [...(status.addresses ?? []), { $patch: 'replace' }] } };
     await client(Node).patch({ name: nodeName, subresource: 'status' }, 'strategic', patch);
+    this.#wrote(before, status);
+  }
+
+  #wrote(before: coreV1.NodeStatus | undefined, status: coreV1.NodeStatus): void {
+    const { clock, event, nodeName } = this.#options;
+    for (const one of planNodeEvents(nodeName, before, status)) event(one);
     this.#written = status;
     this.#writtenMs = clock.monotonicMs();
   }

@@ -1,7 +1,9 @@
 // The Node object and its status, from what the machine is and how it fares. Pure; reasons and messages are the kubelet's.
 import type { coreV1, Node } from '../../api/index.ts';
 import { formatTime } from '../../machinery/index.ts';
-import type { MachineInfo, Pressure } from './machine.ts';
+import type { PressureCondition } from '../eviction/signals.ts';
+import type { MachineInfo } from './machine.ts';
+import type { Reserved } from './node-settings.ts';
 
 export interface NodeStatusInput {
   readonly nodeName: string;
@@ -10,19 +12,16 @@ export interface NodeStatusInput {
   readonly maxPods: number;
   readonly versions: { readonly kubelet: string; readonly runtime: string };
   readonly kubeletPort: number;
-  /** Kept for the node itself; allocatable is what is left. */
-  readonly reserved: { readonly cpuMilli: number; readonly memoryBytes: number };
-  readonly pressure: Pressure;
+  /** Kept for the node itself, and free before pods are made to leave; allocatable is what is left. */
+  readonly reserved: Reserved;
+  /** What it is short of. */
+  readonly pressure: readonly PressureCondition[];
   /** Why it is not ready, in words; none = ready. */
   readonly problems: readonly string[];
   readonly images: readonly coreV1.ContainerImage[];
   readonly previous: coreV1.NodeStatus | undefined;
   readonly nowMs: number;
 }
-
-const minMemoryBytes = 100 << 20;
-const minDiskShare = 0.1;
-const minInodesShare = 0.05;
 
 export function nodeLabels(nodeName: string, arch: string): Record<string, string> {
   return {
@@ -49,27 +48,26 @@ export function buildNodeStatus(input: NodeStatusInput): coreV1.NodeStatus {
     },
     allocatable: {
       cpu: cpuMilli % 1000 === 0 ? String(cpuMilli / 1000) : `${cpuMilli}m`,
-      // A tenth is kept free before pods are made to leave.
-      'ephemeral-storage': String(Math.floor(machine.storageBytes * (1 - minDiskShare))),
+      'ephemeral-storage': String(machine.storageBytes - reserved.storageBytes),
       memory: kibi(machine.memoryBytes - reserved.memoryBytes),
       ...common,
     },
     conditions: conditions(input, [
       {
         type: 'MemoryPressure',
-        bad: pressure.memoryAvailableBytes < minMemoryBytes,
+        bad: pressure.includes('MemoryPressure'),
         whenBad: ['KubeletHasInsufficientMemory', 'kubelet has insufficient memory available'],
         whenGood: ['KubeletHasSufficientMemory', 'kubelet has sufficient memory available'],
       },
       {
         type: 'DiskPressure',
-        bad: pressure.diskAvailableShare < minDiskShare || pressure.inodesFreeShare < minInodesShare,
+        bad: pressure.includes('DiskPressure'),
         whenBad: ['KubeletHasDiskPressure', 'kubelet has disk pressure'],
         whenGood: ['KubeletHasNoDiskPressure', 'kubelet has no disk pressure'],
       },
       {
         type: 'PIDPressure',
-        bad: false,
+        bad: pressure.includes('PIDPressure'),
         whenBad: ['KubeletHasInsufficientPID', 'kubelet has insufficient PID available'],
         whenGood: ['KubeletHasSufficientPID', 'kubelet has sufficient PID available'],
       },

@@ -4,6 +4,7 @@ import type { Clock, Log, Scope } from '../../base/index.ts';
 import type { Client, EventType } from '../../client/index.ts';
 import type { ContainerRuntime } from '../../os/index.ts';
 import type { NodeDns } from '../container/dns.ts';
+import type { PressureCondition } from '../eviction/signals.ts';
 import type { Images } from '../images.ts';
 import type { Limiter } from '../limiter.ts';
 import type { CrashBackoff } from '../plan/crash-backoff.ts';
@@ -68,6 +69,8 @@ export interface NodeContext {
   node(): Node | undefined;
   /** Asks the API for it. */
   readNode(): Promise<Node>;
+  /** What the node is short of: not every pod is taken then. */
+  pressure(): readonly PressureCondition[];
   /** Why no pod can get a network now; undefined = it can. */
   networkProblem(): string | undefined;
 }

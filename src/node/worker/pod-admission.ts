@@ -2,6 +2,7 @@
 // again, so that a restart ends nobody.
 import type { Pod } from '../../api/index.ts';
 import { isStaticPod } from '../container/names.ts';
+import { refuseUnderPressure } from '../eviction/pressure-admission.ts';
 import { admit, type Rejection } from '../plan/admission.ts';
 import type { NodeContext } from './node-context.ts';
 
@@ -15,6 +16,8 @@ export async function admitPod(
   pod: Pod,
   others: () => readonly Pod[],
 ): Promise<Rejection | undefined> {
+  const pressed = refuseUnderPressure(pod, node.pressure());
+  if (pressed !== undefined) return pressed;
   const known = node.node();
   const isStatic = isStaticPod(pod);
   const ask = (on: NonNullable<typeof known>) =>

@@ -8,7 +8,7 @@ import { isConflict, isNotFound, parseTime, semanticEqual } from '../../machiner
 import { containerHash } from '../container/names.ts';
 import { type KillContainer, type PodMemory, type PodPlan, planPod } from '../plan/pod-plan.ts';
 import { readySandbox } from '../plan/pod-runtime.ts';
-import { buildPodStatus, type Waiting } from '../plan/pod-status.ts';
+import { buildPodStatus, type Failure, type Waiting } from '../plan/pod-status.ts';
 import { noteBackoff } from './backoff-notes.ts';
 import { followProbes } from './follow-probes.ts';
 import { LastWords } from './last-words.ts';
@@ -63,7 +63,9 @@ export class PodWorker {
   #ended = false;
   #refresh = false;
   #failures = 0;
-  #failure: Waiting | undefined;
+  #failure: Failure | undefined;
+  /** Of a pod that has failed as a whole; undefined = its own. */
+  #failureGraceSeconds: number | undefined;
   #timer: Timer | undefined;
   /** Cuts short what a running step is at when the pod is deleted. */
   #work = new AbortController();
@@ -152,6 +154,14 @@ export class PodWorker {
     this.#inApi = false;
     this.#node.statuses.forget(this.uid);
     this.#interrupt();
+    this.wake();
+  }
+
+  /** The node cannot keep it: it fails for good. Its containers get at most this long. */
+  evict(message: string, graceSeconds: number): void {
+    if (this.#failure !== undefined || this.#terminating) return;
+    this.#failure = { reason: 'Evicted', message, evicted: true };
+    this.#failureGraceSeconds = graceSeconds;
     this.wake();
   }
 
@@ -394,7 +404,7 @@ export class PodWorker {
       await killContainers({
         pod,
         node,
-        graceSeconds: Math.max(1, pod.spec.terminationGracePeriodSeconds ?? 30),
+        graceSeconds: Math.max(1, this.#failureGraceSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30),
       });
     }
     await stopSandboxes(node, this.uid);

@@ -81,6 +81,10 @@ export class PodWorkers {
       this.#node.scope.run('orphan', () => this.#removeOrphan(uid));
   }
 
+  evict(uid: string, message: string, graceSeconds: number): void {
+    this.#workers.get(uid)?.evict(message, graceSeconds);
+  }
+
   objectsChanged(uid: string): void {
     this.#workers.get(uid)?.objectsChanged();
   }

@@ -1,7 +1,7 @@
 // Ends containers and pods: preStop, SIGTERM, SIGKILL after the grace period; sidecars after those they serve, last one first.
-import * as fs from 'node:fs/promises';
 import { type coreV1, isSidecar, type Pod } from '../../api/index.ts';
 import type { ContainerStatus } from '../../os/index.ts';
+import { removeContainerLogs } from '../garbage/log-rotation.ts';
 import { runHook } from '../hooks.ts';
 import type { NodeContext } from './node-context.ts';
 
@@ -122,7 +122,7 @@ export async function removeOldInstances(node: NodeContext, uid: string): Promis
     if (rank < 2 || c.state === 'running') continue;
     await node.stops.run(() => node.runtime.removeContainer(c.id));
     node.cache.removeContainer(uid, c.id);
-    await fs.rm(c.logPath, { force: true });
+    await removeContainerLogs(c.logPath);
   }
   await removeSandboxes(node, uid, 'stopped');
 }
