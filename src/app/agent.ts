@@ -16,7 +16,7 @@ import {
 } from '../client/index.ts';
 import { ensureAddresses, serversOfFile, startNodeDns } from '../dns/index.ts';
 import { createHttpsClient, type HttpsServer } from '../http/index.ts';
-import { createNodeNetwork, type PodNetworkBackend, startAgent } from '../node/index.ts';
+import { checkAllowedSysctl, createNodeNetwork, type PodNetworkBackend, startAgent } from '../node/index.ts';
 import {
   connectRuntime,
   containerdSocket,
@@ -55,6 +55,9 @@ export interface AgentConfig {
   readonly labels: Readonly<Record<string, string>>;
   readonly port: number;
   readonly maxPods: number | undefined;
+  readonly podManifestPath: string | undefined;
+  readonly allowedUnsafeSysctls: readonly string[];
+  readonly podMaxPids: number | undefined;
   /** Ranges of the node's addresses at which node ports answer; undefined = `nodeIp`. */
   readonly nodeportAddresses: readonly string[] | undefined;
   /** Of a node that joined by a token: its certificates are kept there, and replaced before they end. undefined = they are files of somebody else. */
@@ -158,6 +161,9 @@ export async function startNode(
       },
       labels: config.labels,
       maxPods: config.maxPods,
+      podManifestPath: config.podManifestPath,
+      podMaxPids: config.podMaxPids,
+      admission: { allowedSysctls: config.allowedUnsafeSysctls },
       version: versionInfo.gitVersion,
       clock,
       random,
@@ -257,8 +263,20 @@ export async function agentConfig(
     labels,
     port: flags.port ?? 10250,
     maxPods: flags.maxPods,
+    podManifestPath: flags.podManifestPath,
+    allowedUnsafeSysctls: checkedSysctls(flags.allowedUnsafeSysctls ?? []),
+    podMaxPids: flags.podMaxPids,
     nodeportAddresses: flags.nodeportAddresses,
   };
+}
+
+function checkedSysctls(patterns: readonly string[]): readonly string[] {
+  for (const pattern of patterns) {
+    const problem = checkAllowedSysctl(pattern);
+    if (problem !== undefined)
+      throw new CommandFailure(`--allowed-unsafe-sysctls: ${problem}`, { exitCode: 2 });
+  }
+  return patterns;
 }
 
 type Flags = Parameters<typeof agentConfig>[0];

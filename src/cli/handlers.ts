@@ -115,6 +115,9 @@ export interface AgentFlags extends LogFlags {
   readonly nodeLabels?: readonly string[];
   readonly port?: number;
   readonly maxPods?: number;
+  readonly podManifestPath?: string;
+  readonly allowedUnsafeSysctls?: string[];
+  readonly podMaxPids?: number;
   readonly nodeportAddresses?: readonly string[];
 }
 

@@ -4,7 +4,7 @@
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { type coreV1, Node, Pod, Service } from '../api/index.ts';
+import { type coreV1, isMirror, Node, Pod, Service } from '../api/index.ts';
 import { type Clock, type Log, type Random, Scope, sleep } from '../base/index.ts';
 import {
   type Client,
@@ -42,6 +42,7 @@ import type { NodeStatusInput } from './registration/node-status.ts';
 import { RuntimeCache } from './runtime-cache.ts';
 import { type NodeServerOptions, startNodeServer } from './server/node-server.ts';
 import { type MachineUsage, thisMachine } from './stats/machine-usage.ts';
+import { StaticPods } from './static-pods/static-pods.ts';
 import { StatusWriter } from './status-writer.ts';
 import { Tokens } from './tokens.ts';
 import { PodVolumes } from './volumes/pod-volumes.ts';
@@ -89,6 +90,8 @@ export interface AgentOptions {
   readonly sharedDir?: string | undefined;
   /** Default: those of this machine. */
   readonly cgroups?: PodCgroups | undefined;
+  /** A folder, or one file, with manifests of pods that run here whether there is an API or not. */
+  readonly podManifestPath?: string | undefined;
   /** How many processes a pod may have. Default: as many as the node. */
   readonly podMaxPids?: number | undefined;
   /** What pods may do besides the usual. */
@@ -346,6 +349,20 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         } satisfies NodeServerOptions);
   if (server !== undefined) scope.onStop(() => server.close(2_000));
 
+  const statics = new StaticPods({
+    path: options.podManifestPath,
+    nodeName,
+    client,
+    clock,
+    log,
+    scope,
+    runner: {
+      put: (pod) => workers!.put(pod),
+      removed: (uid) => workers!.removed(uid),
+      has: (uid) => workers!.has(uid),
+    },
+    onMirror: (uid, mirror) => statuses.mirror(uid, mirror),
+  });
   let runtimeVersion = 'unknown';
   const registration = new NodeRegistration({
     client,
@@ -419,6 +436,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
           `Failed to update Node Allocatable Limits ${JSON.stringify(options.cgroupParent)}: ${problems.join(', ')}`,
         );
     }
+    workers = new PodWorkers(context, (uid) => {
+      tokens.release(uid);
+      statics.gone(uid);
+    });
+    scope.onStop(() => workers?.stop());
+    await statics.start();
     registration.touch();
     await registered;
     const observe = (node: Node) => {
@@ -430,13 +453,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     if (network !== undefined) scope.run('node network', (ending) => network.run(ending));
     const pods = informers(Pod, { fieldSelector: `spec.nodeName=${nodeName}` });
     await pods.synced;
-    workers = new PodWorkers(context, (uid) => tokens.release(uid));
-    scope.onStop(() => workers?.stop());
+    const put = (pod: Pod) => (isMirror(pod) ? statics.observeMirror(pod) : workers!.put(pod));
     pods.onChange({
-      added: (pod) => workers!.put(pod),
-      updated: (_, pod) => workers!.put(pod),
-      deleted: (pod) => workers!.removed(pod.metadata.uid),
+      added: put,
+      updated: (_, pod) => put(pod),
+      deleted: (pod) => (isMirror(pod) ? statics.mirrorRemoved(pod) : workers!.removed(pod.metadata.uid)),
     });
+    statics.mirrorsKnown();
     await workers.cleanUp();
     await house.start(scope);
     log.info('node agent is ready', { node: nodeName, pods: workers.size });

@@ -19,6 +19,7 @@ export { CrashBackoff } from './plan/crash-backoff.ts';
 export { type PodMemory, type PodPlan, planPod, type StartContainer } from './plan/pod-plan.ts';
 export { buildPodStatus, type Waiting } from './plan/pod-status.ts';
 export { planStatusPatch } from './plan/status-patch.ts';
+export { checkAllowedSysctl } from './plan/sysctls.ts';
 export { type MachineInfo, readMachine } from './registration/machine.ts';
 export {
   defaultNodeSettings,

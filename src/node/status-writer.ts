@@ -4,6 +4,7 @@ import { type coreV1, Pod } from '../api/index.ts';
 import { Backoff, type Clock, type Log, type Scope, sleep } from '../base/index.ts';
 import type { Client } from '../client/index.ts';
 import { isConflict, isNotFound } from '../machinery/index.ts';
+import { isStaticPod } from './container/names.ts';
 import { planStatusPatch } from './plan/status-patch.ts';
 
 export interface StatusWriterOptions {
@@ -15,8 +16,17 @@ export interface StatusWriterOptions {
   readonly firstDelayMs: number;
 }
 
+/** The object in the API that shows a pod: the pod itself or, of a static pod, its mirror. */
+interface Shown {
+  readonly name: string;
+  readonly namespace: string;
+  readonly uid: string;
+}
+
 interface Entry {
-  readonly pod: { readonly name: string; readonly namespace: string; readonly uid: string };
+  /** undefined = there is none now: nothing is written. */
+  shown: Shown | undefined;
+  readonly isStatic: boolean;
   wanted: coreV1.PodStatus;
   /** What the API has, as far as we know. */
   written: coreV1.PodStatus | undefined;
@@ -27,9 +37,13 @@ interface Entry {
   gone: boolean;
 }
 
+const shownBy = ({ metadata: { name, namespace = '', uid } }: Pod): Shown => ({ name, namespace, uid });
+
 export class StatusWriter {
   readonly #options: StatusWriterOptions;
   readonly #entries = new Map<string, Entry>();
+  /** By the uid of the static pod. */
+  readonly #mirrors = new Map<string, Pod>();
   /** Patches sent, for measurements. */
   writes = 0;
 
@@ -43,13 +57,15 @@ export class StatusWriter {
   }
 
   put(pod: Pod, status: coreV1.PodStatus): void {
-    const { uid, name, namespace = '' } = pod.metadata;
+    const { uid } = pod.metadata;
     let entry = this.#entries.get(uid);
     if (entry === undefined) {
       entry = {
-        pod: { uid, name, namespace },
+        shown: isStaticPod(pod) ? undefined : shownBy(pod),
+        isStatic: isStaticPod(pod),
         wanted: status,
-        written: pod.status,
+        // What the API has of a static pod is its mirror's.
+        written: isStaticPod(pod) ? undefined : pod.status,
         running: false,
         urgent: false,
         wake: undefined,
@@ -57,17 +73,36 @@ export class StatusWriter {
         gone: false,
       };
       this.#entries.set(uid, entry);
+      const mirror = this.#mirrors.get(uid);
+      if (mirror !== undefined) this.#show(entry, mirror, true);
     }
     entry.wanted = status;
     if (status.phase !== 'Pending') this.#hurry(entry);
     this.#run(entry);
   }
 
+  /** What shows a static pod in the API, as it is there; undefined = nothing does any more. */
+  mirror(uid: string, mirror: Pod | undefined): void {
+    const known = this.#mirrors.get(uid);
+    if (mirror === undefined) this.#mirrors.delete(uid);
+    else this.#mirrors.set(uid, mirror);
+    const entry = this.#entries.get(uid);
+    if (entry === undefined) return;
+    this.#show(entry, mirror, known?.metadata.uid !== mirror?.metadata.uid);
+    this.#run(entry);
+  }
+
+  #show(entry: Entry, mirror: Pod | undefined, isOther: boolean): void {
+    entry.shown = mirror === undefined ? undefined : shownBy(mirror);
+    if (isOther || !entry.running) entry.written = mirror?.status;
+  }
+
   /** Resolves when the newest status has been written, or the pod is gone from the API. */
   flush(uid: string): Promise<void> {
     const entry = this.#entries.get(uid);
     if (entry === undefined || entry.gone) return Promise.resolve();
-    if (!entry.running && planStatusPatch(uid, entry.written, entry.wanted) === undefined)
+    if (entry.shown === undefined) return Promise.resolve();
+    if (!entry.running && planStatusPatch(entry.shown.uid, entry.written, entry.wanted) === undefined)
       return Promise.resolve();
     this.#hurry(entry);
     const flushed = new Promise<void>((resolve) => entry.waiters.push(resolve));
@@ -89,6 +124,7 @@ export class StatusWriter {
     entry.gone = true;
     this.#hurry(entry);
     this.#entries.delete(uid);
+    this.#mirrors.delete(uid);
   }
 
   #hurry(entry: Entry): void {
@@ -97,8 +133,8 @@ export class StatusWriter {
   }
 
   #run(entry: Entry): void {
-    if (entry.running || entry.gone) return;
-    if (planStatusPatch(entry.pod.uid, entry.written, entry.wanted) === undefined) {
+    if (entry.running || entry.gone || entry.shown === undefined) return;
+    if (planStatusPatch(entry.shown.uid, entry.written, entry.wanted) === undefined) {
       this.#done(entry);
       return;
     }
@@ -119,7 +155,6 @@ export class StatusWriter {
 
   async #write(entry: Entry, signal: AbortSignal): Promise<void> {
     const { client, clock, log, firstDelayMs } = this.#options;
-    const { uid, name, namespace } = entry.pod;
     const backoff = new Backoff({ initialMs: 100, maxMs: 10_000 });
     if (entry.written?.startTime === undefined && !entry.urgent && firstDelayMs > 0) {
       await new Promise<void>((resolve) => {
@@ -135,18 +170,22 @@ export class StatusWriter {
       entry.wake = undefined;
     }
     while (!signal.aborted && !entry.gone) {
-      const sent = entry.wanted;
+      const { wanted: sent, shown } = entry;
+      if (shown === undefined) return;
+      const { uid, name, namespace } = shown;
       const patch = planStatusPatch(uid, entry.written, sent);
       if (patch === undefined) return;
       try {
         this.writes++;
         await client(Pod).patch({ name, namespace, subresource: 'status' }, 'strategic', patch);
-        entry.written = sent;
+        // A mirror may have been replaced meanwhile: the new one knows nothing of what was written.
+        if (entry.shown?.uid === uid) entry.written = sent;
       } catch (error) {
         // Another pod of the same name, or none: ours has ended for the API.
         if (isNotFound(error) || isConflict(error)) {
           log.debug('pod is gone, its status is not written', { pod: `${namespace}/${name}`, error });
-          entry.gone = true;
+          if (entry.isStatic) entry.shown = entry.shown?.uid === uid ? undefined : entry.shown;
+          else entry.gone = true;
           return;
         }
         log.warn('cannot write pod status', { pod: `${namespace}/${name}`, error });

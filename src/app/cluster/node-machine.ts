@@ -83,7 +83,8 @@ export async function ensureNode(
   if (inside === undefined) await clearNode(machine, state, node);
 
   const directory = nodeDir(state, node);
-  for (const [, folder] of ownPlaces) mkdirSync(join(directory, folder), { recursive: true, mode: 0o755 });
+  for (const folder of ['manifests', ...ownPlaces.map(([, of]) => of)])
+    mkdirSync(join(directory, folder), { recursive: true, mode: 0o755 });
   await ensureCredentials(state, node, clock.nowMs());
   writeFileSync(join(directory, 'resolv.conf'), planResolver(readResolverFiles()));
 
@@ -203,6 +204,7 @@ export function planAgentCommand(state: ClusterState, node: NodeState, program: 
     `--state-dir=${directory}`,
     `--run-dir=${runDirOfNode}`,
     `--cgroup-parent=${nodeCgroup(state, node)}`,
+    `--pod-manifest-path=${join(directory, 'manifests')}`,
     `--cluster-cidr=${state.podCidr}`,
     `--cluster-dns=${dnsAddressOf(state.serviceCidr)}`,
   ];

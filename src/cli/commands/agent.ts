@@ -48,7 +48,18 @@ export function agentCommand(program: Command, handlers: Handlers): void {
     )
     .option('--node-labels <labels>', 'labels the node registers with: key=value,…', list)
     .option('--port <port>', 'port of the server for logs and exec (default: 10250)', whole(1, 65535))
-    .option('--max-pods <count>', 'how many pods may run here (default: 110)', whole(1, 100_000));
+    .option('--max-pods <count>', 'how many pods may run here (default: 110)', whole(1, 100_000))
+    .option('--pod-manifest-path <path>', 'folder or file with manifests of static pods')
+    .option(
+      '--allowed-unsafe-sysctls <names>',
+      'kernel parameters that pods may set besides the safe ones: name or start*,…',
+      list,
+    )
+    .option(
+      '--pod-max-pids <count>',
+      'how many processes a pod may have (default: no limit)',
+      whole(1, 2 ** 22),
+    );
   withConfigFile(withLogOptions(command)).action((parsed: Parsed) => {
     const { config, logLevel, v, ...flags } = parsed;
     if (flags.server === undefined && flags.kubeconfig === undefined)

@@ -73,6 +73,11 @@ export class PodWorkers {
     this.#workers.get(uid)?.removed();
   }
 
+  /** Whether something of it may still run. */
+  has(uid: string): boolean {
+    return this.#workers.has(uid);
+  }
+
   runtimeChanged(uid: string): void {
     const worker = this.#workers.get(uid);
     if (worker !== undefined) worker.wake();
