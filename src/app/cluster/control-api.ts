@@ -14,6 +14,9 @@ export interface NodeFacts {
   readonly podCidr: string | undefined;
   readonly version: string | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
+  /** The internal one. */
+  readonly address?: string | undefined;
 }
 
 export interface PodFacts {
@@ -53,10 +56,11 @@ export function connectControlApi(state: ClusterState, clock: Clock): ControlApi
 }
 
 interface Item {
-  metadata: { name: string; labels?: Record<string, string> };
+  metadata: { name: string; labels?: Record<string, string>; annotations?: Record<string, string> };
   spec: { podCIDR?: string; nodeName?: string; renewTime?: string };
   status?: {
     conditions?: { type: string; status: string }[];
+    addresses?: { type: string; address: string }[];
     nodeInfo?: { kubeletVersion?: string };
     containerStatuses?: { state?: { running?: unknown } }[];
   };
@@ -87,6 +91,8 @@ export function controlApiOver(http: HttpsClient): ControlApi {
         podCidr: spec?.podCIDR,
         version: status?.nodeInfo?.kubeletVersion,
         labels: metadata.labels,
+        annotations: metadata.annotations,
+        address: status?.addresses?.find(({ type }) => type === 'InternalIP')?.address,
       })),
     listPods: async () =>
       (await list('/api/v1/pods')).map(({ spec, status }) => ({

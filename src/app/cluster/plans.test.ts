@@ -9,7 +9,7 @@ import { type Allocation, overlap, parseRange, planAllocation, planNode } from '
 import { planKernelProblems } from './requirements.ts';
 import { planServerCommand } from './server-process.ts';
 import type { ClusterState } from './state.ts';
-import { planNodeStatus, statusLines } from './status.ts';
+import { planNodeStatus, planOtherNodeStatus, statusLines } from './status.ts';
 
 const eth0: Link = {
   name: 'eth0',
@@ -193,7 +193,6 @@ describe('processes', () => {
       `--state-dir=${directory}`,
       '--run-dir=/run/jotasu',
       '--cgroup-parent=/jotasu/jotasu/jotasu-node-2',
-      `--pod-manifest-path=${directory}/manifests`,
       '--cluster-cidr=10.244.0.0/16',
       '--cluster-dns=10.96.0.10',
     ]);
@@ -288,14 +287,14 @@ describe('the kernel', () => {
 
 describe('status', () => {
   const node = { ...state.nodes[0]!, process: { pid: 6, startTicks: 1, bootId: 'b' } };
-  const up = { agent: 7 };
+  const up = { pid: 7, failures: 0, restarts: 2 };
   const facts = { name: node.name, ready: true, podCidr: '10.244.0.0/24', version: 'v1.35.0' };
   const containers = new Map([[node.name, 3]]);
   test.each<[string, Parameters<typeof planNodeStatus>, object]>([
     [
       'ready',
       [node, up, { facts, containers }],
-      { state: 'Ready', pid: 7, containers: 3, version: 'v1.35.0' },
+      { state: 'Ready', agent: 'Running', restarts: 2, pid: 7, containers: 3, version: 'v1.35.0' },
     ],
     [
       'not ready',
@@ -309,17 +308,34 @@ describe('status', () => {
     ],
     [
       'between two agents',
-      [node, { agent: undefined }, { facts, containers }],
-      { state: 'Ready', pid: null },
+      [node, { ...up, pid: undefined }, { facts, containers }],
+      { state: 'Ready', agent: 'Restarting', pid: null },
     ],
     ['no answer', [node, up, undefined], { state: 'Unknown', pid: 7, containers: null, version: null }],
     [
       'off, whatever the server remembers',
       [node, undefined, { facts, containers }],
-      { state: 'Off', pid: null, containers: 0 },
+      { state: 'Off', agent: 'Off', pid: null, containers: 0 },
     ],
   ])('%s', (_, args, want) => {
     expect(planNodeStatus(...args)).toMatchObject(want);
+  });
+
+  const other = { name: 'sim-1', ready: true, podCidr: undefined, version: 'v1.35.0', address: '10.0.0.1' };
+  test.each<[string, Parameters<typeof planOtherNodeStatus>[1], object]>([
+    [
+      'simulated',
+      { simulated: true, off: false, containers: 4 },
+      { state: 'Ready', containers: 4, agent: null },
+    ],
+    [
+      'simulated, without power',
+      { simulated: true, off: true, containers: 4 },
+      { state: 'Off', containers: 0 },
+    ],
+    ['of another machine', { simulated: false, off: false, containers: 1 }, { state: 'Ready', link: null }],
+  ])('of a node that is not of this machine: %s', (_, more, want) => {
+    expect(planOtherNodeStatus(other, more)).toMatchObject(want);
   });
 
   test('as lines', () => {
@@ -327,18 +343,22 @@ describe('status', () => {
       name: 'jotasu',
       dataDir: '/d',
       kubeconfig: { file: '/k', context: 'jotasu' },
-      server: { url: 'https://127.0.0.1:6443', state: 'Off', pid: null, version: null },
-      nodes: [planNodeStatus(node, up, undefined)],
+      server: { url: 'https://127.0.0.1:6443', state: 'Restarting', pid: null, restarts: 1, version: null },
+      nodes: [
+        planNodeStatus(node, up, undefined),
+        planOtherNodeStatus(other, { simulated: true, off: false, containers: 4 }),
+      ],
     });
     expect(lines.join('\n')).toBe(
       `cluster    jotasu
-server     Off
+server     Restarting, started again once
 API        https://127.0.0.1:6443
 context    jotasu in /k
 data       /d
 
-NODE            STATE     ADDRESS     LINK     PID   CONTAINERS   VERSION
-jotasu-node-1   Unknown   10.89.0.2   jts0n1   7     ?            -`,
+NODE            STATE     ADDRESS     LINK     AGENT       PID   RESTARTS   CONTAINERS   VERSION
+jotasu-node-1   Unknown   10.89.0.2   jts0n1   Running     7     2          ?            -
+sim-1           Ready     10.0.0.1    -        simulated   -     -          4            v1.35.0`,
     );
   });
 });

@@ -11,17 +11,17 @@ const directory = mkdtempSync(join(tmpdir(), 'jotasu-supervisor-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
 test.each([
-  ['', { pid: undefined, failures: 0 }],
-  ['started 7\n', { pid: 7, failures: 0 }],
-  ['started 7\nended 1\n', { pid: undefined, failures: 1 }],
-  ['started 7\nended 137\nstarted 8\nended 143\nstarted 9\n', { pid: 9, failures: 0 }],
-  ['started 7\nended 139\nstarted 8\n', { pid: 8, failures: 1 }],
+  ['', { pid: undefined, failures: 0, restarts: 0 }],
+  ['started 7\n', { pid: 7, failures: 0, restarts: 0 }],
+  ['started 7\nended 1\n', { pid: undefined, failures: 1, restarts: 0 }],
+  ['started 7\nended 137\nstarted 8\nended 143\nstarted 9\n', { pid: 9, failures: 0, restarts: 2 }],
+  ['started 7\nended 139\nstarted 8\n', { pid: 8, failures: 1, restarts: 1 }],
 ])('%j', (text, runs) => {
   expect(parseRuns(text)).toEqual(runs);
 });
 
 test('no file yet', () => {
-  expect(readRuns(join(directory, 'none'))).toEqual({ pid: undefined, failures: 0 });
+  expect(readRuns(join(directory, 'none'))).toEqual({ pid: undefined, failures: 0, restarts: 0 });
 });
 
 describe.skipIf(process.platform !== 'linux')('a supervisor', () => {

@@ -53,20 +53,26 @@ export interface Runs {
   readonly pid: number | undefined;
   /** How many ended by themselves: not by SIGKILL or SIGTERM, which is somebody's doing. */
   readonly failures: number;
+  /** How many were started after the first, for whatever reason. */
+  readonly restarts: number;
 }
 
 /** Pure: what a supervisor has written. */
 export function parseRuns(text: string): Runs {
   let pid: number | undefined;
   let failures = 0;
+  let starts = 0;
   for (const line of text.split('\n')) {
     const [word, number] = line.split(' ');
-    if (word === 'started') pid = Number(number);
+    if (word === 'started') {
+      pid = Number(number);
+      starts++;
+    }
     if (word !== 'ended') continue;
     pid = undefined;
     if (!['0', '137', '143'].includes(number!)) failures++;
   }
-  return { pid, failures };
+  return { pid, failures, restarts: Math.max(0, starts - 1) };
 }
 
 export function readRuns(runsFile: string): Runs {
