@@ -193,6 +193,7 @@ describe('processes', () => {
       `--state-dir=${directory}`,
       '--run-dir=/run/jotasu',
       '--cgroup-parent=/jotasu/jotasu/jotasu-node-2',
+      `--pod-manifest-path=${directory}/manifests`,
       '--cluster-cidr=10.244.0.0/16',
       '--cluster-dns=10.96.0.10',
     ]);
