@@ -31,6 +31,8 @@ export interface ConnectionCall {
   readonly credentials: NodeCredentials;
   readonly at: Place;
   readonly query: Query;
+  /** What of the path is for the node. Without a leading slash. */
+  readonly rest: string;
 }
 
 /** Where on a node a call goes. */
@@ -45,6 +47,10 @@ export interface Connection {
   readonly verbs: readonly Verb[];
   /** The client asks for another protocol (WebSocket, SPDY) on this connection. */
   readonly upgrades: boolean;
+  /** Method, body, status and headers are handed on as they are; otherwise the node is only read from. */
+  readonly relays?: boolean;
+  /** What discovery calls its options. Default: the kind. */
+  readonly options?: string;
   appliesTo(kind: KindDef): boolean;
   locate(call: ConnectionCall): NodeTarget;
 }
@@ -62,6 +68,15 @@ export const connections: readonly Connection[] = [
     upgrades: true,
     appliesTo: isPod,
     locate: locatePortForward,
+  },
+  {
+    name: 'proxy',
+    verbs: ['create', 'delete', 'get', 'patch', 'update'],
+    upgrades: false,
+    relays: true,
+    options: 'NodeProxyOptions',
+    appliesTo: (kind) => kind.group === '' && kind.kind === 'Node',
+    locate: locateNode,
   },
 ];
 
@@ -90,6 +105,15 @@ function locateLog(call: ConnectionCall): NodeTarget {
   return {
     ...target,
     path: `/containerLogs/${pod.metadata.namespace}/${pod.metadata.name}/${container}${query === '' ? '' : `?${query}`}`,
+  };
+}
+
+/** Any page of the node's own server: `nodes/NAME/proxy/stats/summary`. */
+function locateNode(call: ConnectionCall): NodeTarget {
+  const query = call.query.toString();
+  return {
+    ...addressOf(call, call.at.name, `node ${call.at.name} is simulated: nothing listens on it`),
+    path: `/${call.rest}${query === '' ? '' : `?${query}`}`,
   };
 }
 
@@ -166,16 +190,25 @@ function chooseContainer(pod: Pod, asked: string | null, what: string): string {
 /** What nodes without containers say of their runtime. */
 const simulatedRuntime = 'simulation://';
 
-function nodeOf({ core, kinds }: ConnectionCall, pod: Pod): Pick<NodeTarget, 'host' | 'port'> {
+function nodeOf(call: ConnectionCall, pod: Pod): Pick<NodeTarget, 'host' | 'port'> {
   const nodeName = pod.spec.nodeName ?? '';
   if (nodeName === '') throw badRequest(`pod ${pod.metadata.name} does not have a host assigned`);
+  const simulated = `pod ${pod.metadata.name} is on the simulated node ${nodeName}: it has no containers`;
+  return addressOf(call, nodeName, simulated);
+}
+
+function addressOf(
+  { core, kinds }: ConnectionCall,
+  nodeName: string,
+  simulated: string,
+): Pick<NodeTarget, 'host' | 'port'> {
   const nodes = kinds.byKind('', 'Node')!;
   const entry = core.store.get(keyFor(nodes, undefined, nodeName));
   if (entry === undefined) throw notFound(refOf(nodes), nodeName);
   const { status } = objectOf<Node>(entry);
   // Nothing listens at such a node's address; better to say so than to dial it until it is too late.
   if (status?.nodeInfo?.containerRuntimeVersion?.startsWith(simulatedRuntime) === true)
-    throw badRequest(`pod ${pod.metadata.name} is on the simulated node ${nodeName}: it has no containers`);
+    throw badRequest(simulated);
   const address = (['InternalIP', 'ExternalIP', 'Hostname'] as const)
     .map((type) => status?.addresses?.find((a) => a.type === type)?.address)
     .find((a) => a !== undefined);
@@ -240,19 +273,22 @@ export async function serveStream(
         host: target.host,
         port: target.port,
         path: target.path,
-        method: 'GET',
+        method: connection.relays === true ? request.method : 'GET',
+        ...(connection.relays === true && { headers: relayed(request.headers) }),
         ...call.credentials,
         checkServerIdentity: () => undefined,
         timeout: connectTimeoutMs,
       },
       (answer) => {
         const code = answer.statusCode ?? 500;
-        if (code !== 200) {
+        if (connection.relays === true) response.writeHead(code, relayed(answer.headers));
+        else if (code !== 200) {
           collect(answer).then((message) => reject(nodeRefusal(code, message)), reject);
           return;
         }
         upstream.setTimeout(0);
-        response.writeHead(200, { 'content-type': answer.headers['content-type'] ?? 'text/plain' });
+        if (!response.headersSent)
+          response.writeHead(200, { 'content-type': answer.headers['content-type'] ?? 'text/plain' });
         response.flushHeaders();
         answer.pipe(response);
         answer.on('end', resolve);
@@ -277,8 +313,11 @@ export async function serveStream(
         );
     });
     response.on('close', () => upstream.destroy());
-    request.resume();
-    upstream.end();
+    if (connection.relays === true) request.pipe(upstream);
+    else {
+      request.resume();
+      upstream.end();
+    }
   });
 }
 
@@ -309,6 +348,16 @@ const hopHeaders = new Set([
   'content-length',
   'transfer-encoding',
 ]);
+
+/** Headers that are about the message and not about the connection it came on. */
+const relayed = (headers: HttpRequest['headers']): Record<string, string | string[]> =>
+  Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]) =>
+      hopHeaders.has(name) || name.startsWith(':') || name.startsWith('impersonate-') || value === undefined
+        ? []
+        : [[name, value]],
+    ),
+  );
 
 /** Tunnels an upgraded connection: the handshake goes to the node as it came, then bytes flow both ways until one side ends. */
 export async function serveUpgrade(

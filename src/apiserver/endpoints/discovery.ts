@@ -35,7 +35,11 @@ function subresourcesOf(
       })),
     ...connections
       .filter((c) => c.appliesTo(kind))
-      .map((c) => ({ name: c.name, verbs: c.verbs, body: { group: '', version: '', kind: kind.kind } })),
+      .map((c) => ({
+        name: c.name,
+        verbs: c.verbs,
+        body: { group: '', version: '', kind: c.options ?? kind.kind },
+      })),
   ].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 

@@ -201,6 +201,7 @@ export function createHandler(options: HandlerOptions): ApiHandler {
     credentials: options.credentials,
     at: { kind, namespace: route.namespace, name: route.name },
     query,
+    rest: route.rest,
   });
 
   async function upgrade(
