@@ -132,6 +132,8 @@ export interface UpFlags extends ClusterFlags {
   readonly kubeconfig?: string;
   /** Whether missing packages may be installed. */
   readonly install: boolean;
+  /** What the cluster is to be made without. */
+  readonly without?: readonly 'local-storage'[];
   readonly images: readonly string[];
 }
 

@@ -30,10 +30,11 @@ describe('commands', () => {
   const cases: [line: string, handler: string, flags: unknown][] = [
     ['up', 'up', { name: 'jotasu', install: true, images: [] }],
     [
-      'up --nodes 2 --name a --data-dir /d --kubeconfig /k --no-install --image x.tar,y.tar --image z.tar',
+      'up --nodes 2 --name a --data-dir /d --kubeconfig /k --no-install --image x.tar,y.tar --image z.tar --without local-storage',
       'up',
       {
         name: 'a',
+        without: ['local-storage'],
         nodes: 2,
         dataDir: '/d',
         kubeconfig: '/k',
@@ -112,6 +113,7 @@ describe('mistakes are named, nothing runs, and the exit code is 2', () => {
     ['up extra', /too many arguments for 'up'/],
     ['up --nodes 0', /'--nodes <count>' argument '0' is invalid. Must be a whole number from 1 to 250\./],
     ['up --nodes two', /Must be a whole number/],
+    ['up --without scheduler', /Must be any of local-storage\./],
     ['up --name Big', /lower-case letters/],
     ['status -o yaml', /Allowed choices are json/],
     ['node', /list, kill, stop, start, add or remove nodes/],

@@ -43,6 +43,7 @@ export function planServerCommand(state: ClusterState, program: readonly string[
     `--write-kubeconfig=${join(state.dataDir, 'admin.kubeconfig')}`,
     // None of its own; "node add --simulate" makes them.
     '--simulate-nodes=0',
+    ...((state.without ?? []).length > 0 ? [`--without=${state.without!.join()}`] : []),
   ];
 }
 

@@ -43,6 +43,8 @@ export interface ClusterState {
   readonly podCidr: string;
   readonly serviceCidr: string;
   readonly apiPort: number;
+  /** Parts that its server leaves out; undefined = none. */
+  readonly without?: readonly string[] | undefined;
   readonly kubeconfig: {
     readonly file: string;
     readonly context: string;

@@ -152,6 +152,7 @@ async function createCluster(machine: Machine, flags: UpFlags): Promise<ClusterS
       context: contextName(flags.name),
       isOurs: !existsSync(kubeconfig),
     },
+    ...(flags.without !== undefined && { without: flags.without }),
     version: machine.programVersion,
     server: null,
     nodes,
@@ -193,6 +194,10 @@ function changedCluster(state: ClusterState, flags: UpFlags): ClusterState {
   if (flags.dataDir !== undefined && resolve(flags.dataDir) !== state.dataDir)
     throw new CommandFailure(
       `the data of cluster ${state.name} are in ${state.dataDir}, not in ${flags.dataDir}`,
+    );
+  if (flags.without !== undefined && flags.without.join() !== (state.without ?? []).join())
+    throw new CommandFailure(
+      `cluster ${state.name} was made ${(state.without ?? []).length > 0 ? `without ${state.without!.join()}` : 'with all its parts'}; "jotasu down" and "up" make it anew`,
     );
   let { nodes, lastNodeNumber } = state;
   if (flags.nodes !== undefined && flags.nodes < nodes.length)

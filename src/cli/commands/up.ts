@@ -1,6 +1,6 @@
 // `jotasu up` and `jotasu down`: a whole cluster on this machine, and nothing of it.
 import type { Command } from 'commander';
-import { list, whole } from '../flags.ts';
+import { list, listOf, whole } from '../flags.ts';
 import type { ClusterFlags, Handlers, UpFlags } from '../handlers.ts';
 import { clusterOption } from '../shared-options.ts';
 
@@ -18,6 +18,11 @@ export function upCommand(program: Command, handlers: Handlers): void {
     .option('--data-dir <dir>', 'where the cluster keeps its data (default: /var/lib/jotasu/NAME)')
     .option('--kubeconfig <file>', 'where to add the context (default: $KUBECONFIG or ~/.kube/config)')
     .option('--image <files>', 'image archives to load into every node', list)
+    .option(
+      '--without <parts>',
+      'leave out local-storage, the default storage class',
+      listOf(['local-storage']),
+    )
     .option('--no-install', 'say which packages are missing instead of installing them')
     .action(({ image, ...rest }: Parsed) => handlers.up({ ...rest, images: image ?? [] }));
 }
