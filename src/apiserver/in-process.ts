@@ -1,6 +1,6 @@
 // The in-process Transport: the same registry, without HTTP and without encoding. Objects handed out are the cache's own.
 import type { ListQuery, Target, Transport, WatchEvent, WriteOptions } from '../client/index.ts';
-import { expired, type KubeObject, methodNotSupported } from '../machinery/index.ts';
+import { expired, type KindDef, type KubeObject, methodNotSupported } from '../machinery/index.ts';
 import { listAnswered, readAnswered } from './answered/read.ts';
 import type { MetricsAsked } from './metrics-api/workload-metrics.ts';
 import { noBody, type WriteCall } from './registry/call.ts';
@@ -12,6 +12,7 @@ import { removeCollection } from './registry/delete-collection.ts';
 import { list } from './registry/list.ts';
 import { type Answer, objectOf } from './registry/objects.ts';
 import { patch } from './registry/patch.ts';
+import { inVersion } from './registry/translated.ts';
 import { update } from './registry/update.ts';
 import { watch } from './registry/watch.ts';
 import { findSubresource } from './subresources/all.ts';
@@ -53,10 +54,13 @@ const writeCall = (
 });
 
 export function inProcessTransport(core: RegistryCore): Transport {
+  // Who knows a custom resource by its definition alone comes with a kind of his own: the rules of writes are those of the one served.
+  const served = ({ kind }: Target): KindDef =>
+    core.kinds.byResource(kind.group, kind.version, kind.plural) ?? kind;
+  const writtenTo = (target: Target): Target =>
+    target.kind.schema.preserveUnknown ? { ...target, kind: served(target) } : target;
   const below = async (target: Target, call: SubresourceCall): Promise<KubeObject> => {
-    // Who knows a custom resource by its definition alone comes with a kind of his own: the rules are those of the one served.
-    const { group, version, plural } = target.kind;
-    const kind = core.kinds.byResource(group, version, plural) ?? target.kind;
+    const kind = served(target);
     return objectFrom(
       await subresourceOf({ ...target, kind }).handle(core, { ...call, at: { ...call.at, kind } }),
     );
@@ -67,7 +71,9 @@ export function inProcessTransport(core: RegistryCore): Transport {
       if (from !== undefined) return objectFrom(await readAnswered(core, from, placeOf(target)));
       if (core.store.shared) await catchUp(core);
       if (target.subresource === '')
-        return objectFrom(answer(target.kind, requireEntry(core, placeOf(target))));
+        return objectFrom(
+          answer(target.kind, await inVersion(target.kind, requireEntry(core, placeOf(target)))),
+        );
       return below(target, {
         verb: 'get',
         at: placeOf(target),
@@ -115,6 +121,8 @@ export function inProcessTransport(core: RegistryCore): Transport {
         },
         onInitialEnd() {},
         onLost: () => end(expired('The resourceVersion for the provided watch is too old.')),
+        onFailed: end,
+        onHeld() {},
         ready: () => !lost && !signal.aborted,
       }).then(
         (stop) => {
@@ -134,13 +142,13 @@ export function inProcessTransport(core: RegistryCore): Transport {
     },
 
     async update(target, object, options) {
-      const call = writeCall(target, object, options);
+      const call = writeCall(writtenTo(target), object, options);
       if (target.subresource !== '') return below(target, { ...call, verb: 'update', patchType: 'merge' });
       return objectFrom(await update(core, call));
     },
 
     async patch(target, type, value, options) {
-      const call = writeCall(target, value, options);
+      const call = writeCall(writtenTo(target), value, options);
       if (target.subresource !== '') return below(target, { ...call, verb: 'patch', patchType: type });
       return objectFrom(await patch(core, { ...call, type }));
     },

@@ -42,6 +42,7 @@ export {
   type ScalePaths,
   type Scope,
   storageKey,
+  type Translation,
   type Verb,
 } from './kind/kind.ts';
 export * from './meta/object-meta.ts';

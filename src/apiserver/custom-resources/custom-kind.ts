@@ -8,7 +8,6 @@ import {
   defineKind,
   FieldAt,
   hasDefaults,
-  internalError,
   type JsonSchema,
   type KindDef,
   type KubeObject,
@@ -18,19 +17,22 @@ import {
   translateTimestampSince,
   validateValue,
 } from '../../machinery/index.ts';
+import { type WebhookSurroundings, webhookTranslation } from './conversion-webhook.ts';
 
 type Version = apiextensionsV1.CustomResourceDefinitionVersion;
 type Json = Record<string, unknown>;
 
 /** The kinds of an accepted definition, the preferred version first. */
-export function customKinds(definition: CustomResourceDefinition): readonly KindDef[] {
+export function customKinds(
+  definition: CustomResourceDefinition,
+  surroundings: WebhookSurroundings,
+): readonly KindDef[] {
   return definition.spec.versions
-    .filter(({ served, storage }) => served && (storage || !needsWebhook(definition)))
+    .filter(({ served }) => served)
     .toSorted((a, b) => compareVersions(a.name, b.name))
-    .map((version) => customKind(definition, version));
+    .map((version) => customKind(definition, version, surroundings));
 }
 
-/** No webhook is called, so that no other version can be made of what is stored. */
 const needsWebhook = ({ spec }: CustomResourceDefinition): boolean => spec.conversion?.strategy === 'Webhook';
 
 /** Stable before beta before alpha, newer before older; what is no such version comes last, in the order of letters. */
@@ -51,7 +53,11 @@ function rank(version: string): readonly number[] | undefined {
   return [stability, Number(parts[1]), Number(parts[3] ?? 0)];
 }
 
-function customKind(definition: CustomResourceDefinition, version: Version): KindDef {
+function customKind(
+  definition: CustomResourceDefinition,
+  version: Version,
+  surroundings: WebhookSurroundings,
+): KindDef {
   const { spec, status } = definition;
   const { group, scope } = spec;
   const names = status?.acceptedNames ?? spec.names;
@@ -116,22 +122,18 @@ function customKind(definition: CustomResourceDefinition, version: Version): Kin
     ...(version.deprecated === true && {
       deprecation: version.deprecationWarning ?? `${apiVersion} ${names.kind} is deprecated`,
     }),
-    ...(readsAnew && {
-      conversion: {
-        toStored: (object) => ({ ...object, apiVersion: `${group}/${storedVersion}` }),
-        fromStored(object) {
-          if (needsWebhook(definition) && object.apiVersion !== apiVersion)
-            throw internalError(
-              new Error(
-                `conversion webhook for ${object.apiVersion}, Kind=${names.kind} failed: this server does not call conversion webhooks`,
-              ),
-            );
-          const own = { ...structuredClone(object), apiVersion };
-          applyDefaults(schema, own);
-          return own;
-        },
-      },
-    }),
+    ...(needsWebhook(definition)
+      ? { translation: webhookTranslation(definition, version.name, surroundings) }
+      : readsAnew && {
+          conversion: {
+            toStored: (object) => ({ ...object, apiVersion: `${group}/${storedVersion}` }),
+            fromStored(object) {
+              const own = { ...structuredClone(object), apiVersion };
+              applyDefaults(schema, own);
+              return own;
+            },
+          },
+        }),
   });
 }
 

@@ -270,18 +270,6 @@ describe('several versions', () => {
     expect(group.preferredVersion.version).toBe('v1');
   });
 
-  it('that a webhook would convert are not served but for the stored one', async () => {
-    const beta = { ...version, name: 'v1beta1', storage: false };
-    const webhook = { clientConfig: { url: 'https://c.example.com/' }, conversionReviewVersions: ['v1'] };
-    const { headers } = await define(
-      definition({ conversion: { strategy: 'Webhook', webhook } }, [beta, version]),
-    );
-    expect(String(headers['warning'])).toContain('only \\"v1\\" is served');
-    await f.ask('POST', tabs, { body: tab('a') });
-    expect((await f.ask('GET', `${tabs}/a`)).code).toBe(200);
-    expect((await f.ask('GET', tabs.replace('/v1/', '/v1beta1/'))).code).toBe(404);
-  });
-
   it.each([
     [
       [

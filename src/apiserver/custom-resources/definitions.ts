@@ -19,6 +19,7 @@ import {
   semanticEqual,
 } from '../../machinery/index.ts';
 import type { Entry } from '../../storage/index.ts';
+import { WebhookCalls } from '../admission/webhooks/calls.ts';
 import { ensureCustomApiService, removeCustomApiService } from '../api-services.ts';
 import { internalContext } from '../registry/context.ts';
 import type { RegistryCore } from '../registry/core.ts';
@@ -26,6 +27,7 @@ import { remove } from '../registry/delete.ts';
 import { mutableCopy, objectOf } from '../registry/objects.ts';
 import { applyUpdate } from '../registry/update.ts';
 import { builtByCode } from '../registry/update-rules.ts';
+import type { WebhookSurroundings } from './conversion-webhook.ts';
 import { customKinds } from './custom-kind.ts';
 import { acceptNames } from './names.ts';
 
@@ -38,6 +40,7 @@ const batch = 50;
 export class CustomResources {
   readonly #core: RegistryCore;
   readonly #client: Client;
+  readonly #surroundings: WebhookSurroundings;
   /** Versions that are served no more, until their APIServices are gone. */
   readonly #unserved = new Map<string, KindDef>();
   /** What is served, by the name of its definition. */
@@ -50,6 +53,7 @@ export class CustomResources {
   constructor(core: RegistryCore, client: Client) {
     this.#core = core;
     this.#client = client;
+    this.#surroundings = { calls: new WebhookCalls(core), random: core.random };
   }
 
   /** Serves what is in the store, and follows it. Resolves when all that is there now is served. */
@@ -106,7 +110,7 @@ export class CustomResources {
     )
       return;
     this.#remove(served?.kinds ?? []);
-    const kinds = customKinds(definition);
+    const kinds = customKinds(definition, this.#surroundings);
     for (const kind of kinds) this.#core.kinds.add(kind);
     this.#served.set(name, { spec: definition.spec, names, kinds });
   }
@@ -219,7 +223,7 @@ export class CustomResources {
   async #empty(definition: CustomResourceDefinition): Promise<void> {
     const { store, clock } = this.#core;
     const { name } = definition.metadata;
-    const [kind] = this.#served.get(name)?.kinds ?? customKinds(definition);
+    const [kind] = this.#served.get(name)?.kinds ?? customKinds(definition, this.#surroundings);
     const left = kind === undefined ? [] : store.list(kind.storagePrefix);
     if (kind !== undefined && left.length > 0) {
       this.#follow(name, kind);
@@ -261,7 +265,9 @@ export class CustomResources {
   async #delete(kind: KindDef, entry: Entry): Promise<void> {
     const { name, namespace } = objectOf(entry).metadata;
     try {
-      await remove(this.#core, { at: { kind, namespace, name }, options: {}, context: internalContext() });
+      // As it is stored: nobody looks at it any more, and whoever would convert it may be gone.
+      const at = { kind: { ...kind, translation: null }, namespace, name };
+      await remove(this.#core, { at, options: {}, context: internalContext() });
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }

@@ -13,6 +13,7 @@ import { removeCollection } from '../registry/delete-collection.ts';
 import { type ListOptions, list, waitForFreshness } from '../registry/list.ts';
 import type { Answer } from '../registry/objects.ts';
 import { type PatchType, patch } from '../registry/patch.ts';
+import { inVersion } from '../registry/translated.ts';
 import { update } from '../registry/update.ts';
 import { watch } from '../registry/watch.ts';
 import { findSubresource } from '../subresources/all.ts';
@@ -150,7 +151,9 @@ async function serveGet(env: ResourceEnvironment, call: ResourceRequest): Promis
   if (from === undefined) await waitForFreshness(env.core, text(query, 'resourceVersion'));
   const at = placeOf(call);
   const found =
-    from === undefined ? answer(kind, requireEntry(env.core, at)) : await readAnswered(env.core, from, at);
+    from === undefined
+      ? answer(kind, await inVersion(kind, requireEntry(env.core, at)))
+      : await readAnswered(env.core, from, at);
   return sendAnswer(call, { kind, answer: found, wanted }, printing(env, query));
 }
 
@@ -215,7 +218,7 @@ async function serveWatch(env: ResourceEnvironment, call: ResourceRequest): Prom
     env.lasting.addWatch(stream, response);
   } catch (error) {
     // A watch that was understood fails as a watch does: in an event. Reflectors then list again.
-    if (!isExpired(error)) throw error;
+    if (!isExpired(error) && !response.headersSent) throw error;
     stream.fail(error as StatusError);
   }
   return 0;

@@ -4,9 +4,10 @@ import type { Clock, Timer } from '../../base/index.ts';
 import type { HttpResponse } from '../../http/index.ts';
 import {
   expired,
+  internalError,
   type KindDef,
   type KubeObject,
-  type StatusError,
+  StatusError,
   watchFrame,
 } from '../../machinery/index.ts';
 import { objectOf } from '../registry/objects.ts';
@@ -46,6 +47,7 @@ export class WatchStream implements WatchReceiver {
   #bookmarkTimer: Timer | null = null;
   #ended = false;
   #columnsSent = false;
+  #held = 0;
   #unsubscribe: (() => void) | null = null;
 
   constructor(response: HttpResponse, options: WatchStreamOptions) {
@@ -97,6 +99,14 @@ export class WatchStream implements WatchReceiver {
 
   onLost(): void {
     this.fail(expired('The resourceVersion for the provided watch is too old.'));
+  }
+
+  onFailed(error: unknown): void {
+    this.fail(error instanceof StatusError ? error : internalError(error));
+  }
+
+  onHeld(pieces: number): void {
+    this.#held = pieces;
   }
 
   /** Ends the watch with an ERROR event. */
@@ -203,7 +213,7 @@ export class WatchStream implements WatchReceiver {
   #scheduleBookmark(): void {
     this.#bookmarkTimer = this.#options.clock.after(bookmarkEveryMs, () => {
       if (this.#ended) return;
-      this.#write(this.#bookmark(this.#options.revision()));
+      if (this.#held === 0) this.#write(this.#bookmark(this.#options.revision()));
       this.#scheduleBookmark();
     });
   }

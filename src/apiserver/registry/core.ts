@@ -192,7 +192,7 @@ export async function commit(core: Pick<RegistryCore, 'store'>, write: Write): P
   }
 }
 
-interface Write {
+export interface Write {
   readonly key: string;
   /** null = delete */
   readonly object: KubeObject | null;

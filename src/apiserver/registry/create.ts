@@ -17,7 +17,6 @@ import {
   answer,
   catchUp,
   collectWarnings,
-  commit,
   dryAnswer,
   metaRulesOf,
   nowText,
@@ -30,6 +29,7 @@ import { decodeBody } from './decode.ts';
 import { type Answer, keyFor, objectOf } from './objects.ts';
 import { dedupOwnerReferences } from './owner-references.ts';
 import { noteOwners } from './owners.ts';
+import { commitOf } from './translated.ts';
 import { wholeObject } from './update-rules.ts';
 
 /** Longest base that leaves room for the five letters of a generated name. */
@@ -90,7 +90,7 @@ export async function createDecoded(
       if (context.dryRun) {
         if (core.store.get(key) === undefined) return dryAnswer(kind, object, 201);
       } else {
-        const result = await commit(core, { key, object, expect: 0, ttlSeconds: kind.ttlSeconds });
+        const result = await commitOf(core, kind, { key, object, expect: 0, ttlSeconds: kind.ttlSeconds });
         done = result.ok;
         if (result.ok) return answer(kind, result.entry!, 201);
       }

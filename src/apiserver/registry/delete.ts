@@ -23,6 +23,7 @@ import {
   refOf,
 } from './core.ts';
 import { type Answer, keyFor, mutableCopy, objectOf } from './objects.ts';
+import { commitOf, inVersion } from './translated.ts';
 
 const retries = 100;
 const orphanFinalizer = 'orphan';
@@ -40,8 +41,9 @@ export async function remove(core: RegistryCore, { at, options, context }: Delet
   warnOfUnsaidDependents(at.kind, options, context);
   if (core.store.shared) await catchUp(core);
   for (let attempt = 0; attempt < retries; attempt++) {
-    const entry = core.store.get(key);
-    if (entry === undefined) throw notFound(refOf(at.kind), at.name);
+    const stored = core.store.get(key);
+    if (stored === undefined) throw notFound(refOf(at.kind), at.name);
+    const entry = at.kind.translation === null ? stored : await inVersion(at.kind, stored);
     const current = objectOf(entry);
     checkPreconditions(at, current, options.preconditions);
     const admitted = core.admission.validate({
@@ -68,7 +70,7 @@ export async function remove(core: RegistryCore, { at, options, context }: Delet
       const result =
         marked === current
           ? ({ ok: true, entry } as const)
-          : await commit(core, { key, object: marked, expect: entry.revision });
+          : await commitOf(core, at.kind, { key, object: marked, expect: entry.revision });
       if (result.ok) return answer(at.kind, result.entry!, options.orphanDependents === false ? 202 : 200);
     }
   }

@@ -4,6 +4,7 @@ import { badRequest, expired, parseJson, tooLargeResourceVersion } from '../../m
 import { Compacted, compareKeys, type Entry } from '../../storage/index.ts';
 import { type Place, parseRevision, type RegistryCore, storageFailure } from './core.ts';
 import { type Selection, select, selected } from './selection.ts';
+import { allInVersion } from './translated.ts';
 
 export interface ListOptions {
   readonly labelSelector?: string | undefined;
@@ -79,9 +80,18 @@ export async function list(
     entries =
       exact === 0 ? core.store.list(selection.prefix) : snapshot(core, selection.prefix, exact, undefined);
   }
+  // What is selected follows from the version that is shown; where nothing is, only the page is made.
+  if (at.kind.translation !== null && selection.test !== null) entries = await allInVersion(at.kind, entries);
   if (limit <= 0 && start === 0 && selection.test === null)
-    return { entries, revision, continue: undefined, remaining: undefined };
-  return page(core, { entries, revision, selection }, { start, limit });
+    return {
+      entries: await allInVersion(at.kind, entries),
+      revision,
+      continue: undefined,
+      remaining: undefined,
+    };
+  const found = await page(core, { entries, revision, selection }, { start, limit });
+  if (at.kind.translation === null || selection.test !== null) return found;
+  return { ...found, entries: await allInVersion(at.kind, found.entries) };
 }
 
 interface Snapshot {

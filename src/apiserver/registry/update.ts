@@ -18,7 +18,6 @@ import {
   catchUp,
   checkNames,
   collectWarnings,
-  commit,
   dryAnswer,
   metaRulesOf,
   type Place,
@@ -33,6 +32,7 @@ import { removeNow } from './delete.ts';
 import { type Answer, keyFor, objectOf, sameJson } from './objects.ts';
 import { dedupOwnerReferences } from './owner-references.ts';
 import { changesNothing, noteOwners } from './owners.ts';
+import { commitOf, inVersion } from './translated.ts';
 import { carry, type UpdateRules, wholeObject } from './update-rules.ts';
 
 /** PUT of a whole object, or of the part that a subresource shows. */
@@ -79,8 +79,9 @@ export async function applyUpdate(
   const key = keyFor(kind, at.namespace, at.name);
   if (core.store.shared) await catchUp(core);
   for (let attempt = 0; attempt < retries; attempt++) {
-    const entry = core.store.get(key);
-    if (entry === undefined) throw notFound(refOf(kind), at.name);
+    const stored = core.store.get(key);
+    if (stored === undefined) throw notFound(refOf(kind), at.name);
+    const entry = kind.translation === null ? stored : await inVersion(kind, stored);
     const old = objectOf(entry);
     const object = change(entry);
     requireVersion(at, object);
@@ -119,13 +120,14 @@ export async function applyUpdate(
       const admitted = core.admission.validate(request);
       if (admitted !== undefined) await admitted;
       if (context.dryRun) return dryAnswer(kind, object);
-      if (changesNothing(object, old)) return answer(kind, entry);
+      if (changesNothing(object, old) && kind.translation?.isOutdated(objectOf(stored)) !== true)
+        return answer(kind, entry);
       if (releasesDeletion(kind.deletionHeld, object)) {
         const gone = await removeNow(core, at, entry);
         // Who wrote the object expects an object, not a Status that tells of its deletion.
         if (gone !== undefined) return dryAnswer(kind, object);
       } else {
-        const result = await commit(core, {
+        const result = await commitOf(core, kind, {
           key,
           object,
           expect: entry.revision,

@@ -175,6 +175,8 @@ it('much from before comes piece by piece, without loss, in order, with what hap
         onInitialEnd() {},
         onLost: () => seen.push('lost'),
         // A slow reader: the world moves on between two pieces.
+        onFailed() {},
+        onHeld() {},
         ready: async () => {
           if (pieces.length === 1) await relabel('c0000', { at: resourceVersion });
           return true;
@@ -202,6 +204,8 @@ it('a watcher that goes while it is told what there is gets no more', async () =
       },
       onInitialEnd() {},
       onLost() {},
+      onFailed() {},
+      onHeld() {},
       ready: () => false,
     };
     await watch(core, { kind: ConfigMap, namespace: 'default' }, { resourceVersion }, receiver);

@@ -1,12 +1,13 @@
 // Watch: store events turned into what a watcher with selectors sees. A change that makes an object match is ADDED, one that
 // makes it stop matching is DELETED. The encoding of events is the caller's. HOT: bench/watch.ts.
 import { Pause } from '../../base/index.ts';
-import { expired } from '../../machinery/index.ts';
+import { expired, type KindDef } from '../../machinery/index.ts';
 import { Compacted, Entry, respliceRevision, type StoreEvent } from '../../storage/index.ts';
 import { type Place, parseRevision, type RegistryCore } from './core.ts';
 import { waitForFreshness } from './list.ts';
 import { objectOf } from './objects.ts';
 import { type Selection, select, selected } from './selection.ts';
+import { allInVersion, eventsInVersion } from './translated.ts';
 
 export interface WatchOptions {
   readonly labelSelector?: string | undefined;
@@ -28,6 +29,10 @@ export interface WatchReceiver {
   onInitialEnd(revision: number): void;
   /** History is gone: 410, the watcher must list again. */
   onLost(): void;
+  /** The version that is watched cannot be made of what is stored. Nothing more comes. */
+  onFailed(error: unknown): void;
+  /** How many pieces have happened that are not handed over yet: while there are any, a bookmark would promise too much. */
+  onHeld(pieces: number): void;
   /**
    * Asked between two pieces of what there was before the watch began. False, or a promise of it: nobody watches any more.
    * A promise that waits holds the next piece back.
@@ -57,14 +62,17 @@ export async function watch(
   let start = from === 0 ? core.store.revision : from;
   if (initial) {
     start = core.store.revision;
-    if (!(await deliverPresent(core, selection, receiver))) return () => {};
+    if (!(await deliverPresent(core, { kind: at.kind, selection }, receiver))) return () => {};
     if (options.sendInitialEvents === true) receiver.onInitialEnd(start);
   }
   try {
-    start = await deliverPast(core, { selection, after: start }, receiver);
+    start = await deliverPast(core, { kind: at.kind, selection, after: start }, receiver);
     if (start < 0) return () => {};
     return core.store.watch(selection.prefix, start, {
-      onEvents: (events) => deliver(selection, events, receiver),
+      onEvents:
+        at.kind.translation === null
+          ? (events) => deliver(selection, events, receiver)
+          : inOrder({ kind: at.kind, selection }, receiver),
       onLost: () => receiver.onLost(),
     });
   } catch (error) {
@@ -74,16 +82,51 @@ export async function watch(
   }
 }
 
+interface Watched {
+  readonly kind: KindDef;
+  readonly selection: Selection;
+}
+
+/** Hands over what happens in its order, however long it takes to make the version of the kind of it. */
+function inOrder(
+  { kind, selection }: Watched,
+  receiver: WatchReceiver,
+): (events: readonly StoreEvent[]) => void {
+  let held = 0;
+  let last: Promise<void> = Promise.resolve();
+  let failed = false;
+  const hold = (by: 1 | -1): void => {
+    held += by;
+    receiver.onHeld(held);
+  };
+  return (events) => {
+    hold(1);
+    const shown = eventsInVersion(kind, events);
+    // Looked at below, in its turn.
+    shown.catch(() => {});
+    last = last.then(async () => {
+      try {
+        const ready = await shown;
+        if (!failed) deliver(selection, ready, receiver);
+      } catch (error) {
+        if (!failed) receiver.onFailed(error);
+        failed = true;
+      }
+      hold(-1);
+    });
+  };
+}
+
 /** Everything there is, piece by piece. False when the watcher has gone meanwhile. */
 async function deliverPresent(
   core: RegistryCore,
-  selection: Selection,
+  { kind, selection }: Watched,
   receiver: WatchReceiver,
 ): Promise<boolean> {
   const pause = new Pause(core.clock);
   let piece: SeenEvent[] = [];
   let bytes = 0;
-  for (const entry of core.store.list(selection.prefix)) {
+  for (const entry of await allInVersion(kind, core.store.list(selection.prefix))) {
     if (pause.due) await pause.now();
     if (!selected(selection, entry)) continue;
     piece.push({ type: 'ADDED', entry });
@@ -104,13 +147,13 @@ async function deliverPresent(
  */
 async function deliverPast(
   { store }: RegistryCore,
-  { selection, after }: { selection: Selection; after: number },
+  { kind, selection, after }: Watched & { after: number },
   receiver: WatchReceiver,
 ): Promise<number> {
   for (;;) {
     const events = firstPiece(store.changesAfter(selection.prefix, after, pieceSize));
     if (events === undefined) return after;
-    deliver(selection, events, receiver);
+    deliver(selection, kind.translation === null ? events : await eventsInVersion(kind, events), receiver);
     after = events.at(-1)!.entry.revision;
     if (!(await receiver.ready())) return -1;
   }

@@ -2,6 +2,7 @@
 import type { KindDef } from '../../machinery/index.ts';
 import { answer, requireEntry } from '../registry/core.ts';
 import { patch } from '../registry/patch.ts';
+import { inVersion } from '../registry/translated.ts';
 import { update } from '../registry/update.ts';
 import type { UpdateRules } from '../registry/update-rules.ts';
 import type { Subresource } from './subresource.ts';
@@ -12,7 +13,8 @@ export const partOf = (rules: UpdateRules, appliesTo: (kind: KindDef) => boolean
   body: undefined,
   appliesTo,
   async handle(core, call) {
-    if (call.verb === 'get') return answer(call.at.kind, requireEntry(core, call.at));
+    if (call.verb === 'get')
+      return answer(call.at.kind, await inVersion(call.at.kind, requireEntry(core, call.at)));
     if (call.verb === 'patch') return patch(core, { ...call, type: call.patchType }, rules);
     return update(core, call, rules);
   },

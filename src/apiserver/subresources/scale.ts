@@ -12,6 +12,7 @@ import { checkNames, type Place, refOf, requireEntry } from '../registry/core.ts
 import { decodeRequestBody } from '../registry/decode.ts';
 import { type Answer, mutableCopy, objectOf } from '../registry/objects.ts';
 import { applyPatch } from '../registry/patch.ts';
+import { inVersion } from '../registry/translated.ts';
 import { applyUpdate } from '../registry/update.ts';
 import { type UpdateRules, wholeObject } from '../registry/update-rules.ts';
 import { scaleKind } from './scale-kind.ts';
@@ -67,7 +68,8 @@ export const scale: Subresource = {
   async handle(core, { verb, at, body, patchType, context }) {
     const paths = at.kind.subresources.scale!;
     const answerOf = ({ object, entry }: Answer) => shown(toScale(object ?? objectOf(entry!), paths));
-    if (verb === 'get') return shown(toScale(objectOf(requireEntry(core, at)), paths));
+    if (verb === 'get')
+      return shown(toScale(objectOf(await inVersion(at.kind, requireEntry(core, at))), paths));
     if (verb === 'patch' && patchType === 'apply') {
       const configuration = configurationOf(at, readConfiguration(scaleBody, body, context), paths);
       return answerOf(await applyToLive(core, { at, context }, rules, configuration));

@@ -110,6 +110,8 @@ export interface KindDef<T extends KubeObject = KubeObject> {
   readonly ttlSeconds: number;
   /** Set on a served version that is not the stored one: how its objects become stored ones and back. Pure. */
   readonly conversion: Conversion | null;
+  /** Set on a version that only somebody outside can make of what is stored. Its objects are never seen as they are stored. */
+  readonly translation: Translation | null;
   /** Set on custom resources: their schema is their author's, and reading by it has rules of its own. Null on built-in kinds. */
   readonly custom: CustomKind | null;
   /** What every request for the kind is warned of: `v1 ComponentStatus is deprecated in v1.19+`. Null = nothing. */
@@ -130,6 +132,18 @@ export interface CustomKind {
 export interface Conversion {
   toStored(object: KubeObject): KubeObject;
   fromStored(object: KubeObject): KubeObject;
+}
+
+/**
+ * A conversion that takes time: the registry waits for it whenever it reads or writes, and works on the result as if it were what is
+ * stored. Both directions return new objects; they reject with a StatusError.
+ */
+export interface Translation {
+  /** In the order of `objects`, which may be stored in several versions. */
+  fromStored(objects: readonly KubeObject[]): Promise<readonly KubeObject[]>;
+  toStored(object: KubeObject): Promise<KubeObject>;
+  /** It would be stored in another version now: a write that changes nothing is one all the same. */
+  isOutdated(stored: KubeObject): boolean;
 }
 
 /** What a kind's file writes; everything else has the usual value. */
@@ -169,6 +183,7 @@ export interface KindInput<T extends KubeObject> {
   returnsDeleted?: boolean;
   ttlSeconds?: number;
   conversion?: Conversion;
+  translation?: Translation;
   custom?: CustomKind;
   listKind?: string;
   deprecation?: string;
@@ -229,6 +244,7 @@ export function defineKind<T extends KubeObject>(input: KindInput<T>): KindDef<T
     returnsDeleted: input.returnsDeleted ?? false,
     ttlSeconds: input.ttlSeconds ?? 0,
     conversion: input.conversion ?? null,
+    translation: input.translation ?? null,
     custom: input.custom ?? null,
     deprecation: input.deprecation ?? null,
   };

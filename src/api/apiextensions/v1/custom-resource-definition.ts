@@ -71,14 +71,6 @@ export const CustomResourceDefinition = defineKind<CustomResourceDefinitionObjec
     if (storage !== undefined) definition.status = { ...definition.status, storedVersions: [storage.name] };
   },
 
-  warn({ spec }) {
-    if (spec.conversion?.strategy !== 'Webhook') return [];
-    const storage = spec.versions?.find((version) => version.storage)?.name ?? '';
-    return [
-      `spec.conversion: this server does not call conversion webhooks; of the versions only ${JSON.stringify(storage)} is served`,
-    ];
-  },
-
   validate(definition, old, causes) {
     validateDefinition(definition, old, causes);
     validateApproval(definition, old, causes);
