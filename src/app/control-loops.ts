@@ -28,12 +28,15 @@ import type { NodeGroupBounds, Script, SimulatedNodeGroupsOptions } from '../sim
 import { trialsWith } from './node-trial.ts';
 import type { SimulatedUsage } from './simulated-usage.ts';
 
-/** The parts that can be left out and run elsewhere; local-storage is the storage class that a cluster comes with. */
-export type ServerPart = 'controllers' | 'scheduler' | 'local-storage';
+/** The parts that can be left out and run elsewhere; local-storage is the storage class that a cluster comes with, servicelb what
+ *  gives load balancers their addresses. */
+export type ServerPart = 'controllers' | 'scheduler' | 'local-storage' | 'servicelb';
 
 export interface ControlLoopsOptions extends Omit<ControllerSettings, 'kinds'> {
   readonly api: Pick<ApiServer, 'client' | 'transport'>;
   readonly without: readonly ServerPart[];
+  /** Ranges of addresses for load balancers; none = the nodes' own. */
+  readonly servicelbPool: readonly string[];
   /** null = nobody else can hold the roles. */
   readonly election: ElectionTiming | null;
   readonly clock: Clock;
@@ -98,10 +101,9 @@ export async function startControlLoops(options: ControlLoopsOptions): Promise<v
     // Volumes that are there are looked after whether the class is made or not.
     const volumeProvisioners = [...(options.volumeProvisioners ?? []), localPathProvisioner(parts)];
     if (!without.includes('local-storage')) await ensureLocalPathClass(parts.client);
-    startControllers(allControllers({ ...options, kinds, clusterAutoscaler, volumeProvisioners }), {
-      ...parts,
-      events,
-    });
+    const serviceLoadBalancer = without.includes('servicelb') ? undefined : { pool: options.servicelbPool };
+    const settings = { ...options, kinds, clusterAutoscaler, volumeProvisioners, serviceLoadBalancer };
+    startControllers(allControllers(settings), { ...parts, events });
     await startGarbageCollector({ ...parts, events, kinds, log: log.with({ part: 'garbage-collector' }) });
   };
   const scheduler = (work: Scope): Promise<void> =>

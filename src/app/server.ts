@@ -53,6 +53,8 @@ export interface ServerOptions extends DatastoreOptions {
   readonly nodeCidrMaskSizeIpv6: number;
   readonly clusterDomain: string;
   readonly without: readonly ServerPart[];
+  /** Ranges of addresses for services of type LoadBalancer; none = the nodes' own. */
+  readonly servicelbPool: readonly string[];
   /** Of the Leases that servers of one etcd stand for. */
   readonly leaderElectLeaseDurationMs: number;
   readonly leaderElectRenewDeadlineMs: number;
@@ -107,6 +109,7 @@ export const serverDefaults: ServerOptions = {
   nodeCidrMaskSizeIpv6: 64,
   clusterDomain: 'cluster.local',
   without: [],
+  servicelbPool: [],
   leaderElectLeaseDurationMs: 4000,
   leaderElectRenewDeadlineMs: 3000,
   leaderElectRetryPeriodMs: 1000,

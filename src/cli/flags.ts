@@ -1,7 +1,7 @@
 // What the words behind a flag must look like. Each parser takes the text and returns the value, or throws with what is expected;
 // commander puts the flag's name before it. A parser also says what its key in a config file takes.
 import { InvalidArgumentError } from 'commander';
-import { formatDuration, parseCidr, parseDuration } from '../machinery/index.ts';
+import { formatDuration, parseCidr, parseDuration, parseIp } from '../machinery/index.ts';
 
 /** What a key of a config file holds in YAML. Lists are of texts. */
 export type Takes = 'text' | 'number' | 'duration' | 'list';
@@ -139,6 +139,19 @@ export function addressRanges(text: string): string {
   }
   return text;
 }
+
+/** Ranges as load balancers' pools are written: `10.0.0.240-10.0.0.250,192.0.2.0/28`. */
+export function addressPool(text: string, before: readonly string[] = []): readonly string[] {
+  for (const range of list(text)) {
+    const [first, last, ...more] = range.split('-').map((end) => parseIp(end.trim()));
+    const isPair = more.length === 0 && first !== undefined && (last ?? first).family === first.family;
+    const ends = range.split('-').length;
+    if (parseCidr(range) === undefined && !(isPair && (ends === 1 || last !== undefined)))
+      return expected('Must be ranges such as 10.0.0.240-10.0.0.250 or 192.0.2.0/28.');
+  }
+  return [...before, ...list(text)];
+}
+taking('list', addressPool);
 
 /** The name of a cluster: it becomes part of node names, cgroups and files. */
 export function clusterName(text: string): string {

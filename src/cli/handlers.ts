@@ -34,7 +34,8 @@ export interface ServerFlags extends LogFlags, RequestLogFlags {
   readonly nodeCidrMaskSize?: number;
   readonly nodeCidrMaskSizeIpv6?: number;
   readonly clusterDomain?: string;
-  readonly without?: readonly ('controllers' | 'scheduler' | 'local-storage')[];
+  readonly without?: readonly ('controllers' | 'scheduler' | 'local-storage' | 'servicelb')[];
+  readonly servicelbPool?: readonly string[];
   readonly leaderElectLeaseDurationMs?: number;
   readonly leaderElectRenewDeadlineMs?: number;
   readonly leaderElectRetryPeriodMs?: number;
@@ -111,6 +112,7 @@ export interface AgentFlags extends LogFlags {
   readonly clusterCidr?: string;
   readonly clusterDomain?: string;
   readonly clusterDns?: readonly string[];
+  readonly without?: readonly 'dns'[];
   readonly flannelBackend?: 'host-gw' | 'vxlan';
   readonly nodeLabels?: readonly string[];
   readonly port?: number;
@@ -133,7 +135,7 @@ export interface UpFlags extends ClusterFlags {
   /** Whether missing packages may be installed. */
   readonly install: boolean;
   /** What the cluster is to be made without. */
-  readonly without?: readonly 'local-storage'[];
+  readonly without?: readonly ('local-storage' | 'servicelb')[];
   readonly images: readonly string[];
 }
 

@@ -37,6 +37,10 @@ import { pvcProtectionController } from './pvc-protection/controller.ts';
 import { replicaSetController, replicationController } from './replicaset/controller.ts';
 import { resourceQuotaController } from './resource-quota/controller.ts';
 import { serviceAccountController } from './service-account/controller.ts';
+import {
+  type LoadBalancerOptions,
+  serviceLoadBalancerController,
+} from './service-load-balancer/controller.ts';
 import { statefulSetController } from './stateful-set/controller.ts';
 import { taintEvictionController } from './taint-eviction/controller.ts';
 import { tokenCleanerController } from './token-cleaner/controller.ts';
@@ -67,6 +71,8 @@ export interface ControllerSettings {
   readonly volumeProvisioners?: readonly VolumeProvisioner[];
   /** What is not named is as kube-controller-manager has it. */
   readonly horizontalPodAutoscaler?: Partial<AutoscalerSettings>;
+  /** undefined = somebody else gives load balancers their addresses. */
+  readonly serviceLoadBalancer?: LoadBalancerOptions | undefined;
   /** Whose nodes come and go with the need for them; undefined = all nodes are somebody else's. */
   readonly clusterAutoscaler?: ClusterAutoscalerOptions | undefined;
 }
@@ -97,6 +103,9 @@ export const allControllers = (settings: ControllerSettings): readonly Controlle
   endpointSliceController,
   endpointsController,
   endpointSliceMirroringController,
+  ...(settings.serviceLoadBalancer === undefined
+    ? []
+    : [serviceLoadBalancerController(settings.serviceLoadBalancer)]),
   persistentVolumeController({ provisioners: settings.volumeProvisioners ?? [] }),
   volumeExpandController({ provisioners: settings.volumeProvisioners ?? [] }),
   pvProtectionController,

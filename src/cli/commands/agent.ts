@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander';
 import { withConfigFile } from '../config-file.ts';
 import { CommandFailure } from '../failure.ts';
-import { ipv4Cidr, list, nodeName, whole } from '../flags.ts';
+import { ipv4Cidr, list, listOf, nodeName, whole } from '../flags.ts';
 import type { AgentFlags, Handlers, LogFlags } from '../handlers.ts';
 import { logFlags, type ParsedLogOptions, withLogOptions } from '../shared-options.ts';
 
@@ -39,7 +39,16 @@ export function agentCommand(program: Command, handlers: Handlers): void {
       'at which addresses of the node node ports answer (default: primary, those of --node-ip)',
       list,
     )
-    .option('--cluster-dns <addresses>', 'DNS servers that pods get', list)
+    .option(
+      '--cluster-dns <addresses>',
+      'DNS servers that pods get; this node answers there itself (default: none)',
+      list,
+    )
+    .option(
+      '--without <parts>',
+      'leave out dns: somebody else answers at the addresses of --cluster-dns',
+      listOf(['dns']),
+    )
     .addOption(
       new Option(
         '--flannel-backend <backend>',

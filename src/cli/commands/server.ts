@@ -1,7 +1,7 @@
 // `jotasu server`: the control plane in the foreground. Flags that kube-apiserver has too carry its names.
 import type { Command } from 'commander';
 import { withConfigFile } from '../config-file.ts';
-import { addressRanges, decimal, duration, list, listOf, nodeGroups, whole } from '../flags.ts';
+import { addressPool, addressRanges, decimal, duration, list, listOf, nodeGroups, whole } from '../flags.ts';
 import type { AutoscalerFlags, Handlers, LogFlags, RequestLogFlags, ServerFlags } from '../handlers.ts';
 import { logFlags, type ParsedLogOptions, requestLogFlags, withLogOptions } from '../shared-options.ts';
 
@@ -103,8 +103,13 @@ export function serverCommand(program: Command, handlers: Handlers): void {
     .option('--cluster-domain <domain>', 'DNS domain of the cluster (default: cluster.local)')
     .option(
       '--without <parts>',
-      'leave out any of controllers, scheduler, local-storage (the default storage class)',
-      listOf(['controllers', 'scheduler', 'local-storage']),
+      'leave out any of controllers, scheduler, local-storage (the default storage class), servicelb (addresses of load balancers)',
+      listOf(['controllers', 'scheduler', 'local-storage', 'servicelb']),
+    )
+    .option(
+      '--servicelb-pool <ranges>',
+      'addresses for services of type LoadBalancer: FIRST-LAST or ADDRESS/LENGTH (default: those of the nodes)',
+      addressPool,
     )
     .option(
       '--leader-elect-lease-duration <time>',
