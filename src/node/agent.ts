@@ -26,7 +26,7 @@ import {
 import { parseResolvConf } from './container/dns.ts';
 import { podCgroup } from './container/pod-cgroup.ts';
 import { SharedTurns, soloTurns } from './eviction/turns.ts';
-import { Housekeeping } from './garbage/housekeeping.ts';
+import { Housekeeping, statsMaxAgeMs } from './garbage/housekeeping.ts';
 import { Images } from './images.ts';
 import { Limiter } from './limiter.ts';
 import type { NodeNetwork } from './network.ts';
@@ -40,9 +40,10 @@ import { NodeRegistration } from './registration/node-registration.ts';
 import { defaultNodeSettings, type NodeSettings, reservedOf } from './registration/node-settings.ts';
 import type { NodeStatusInput } from './registration/node-status.ts';
 import { RuntimeCache } from './runtime-cache.ts';
+import { NodeAuthorizer } from './server/node-authorizer.ts';
 import { type NodeServerOptions, startNodeServer } from './server/node-server.ts';
-import { type MachineUsage, thisMachine } from './stats/machine-usage.ts';
 import { StaticPods } from './static-pods/static-pods.ts';
+import { type MachineUsage, thisMachine } from './stats/machine-usage.ts';
 import { StatusWriter } from './status-writer.ts';
 import { Tokens } from './tokens.ts';
 import { PodVolumes } from './volumes/pod-volumes.ts';
@@ -346,6 +347,18 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
           findPod: (namespace, name) => workers?.find(namespace, name),
           runtimeOf: (uid) => cache.get(uid),
           healthProblem: () => cache.healthError,
+          authorizer: new NodeAuthorizer({ client, clock, nodeName }),
+          usage: () => house.stats.get(statsMaxAgeMs),
+          cadvisor: {
+            cpus: machine.cpus,
+            memoryBytes: machine.memoryBytes,
+            machineId: machine.nodeInfo.machineID,
+            bootId: machine.nodeInfo.bootID,
+            systemUuid: machine.nodeInfo.systemUUID,
+            kernelVersion: machine.nodeInfo.kernelVersion,
+            osVersion: machine.nodeInfo.osImage,
+            groupOf: (pod) => podCgroup(options.cgroupParent, pod),
+          },
         } satisfies NodeServerOptions);
   if (server !== undefined) scope.onStop(() => server.close(2_000));
 

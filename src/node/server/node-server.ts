@@ -1,5 +1,5 @@
-// The node's HTTPS API on port 10250, for the API server: health, pods, logs, and sessions (exec, attach, port-forward). Only
-// clients whose certificate our CA signed for `system:masters` get in.
+// The node's HTTPS API on port 10250, for the API server and for who measures: health, pods, logs, usage, and sessions (exec, attach,
+// port-forward). Who gets in is decided in node-authorizer.ts.
 import { type Duplex, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Pod } from '../../api/index.ts';
@@ -18,7 +18,11 @@ import type { ContainerRuntime } from '../../os/index.ts';
 import { type PodRuntime, readySandbox } from '../plan/pod-runtime.ts';
 import { servePortForward } from '../port-forward.ts';
 import { handleExec, parseExecQuery, parseStreamQuery, serveRemoteCommand } from '../remote-command.ts';
+import { type CadvisorFacts, cadvisorMetrics } from '../stats/cadvisor.ts';
+import type { NodeSnapshot } from '../stats/stats-collector.ts';
+import { keepCpuAndMemory, summary } from '../stats/summary.ts';
 import { type LogOptions, streamLog } from './log-stream.ts';
+import type { NodeAuthorizer } from './node-authorizer.ts';
 import { resourceMetrics } from './resource-metrics.ts';
 
 export interface NodeServerOptions {
@@ -39,6 +43,11 @@ export interface NodeServerOptions {
   runtimeOf(uid: string): PodRuntime;
   /** undefined = healthy */
   healthProblem(): string | undefined;
+  /** Who may do what. */
+  readonly authorizer: Pick<NodeAuthorizer, 'judge'>;
+  /** What is used, not older than the kubelet tells it. Rejects when the runtime does not answer. */
+  usage(): Promise<NodeSnapshot>;
+  readonly cadvisor: CadvisorFacts;
 }
 
 /** An answer that is not 200. */
@@ -49,8 +58,6 @@ class Refusal extends Error {
     this.status = status;
   }
 }
-
-const adminGroup = 'system:masters';
 
 export async function startNodeServer(options: NodeServerOptions): Promise<HttpsServer> {
   const routes = new NodeRoutes(options);
@@ -96,7 +103,7 @@ export class NodeRoutes {
   upgrade(request: HttpRequest, socket: Duplex, head: Buffer): void {
     this.#options.scope.run('node session', async () => {
       try {
-        this.#authorise(request);
+        await this.#authorise(request);
         await this.#session({ request, socket, head });
       } catch (error) {
         const status = error instanceof Refusal ? error.status : 500;
@@ -162,7 +169,7 @@ export class NodeRoutes {
   }
 
   async #route(request: HttpRequest, response: HttpResponse): Promise<void> {
-    this.#authorise(request);
+    await this.#authorise(request);
     const url = new URL(request.url ?? '/', 'https://node');
     const [head, ...rest] = url.pathname.slice(1).split('/').map(decodeURIComponent);
     if (request.method === 'GET' && head === 'healthz' && rest.length === 0) {
@@ -182,6 +189,22 @@ export class NodeRoutes {
       response.end(resourceMetrics(pods(), runtimeOf, { stats, nowMs: clock.nowMs() }));
       return;
     }
+    if (
+      request.method === 'GET' &&
+      (url.pathname === '/stats/summary' || url.pathname === '/stats/summary/')
+    ) {
+      const told = summary(await this.#options.usage());
+      if (url.searchParams.get('only_cpu_and_memory') === 'true') keepCpuAndMemory(told);
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(told));
+      return;
+    }
+    if (request.method === 'GET' && url.pathname === '/metrics/cadvisor') {
+      const metrics = cadvisorMetrics(await this.#options.usage(), this.#options.cadvisor);
+      response.writeHead(200, { 'content-type': metricsContentType });
+      response.end(metrics);
+      return;
+    }
     if (request.method === 'GET' && head === 'containerLogs' && rest.length === 3)
       return this.#logs(
         { namespace: rest[0]!, pod: rest[1]!, container: rest[2]! },
@@ -193,15 +216,14 @@ export class NodeRoutes {
     throw new Refusal(404, `404 page not found`);
   }
 
-  #authorise(request: HttpRequest): void {
-    const { peer } = connectionOf(request);
-    if (peer === undefined || peer.notAfterMs < this.#options.clock.nowMs())
-      throw new Refusal(401, 'Unauthorized');
-    if (!peer.organizations.includes(adminGroup))
-      throw new Refusal(
-        403,
-        `Forbidden (user=${peer.commonName}, verb=${request.method?.toLowerCase()}, resource=nodes)`,
-      );
+  async #authorise(request: HttpRequest): Promise<void> {
+    const verdict = await this.#options.authorizer.judge({
+      method: request.method ?? 'GET',
+      path: (request.url ?? '/').replace(/\?.*$/, ''),
+      authorization: request.headers.authorization,
+      peer: connectionOf(request).peer,
+    });
+    if (verdict.code !== 200) throw new Refusal(verdict.code, verdict.message);
   }
 
   #pod(namespace: string, name: string): Pod {

@@ -47,6 +47,17 @@ export function summary(snapshot: NodeSnapshot): Told {
   };
 }
 
+/** Takes away what `?only_cpu_and_memory=true` does not ask for. */
+export function keepCpuAndMemory(told: Told): void {
+  const { node, pods } = told as { node: Told; pods: Told[] };
+  for (const name of ['network', 'fs', 'runtime', 'rlimit', 'swap']) delete node[name];
+  for (const pod of pods) {
+    for (const name of ['network', 'volume', 'ephemeral-storage', 'process_stats', 'swap']) delete pod[name];
+    for (const container of pod['containers'] as Told[])
+      for (const name of ['rootfs', 'logs', 'swap']) delete container[name];
+  }
+}
+
 function podSummary(one: PodSnapshot, node: NodeSnapshot): Told {
   const time = formatTime(node.atMs);
   const { name, namespace, uid } = one.pod.metadata;
