@@ -112,14 +112,16 @@ const only = (host: string) => ({
     ],
   },
 });
+/** Ends when it is told to. */
+const stay = 'trap exit TERM; sleep 3600 & wait';
+
 interface PodParts {
   readonly volumes: Record<string, object>;
   readonly mounts?: readonly object[];
-  readonly script?: string;
   readonly spec?: object;
   readonly container?: object;
 }
-const pod = (name: string, { volumes, mounts, script, spec, container }: PodParts) => ({
+const pod = (name: string, { volumes, mounts, spec, container }: PodParts) => ({
   apiVersion: 'v1',
   kind: 'Pod',
   metadata: { name, labels: { app: name }, annotations: { note: 'two\nlines' } },
@@ -129,7 +131,7 @@ const pod = (name: string, { volumes, mounts, script, spec, container }: PodPart
       {
         name: 'c',
         image: busyboxImage,
-        command: ['sh', '-c', `${script ?? ':'}; exec sleep 3600`],
+        command: ['sh', '-c', stay],
         volumeMounts: mounts ?? Object.keys(volumes).map((of) => ({ name: of, mountPath: `/${of}` })),
         ...container,
       },
@@ -171,7 +173,7 @@ const set = {
           {
             name: 'c',
             image: busyboxImage,
-            command: ['sh', '-c', 'echo start >>/data/log; exec sleep 3600'],
+            command: ['sh', '-c', `echo start >>/data/log; ${stay}`],
             volumeMounts: [{ name: 'data', mountPath: '/data' }],
           },
         ],
@@ -385,7 +387,7 @@ describe.skipIf(why !== undefined)('volumes', () => {
     // What comes after all is taken; the node looks again every few seconds.
     mkdirSync(join(shared, 'nowhere'));
     const ended = said.map(([name]) => name).filter((name) => name !== 'of-nowhere');
-    await kubectl('delete', 'pod', ...ended, 'of-many');
+    await kubectl('delete', 'pod', ...ended, 'of-many', '--wait=false');
   });
 
   test('a change reaches files as a whole, and no sub path', async () => {
@@ -432,8 +434,16 @@ describe.skipIf(why !== undefined)('volumes', () => {
       .toContain(
         'MountVolume.NodeAffinity check failed for volume "hand-local" : no matching NodeSelectorTerms',
       );
-    await kubectl('delete', 'pod', 'hand');
+    await kubectl('delete', 'pod', 'hand', '--wait=false');
     expect(readdirSync(join(shared, 'local')).sort()).toEqual(['new', 'old']);
+  });
+
+  test('an ephemeral claim goes with its pod', async () => {
+    const { spec } = await volumeOf('kinds-own');
+    expect(existsSync(join(spec.local!.path, 'x'))).toBe(true);
+    await kubectl('delete', 'pod', 'kinds', '--wait=false');
+    await expect.poll(() => existsSync(spec.local!.path), soon).toBe(false);
+    expect(await names('pvc')).toContain('kinds');
   });
 
   test('mounts propagate as asked', async () => {
@@ -443,6 +453,7 @@ describe.skipIf(why !== undefined)('volumes', () => {
     expect(await shell('alone', 'ls /host/m')).toBe('');
     await shell('giver', 'umount /host/m');
     expect(await shell('taker', 'ls /host/m')).toBe('');
+    await ready('of-nowhere');
   });
 });
 
@@ -555,14 +566,5 @@ describe.skipIf(why !== undefined)('the default class', () => {
     expect(await phase(kept.metadata.name)).toBe('Released');
     await kubectl('delete', 'pv', kept.metadata.name);
     expect(there()).toEqual([false, true]);
-  });
-
-  test('an ephemeral claim goes with its pod', async () => {
-    const { spec } = await volumeOf('kinds-own');
-    expect(existsSync(join(spec.local!.path, 'x'))).toBe(true);
-    await kubectl('delete', 'pod', 'kinds');
-    await expect.poll(() => existsSync(spec.local!.path), soon).toBe(false);
-    expect(await names('pvc')).toContain('kinds');
-    await ready('of-nowhere');
   });
 });
