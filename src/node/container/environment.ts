@@ -24,7 +24,12 @@ export interface EnvironmentInput {
   readonly services: ReadonlyMap<string, string>;
   readonly objects: ObjectLookup;
   readonly downward: DownwardContext;
+  /** What fileKeyRef may refer to. */
+  readonly files?: EnvFiles | undefined;
 }
+
+/** The variables in files, by `VOLUME/PATH`; a file that is not there is left out. */
+export type EnvFiles = ReadonlyMap<string, ReadonlyMap<string, string>>;
 
 export interface Environment {
   readonly values: ReadonlyMap<string, string>;
@@ -115,9 +120,17 @@ function valueFor(
         : `couldn't find key ${key} in Secret ${namespace}/${name}`,
     );
   }
-  if (from.fileKeyRef !== undefined)
+  if (from.fileKeyRef !== undefined) {
+    const { volumeName, path, key, optional } = from.fileKeyRef;
+    const file = input.files?.get(`${volumeName}/${path}`);
+    const value = file?.get(key);
+    if (value !== undefined) return value;
+    if (optional === true) return undefined;
     throw new ContainerConfigError(
-      `environment variable ${variable.name}: fileKeyRef is not supported by this node`,
+      file === undefined
+        ? `couldn't find env file "${path}" in volume "${volumeName}"`
+        : `environment variable key "${key}" not found in file "${path}"`,
     );
+  }
   return '';
 }

@@ -70,6 +70,7 @@ function plan(p: Pod, runtime: Partial<PodRuntime>, memory: Partial<PodMemory> =
       inBackoff: result.inBackoff.map((b) => b.name),
       wakeInMs: result.wakeInMs,
     }),
+    ...(result.update.length > 0 && { update: result.update.map((u) => u.id) }),
     ...(result.finished && { finished: true }),
   };
 }
@@ -172,6 +173,27 @@ const cases: [string, Pod, Partial<PodRuntime>, Partial<PodMemory>, object][] = 
     { containers: [container('a')] },
     { liveness: () => 'failure' },
     { kill: ['a liveness'], start: ['a#1'] },
+  ],
+  [
+    'a liveness probe that failed before makes it wait once it is killed',
+    pod({}),
+    { containers: [container('a', { attempt: 1 }), exited('a', 137)] },
+    { liveness: () => 'failure', crashBackoffMs: () => 500 },
+    { kill: ['a liveness'], inBackoff: ['a'], wakeInMs: 500 },
+  ],
+  [
+    'a resize that needs it restarts at once',
+    pod({}),
+    { containers: [container('a', { attempt: 1 }), exited('a', 1)] },
+    { resize: () => 'restart', crashBackoffMs: () => 500 },
+    { kill: ['a resize'], start: ['a#2'] },
+  ],
+  [
+    'a resize that does not changes it as it runs',
+    pod({ containers: [{ name: 'a' }, { name: 'b' }] as coreV1.Container[] }),
+    { containers: [container('b'), exited('a', 0)] },
+    { resize: () => 'update', crashBackoffMs: () => 500 },
+    { inBackoff: ['a'], wakeInMs: 500, update: ['b-0'] },
   ],
   [
     'a changed image restarts',

@@ -27,6 +27,8 @@ export interface StartContainer {
   readonly container: coreV1.Container;
   readonly attempt: number;
   readonly kind: 'init' | 'app' | 'ephemeral';
+  /** The instance whose end counts for the back-off; undefined = none does. */
+  readonly after?: ContainerStatus | undefined;
 }
 
 export interface KillContainer {
@@ -105,7 +107,16 @@ class Planner {
         return;
       }
     }
-    this.start.push({ container, kind, attempt: this.attempt(container.name) });
+    const after = last?.state === 'exited' ? last : undefined;
+    this.start.push({ container, kind, attempt: this.attempt(container.name), after });
+  }
+
+  /** After a kill. What was killed has not ended yet: the instance before it counts, unless it is the node that wants the restart. */
+  startAfterKill(container: coreV1.Container, kind: StartContainer['kind'], kill: KillContainer): void {
+    const before = this.input.runtime.containers.find(
+      (c) => c.name === container.name && c.id !== kill.id && c.state === 'exited',
+    );
+    this.startWhenDue(container, kind, kill.reason === 'resize' ? undefined : before);
   }
 
   /** Why a running container must be ended and started anew, if it must. */
@@ -218,7 +229,7 @@ function planInSandbox(input: PlanInput, sandboxId: string): PodPlan {
         } else {
           planner.kill.push(kill);
           if (kill.reason === 'resize' || restartsAfter(pod, container, 137))
-            planner.start.push({ container, kind: 'app', attempt: planner.attempt(container.name) });
+            planner.startAfterKill(container, 'app', kill);
         }
         continue;
       }
@@ -294,7 +305,7 @@ function planInit(planner: Planner, sandboxId: string, initialized: boolean): 'd
         const kill = planner.reasonToRestart(container, last);
         if (kill !== undefined) {
           planner.kill.push(kill);
-          planner.start.push({ container, kind: 'init', attempt: planner.attempt(container.name) });
+          planner.startAfterKill(container, 'init', kill);
         } else planner.updateWhenResized(container, last);
         if (!passed && !hasStarted(container, last, memory)) return 'waits';
         continue;

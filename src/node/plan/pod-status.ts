@@ -93,6 +93,7 @@ function containerStatusOf(
     // Even when there are none: it says that this node can resize.
     resources: resourceAmounts(resources),
     ...(mounts !== undefined && mounts.length > 0 && { volumeMounts: mounts }),
+    ...(container.lifecycle?.stopSignal !== undefined && { stopSignal: container.lifecycle.stopSignal }),
   };
   const noted = waiting.get(container.name);
   if (newest === undefined) {

@@ -1,12 +1,11 @@
 // Carries out the starting half of a plan: volumes, sandbox, then containers one after another. What goes wrong with a container is
 // not thrown: it becomes the reason for which it waits, and the next plan tries again.
 import type { coreV1, Pod } from '../../api/index.ts';
-import type { ContainerStatus, ImageInfo, SandboxConfig, SandboxStatus } from '../../os/index.ts';
+import type { ContainerStatus, ImageInfo, SandboxStatus } from '../../os/index.ts';
 import { buildContainerConfig } from '../container/container-config.ts';
 import type { DownwardContext } from '../container/downward.ts';
 import { buildEnvironment, ContainerConfigError, type Environment } from '../container/environment.ts';
 import { hostsFile } from '../container/hosts-file.ts';
-import { buildSandboxConfig } from '../container/sandbox-config.ts';
 import { serviceVariables, visibleServices } from '../container/service-env.ts';
 import { runHook } from '../hooks.ts';
 import { ImageError, normalizeImage } from '../images.ts';
@@ -16,7 +15,9 @@ import type { Waiting } from '../plan/pod-status.ts';
 import { credentialsFor } from '../pull-secrets.ts';
 import { ensureContainerMounts } from '../volumes/container-mounts.ts';
 import type { VolumePaths } from '../volumes/pod-volumes.ts';
+import { readEnvFiles } from './env-files.ts';
 import type { NodeContext } from './node-context.ts';
+import { createSandbox, sandboxConfigFor } from './sandbox.ts';
 import { killContainer } from './stop-pod.ts';
 
 export interface StartInput {
@@ -40,17 +41,6 @@ export function downwardContext(node: NodeContext, pod: Pod): DownwardContext {
     allocatable: node.allocatable(),
   };
 }
-
-export const sandboxConfigFor = (node: NodeContext, pod: Pod, attempt: number): SandboxConfig =>
-  buildSandboxConfig({
-    pod,
-    attempt,
-    dns: node.dns,
-    logDir: node.logDir,
-    cgroupParent: node.cgroupParent,
-    nodeName: node.nodeName,
-    seccompDir: node.seccompDir,
-  });
 
 /** Makes the sandbox if one is planned, then starts the containers of the plan. */
 export async function startPod(
@@ -86,7 +76,7 @@ export async function startPod(
     signal.throwIfAborted();
     let sandbox: SandboxStatus | undefined = node.cache.get(uid).sandboxes.find((s) => s.ready);
     if (plan.newSandbox !== undefined) {
-      sandbox = await createSandbox(input, plan.newSandbox);
+      sandbox = await createSandbox(node, pod, { attempt: plan.newSandbox, signal });
       if (sandbox === undefined) return 'retry';
     }
     if (sandbox === undefined) return 'retry';
@@ -102,34 +92,6 @@ export async function startPod(
     return outcome;
   } finally {
     slot.release();
-  }
-}
-
-async function createSandbox(
-  { pod, node, signal }: StartInput,
-  attempt: number,
-): Promise<SandboxStatus | undefined> {
-  const { uid } = pod.metadata;
-  try {
-    node.cgroups.ensure(pod);
-  } catch (error) {
-    const message = `unable to ensure pod container exists: failed to create container for [pod${uid}] : ${(error as Error).message}`;
-    node.event(pod, 'Warning', { reason: 'FailedCreatePodContainer', message });
-    node.log.warn('cannot make control group', {
-      pod: `${pod.metadata.namespace}/${pod.metadata.name}`,
-      error,
-    });
-    return undefined;
-  }
-  try {
-    const id = await node.runtime.runPodSandbox(sandboxConfigFor(node, pod, attempt));
-    return await node.cache.inspectSandbox(uid, id);
-  } catch (error) {
-    signal.throwIfAborted();
-    const message = `Failed to create pod sandbox: ${(error as Error).message}`;
-    node.event(pod, 'Warning', { reason: 'FailedCreatePodSandBox', message });
-    node.log.warn('cannot create sandbox', { pod: `${pod.metadata.namespace}/${pod.metadata.name}`, error });
-    return undefined;
   }
 }
 
@@ -163,9 +125,9 @@ async function startContainer(input: StartInput, one: OneStart): Promise<boolean
   }
   signal.throwIfAborted();
 
-  const last = newestContainer(node.cache.get(pod.metadata.uid), container.name);
-  if (last?.state === 'exited')
-    node.crash.restarted(crashKey(pod, container), last.finishedAtMs, node.clock.nowMs());
+  const { after } = one.start;
+  if (after !== undefined)
+    node.crash.restarted(crashKey(pod, container), after.finishedAtMs, node.clock.nowMs());
 
   let id: string;
   try {
@@ -251,6 +213,7 @@ async function configFor(input: StartInput, one: OneStart, image: ImageInfo) {
     services: serviceVariables(visibleServices(node.services(), namespace, links)),
     objects: node.references.lookup(namespace),
     downward,
+    files: await readEnvFiles(container, one.volumes),
   });
   for (const { kind: of, name, keys } of environment.skipped)
     node.event(pod, 'Warning', {

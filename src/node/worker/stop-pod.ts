@@ -1,6 +1,8 @@
 // Ends containers and pods: preStop, SIGTERM, SIGKILL after the grace period; sidecars after those they serve, last one first.
 import { type coreV1, isSidecar, type Pod } from '../../api/index.ts';
+import { sleep } from '../../base/index.ts';
 import type { ContainerStatus } from '../../os/index.ts';
+import { signalNumber } from '../container/stop-signal.ts';
 import { removeContainerLogs } from '../garbage/log-rotation.ts';
 import { runHook } from '../hooks.ts';
 import type { NodeContext } from './node-context.ts';
@@ -54,8 +56,27 @@ export async function killContainer(input: StopInput, stop: ContainerStop): Prom
     const tookSeconds = (node.clock.monotonicMs() - startedMs) / 1000;
     graceSeconds = Math.max(minimumGraceSeconds, graceSeconds - tookSeconds);
   }
-  await node.runtime.stopContainer(status.id, graceSeconds);
+  const ended = await endBySignal(node, stop, graceSeconds);
+  await node.runtime.stopContainer(status.id, ended ? 0 : graceSeconds);
   await node.cache.inspect(uid, status.id, status.sandboxId);
+}
+
+const lookMs = 100;
+
+/** With the signal that the pod asks for in place of the image's. Resolves to whether the grace period has been given. */
+async function endBySignal(node: NodeContext, stop: ContainerStop, graceSeconds: number): Promise<boolean> {
+  const { status, container } = stop;
+  const signal = signalNumber(container?.lifecycle?.stopSignal ?? '');
+  if (signal === undefined || graceSeconds <= 0 || status.state !== 'running') return false;
+  const { runtime, clock, scope } = node;
+  await runtime.signalContainer(status.id, signal);
+  const untilMs = clock.monotonicMs() + graceSeconds * 1000;
+  while (clock.monotonicMs() < untilMs) {
+    await sleep(clock, lookMs, scope.signal);
+    const now = await runtime.containerStatus(status.id).catch(() => undefined);
+    if (now?.state !== 'running') break;
+  }
+  return true;
 }
 
 const isAlive = (status: ContainerStatus): boolean =>

@@ -69,6 +69,8 @@ export interface SandboxConfig {
   readonly supplementalGroups: readonly number[];
   readonly seccomp?: SecurityProfile | undefined;
   readonly selinux?: SelinuxOptions | undefined;
+  /** Which of the runtime's runtimes; undefined = its own choice. */
+  readonly runtimeHandler?: string | undefined;
 }
 
 export interface SandboxInfo {
@@ -261,6 +263,8 @@ export interface ContainerRuntime {
   startContainer(id: string): Promise<void>;
   /** SIGTERM (or the image's stop signal), then SIGKILL after `graceSeconds`. Resolves when it has ended. */
   stopContainer(id: string, graceSeconds: number): Promise<void>;
+  /** Sends a signal, by its number, to the container's first process. What has ended already is fine. */
+  signalContainer(id: string, signal: number): Promise<void>;
   removeContainer(id: string): Promise<void>;
   listContainers(filter?: RuntimeFilter): Promise<readonly ContainerInfo[]>;
   containerStatus(id: string): Promise<ContainerStatus>;

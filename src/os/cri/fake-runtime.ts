@@ -246,6 +246,14 @@ export class FakeRuntime implements ContainerRuntime {
     await ended;
   }
 
+  async signalContainer(id: string, signal: number): Promise<void> {
+    this.#enter('signalContainer', String(signal));
+    const c = this.#containers.get(id);
+    if (c === undefined || c.status.state !== 'running' || c.process?.stopAfterMs === undefined) return;
+    const { stopAfterMs } = c.process;
+    this.#clock.after(stopAfterMs, () => this.#end(c, 128 + signal, ''));
+  }
+
   async removeContainer(id: string): Promise<void> {
     this.#enter('removeContainer', id);
     const c = this.#containers.get(id);

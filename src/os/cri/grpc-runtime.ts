@@ -241,7 +241,11 @@ export function createGrpcRuntime(options: GrpcRuntimeOptions): ContainerRuntime
     },
 
     async runPodSandbox(config) {
-      return (await rpc.runPodSandbox({ config: mapping.sandboxConfig(config) })).podSandboxId;
+      const answer = await rpc.runPodSandbox({
+        config: mapping.sandboxConfig(config),
+        runtimeHandler: config.runtimeHandler ?? '',
+      });
+      return answer.podSandboxId;
     },
     async stopPodSandbox(podSandboxId) {
       await rpc.stopPodSandbox({ podSandboxId }).catch(ignoreNotFound);
@@ -275,6 +279,18 @@ export function createGrpcRuntime(options: GrpcRuntimeOptions): ContainerRuntime
       await rpc
         .stopContainer({ containerId, timeout: BigInt(timeout) }, { timeoutMs: quick + timeout * 1000 })
         .catch(ignoreNotFound);
+    },
+    async signalContainer(containerId, signal) {
+      // CRI has no call for it; the runtime is on this machine, and tells the process.
+      const answer = await rpc.containerStatus({ containerId, verbose: true }).catch(ignoreNotFound);
+      const pid = mapping.processOf(answer?.info ?? {});
+      if (pid === undefined) return;
+      try {
+        process.kill(pid, signal);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ESRCH') return;
+        throw new RuntimeError('failed', (error as Error).message, error);
+      }
     },
     async removeContainer(containerId) {
       await rpc.removeContainer({ containerId }).catch(ignoreNotFound);

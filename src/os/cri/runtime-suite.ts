@@ -180,6 +180,17 @@ export function runtimeContract(
       await runtime.stopContainer(ignores, 1);
     }));
 
+  test('a signal reaches the first process', () =>
+    inSandbox(async (at) => {
+      const { runtime, commands, settled, until } = get();
+      const id = await at.create('main', commands.obeys);
+      await runtime.startContainer(id);
+      await settled();
+      await runtime.signalContainer(id, 15);
+      await until(async () => (await at.status(id)).state === 'exited');
+      await runtime.signalContainer(id, 15);
+    }));
+
   test('an exit is told', () =>
     inSandbox(async (at) => {
       const { runtime, commands, until } = get();
@@ -229,6 +240,7 @@ export function runtimeContract(
     expect(await codeOf(runtime.containerStatus('nothing'))).toBe('notFound');
     expect(await codeOf(runtime.startContainer('nothing'))).toBe('notFound');
     expect(await codeOf(runtime.stopContainer('nothing', 0))).toBe('resolved');
+    expect(await codeOf(runtime.signalContainer('nothing', 15))).toBe('resolved');
     expect(await codeOf(runtime.removeContainer('nothing'))).toBe('resolved');
     expect(await codeOf(runtime.stopPodSandbox('nothing'))).toBe('resolved');
     expect(await codeOf(runtime.removePodSandbox('nothing'))).toBe('resolved');
