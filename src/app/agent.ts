@@ -7,16 +7,16 @@ import { join } from 'node:path';
 import { Node } from '../api/index.ts';
 import { Scope } from '../base/index.ts';
 import { CommandFailure } from '../cli/index.ts';
-import {
-  createClient,
-  createHttpsTransport,
-  createInformers,
-  type Informers,
-  readKubeconfig,
-} from '../client/index.ts';
-import { ensureAddresses, serversOfFile, startNodeDns } from '../dns/index.ts';
+import { createClient, createHttpsTransport, createInformers, readKubeconfig } from '../client/index.ts';
 import { createHttpsClient, type HttpsServer } from '../http/index.ts';
-import { checkAllowedSysctl, createNodeNetwork, type PodNetworkBackend, startAgent } from '../node/index.ts';
+import {
+  checkAllowedSysctl,
+  createNodeNetwork,
+  type NodeSettings,
+  type PodNetworkBackend,
+  parseNodeSettings,
+  startAgent,
+} from '../node/index.ts';
 import {
   connectRuntime,
   containerdSocket,
@@ -27,6 +27,7 @@ import {
 } from '../os/index.ts';
 import { joinCluster, type Membership } from './join/join.ts';
 import { firstServing, keepMembership } from './join/membership.ts';
+import { startDns } from './node-dns.ts';
 import { startProxy } from './node-proxy.ts';
 import type { Surroundings } from './server.ts';
 import { versionInfo } from './version.ts';
@@ -51,6 +52,8 @@ export interface AgentConfig {
   readonly clusterCidr: string;
   readonly clusterDomain: string;
   readonly clusterDns: readonly string[];
+  /** Parts that somebody else is. */
+  readonly without: readonly 'dns'[];
   readonly podNetwork: PodNetworkBackend;
   readonly labels: Readonly<Record<string, string>>;
   readonly port: number;
@@ -58,6 +61,9 @@ export interface AgentConfig {
   readonly podManifestPath: string | undefined;
   readonly allowedUnsafeSysctls: readonly string[];
   readonly podMaxPids: number | undefined;
+  readonly settings: NodeSettings;
+  /** Which all nodes of this machine see; undefined = it is this node's alone. */
+  readonly sharedDir: string | undefined;
   /** Ranges of the node's addresses at which node ports answer; undefined = `nodeIp`. */
   readonly nodeportAddresses: readonly string[] | undefined;
   /** Of a node that joined by a token: its certificates are kept there, and replaced before they end. undefined = they are files of somebody else. */
@@ -97,7 +103,8 @@ export async function startNode(
     scope.onStop(() => following.stop());
     const informers = createInformers(client, { scope: following, log, clock, random });
     // Early: what asks for names while this starts shall wait as little as possible.
-    if (config.clusterDns.length > 0) await startDns(config, { scope, informers, clock, random, log });
+    const dns = await startDns(config, { informers, clock, random, log: log.with({ part: 'dns' }) });
+    scope.onStop(() => dns.stop());
     const cniConfDir = join(config.runDir, 'cni/net.d');
     const containerdDir = join(config.runDir, 'containerd');
     // Not awaited here: while it starts, the node is heard of already.
@@ -163,6 +170,8 @@ export async function startNode(
       maxPods: config.maxPods,
       podManifestPath: config.podManifestPath,
       podMaxPids: config.podMaxPids,
+      settings: config.settings,
+      sharedDir: config.sharedDir,
       admission: { allowedSysctls: config.allowedUnsafeSysctls },
       version: versionInfo.gitVersion,
       clock,
@@ -188,24 +197,6 @@ export async function startNode(
     await scope.stop();
     throw error;
   }
-}
-
-/** On the addresses that pods are told to ask, which this node then has. */
-async function startDns(
-  { clusterDns, clusterDomain, clusterCidr }: AgentConfig,
-  parts: Surroundings & { scope: Scope; informers: Informers },
-): Promise<void> {
-  await ensureAddresses(systemExec, clusterDns);
-  const dns = await startNodeDns({
-    ...parts,
-    addresses: clusterDns,
-    port: 53,
-    clusterDomain,
-    ranges: [clusterCidr],
-    upstreams: serversOfFile('/etc/resolv.conf', { own: clusterDns, clock: parts.clock }),
-    log: parts.log.with({ part: 'dns' }),
-  });
-  parts.scope.onStop(() => dns.stop());
 }
 
 /** What the flags say, completed from files and from the machine. Rejects with a CommandFailure that names what is missing. */
@@ -259,6 +250,7 @@ export async function agentConfig(
     clusterCidr: flags.clusterCidr ?? told?.clusterCidr ?? '10.244.0.0/16',
     clusterDomain: flags.clusterDomain ?? told?.clusterDomain ?? 'cluster.local',
     clusterDns: flags.clusterDns ?? told?.clusterDns ?? [],
+    without: flags.without ?? [],
     podNetwork: flags.flannelBackend ?? 'host-gw',
     labels,
     port: flags.port ?? 10250,
@@ -266,8 +258,18 @@ export async function agentConfig(
     podManifestPath: flags.podManifestPath,
     allowedUnsafeSysctls: checkedSysctls(flags.allowedUnsafeSysctls ?? []),
     podMaxPids: flags.podMaxPids,
+    settings: settingsOf(flags),
+    sharedDir: flags.sharedMachineDir,
     nodeportAddresses: flags.nodeportAddresses,
   };
+}
+
+function settingsOf(flags: Flags): NodeSettings {
+  try {
+    return parseNodeSettings(flags);
+  } catch (error) {
+    throw new CommandFailure((error as Error).message, { exitCode: 2, cause: error });
+  }
 }
 
 function checkedSysctls(patterns: readonly string[]): readonly string[] {

@@ -5,15 +5,17 @@ import type { Informers } from '../client/index.ts';
 import { systemExec } from '../os/index.ts';
 import { ensureBridgeSeen, probeProtocols, type ServiceProxy, startServiceProxy } from '../proxy/index.ts';
 import type { AgentConfig } from './agent.ts';
+import { ownDnsAddresses } from './node-dns.ts';
 
 /** As kube-proxy's. */
 const proxyHealthPort = 10256;
 const proxyMetricsPort = 10249;
 
 export function startProxy(
-  { nodeName, nodeIp, clusterCidr, clusterDns, nodeportAddresses }: AgentConfig,
+  config: AgentConfig,
   { informers, clock, log }: { informers: Informers; clock: Clock; log: Log },
 ): ServiceProxy {
+  const { nodeName, nodeIp, clusterCidr, nodeportAddresses } = config;
   return startServiceProxy({
     informers,
     nodeName,
@@ -21,7 +23,7 @@ export function startProxy(
     podCidrs: [clusterCidr],
     nodePortAddresses: nodeportAddresses,
     // Answered by the node itself.
-    localAddresses: clusterDns.flatMap((address) => [
+    localAddresses: ownDnsAddresses(config).flatMap((address) => [
       { address, port: 53, protocol: 'udp' },
       { address, port: 53, protocol: 'tcp' },
     ]),

@@ -34,8 +34,7 @@ export interface ServerFlags extends LogFlags, RequestLogFlags {
   readonly nodeCidrMaskSize?: number;
   readonly nodeCidrMaskSizeIpv6?: number;
   readonly clusterDomain?: string;
-  readonly without?: readonly ('controllers' | 'scheduler' | 'local-storage' | 'servicelb')[];
-  readonly servicelbPool?: readonly string[];
+  readonly without?: readonly ('controllers' | 'scheduler' | 'local-storage')[];
   readonly leaderElectLeaseDurationMs?: number;
   readonly leaderElectRenewDeadlineMs?: number;
   readonly leaderElectRetryPeriodMs?: number;
@@ -135,7 +134,7 @@ export interface UpFlags extends ClusterFlags {
   /** Whether missing packages may be installed. */
   readonly install: boolean;
   /** What the cluster is to be made without. */
-  readonly without?: readonly ('local-storage' | 'servicelb')[];
+  readonly without?: readonly 'local-storage'[];
   readonly images: readonly string[];
 }
 

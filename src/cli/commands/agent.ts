@@ -5,6 +5,7 @@ import { CommandFailure } from '../failure.ts';
 import { ipv4Cidr, list, listOf, nodeName, whole } from '../flags.ts';
 import type { AgentFlags, Handlers, LogFlags } from '../handlers.ts';
 import { logFlags, type ParsedLogOptions, withLogOptions } from '../shared-options.ts';
+import { withNodeSettings } from './node-settings.ts';
 
 interface Parsed extends Omit<AgentFlags, keyof LogFlags>, ParsedLogOptions {
   config?: string;
@@ -69,6 +70,7 @@ export function agentCommand(program: Command, handlers: Handlers): void {
       'how many processes a pod may have (default: no limit)',
       whole(1, 2 ** 22),
     );
+  withNodeSettings(command);
   withConfigFile(withLogOptions(command)).action((parsed: Parsed) => {
     const { config, logLevel, v, ...flags } = parsed;
     if (flags.server === undefined && flags.kubeconfig === undefined)
