@@ -1,6 +1,7 @@
 // What the command line asks for. Each command calls one function of `Handlers`; `app` supplies them and imports what they need
 // only when they are called, so that `status` does not pay for the API server. Flags that were not given are absent: defaults
 // belong to whoever does the work.
+import type { NodeSettingsFlags } from './commands/node-settings.ts';
 import type { NodeGroupFlag } from './flags.ts';
 
 export type LogLevelFlag = 'debug' | 'info' | 'warn' | 'error';
@@ -85,7 +86,7 @@ export interface TokenCreateFlags extends TokenFlags {
   readonly description?: string;
 }
 
-export interface AgentFlags extends LogFlags {
+export interface AgentFlags extends LogFlags, NodeSettingsFlags {
   /** The API server: `https://HOST:PORT`. */
   readonly server?: string;
   /** By which this machine joins, when it holds no certificate of the cluster yet. */
