@@ -30,6 +30,7 @@ const dayMs = 86_400_000;
 const backdateMs = 5 * 60_000;
 export const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 
+/** @internal The library for certificates is none of the types that other programs get. */
 export async function loadX509() {
   await import('reflect-metadata');
   const x509 = await import('@peculiar/x509');
