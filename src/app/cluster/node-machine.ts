@@ -37,6 +37,7 @@ import {
 } from '../../os/index.ts';
 import type { Machine } from './machine.ts';
 import {
+  machineDir,
   netnsFile,
   nodeCgroup,
   nodeDir,
@@ -186,6 +187,15 @@ function planReentry(
   return planCommandInGroups(joins, [...enter, ...program]);
 }
 
+/**
+ * The disk is the machine's and holds more than the cluster, so a share of it says nothing: what counts is what is left. Images were
+ * loaded by hand and cannot be fetched again: nobody but who loaded them removes them. docs/design/0013-node-pressure.md
+ */
+const thresholds = [
+  '--eviction-hard=memory.available<100Mi,nodefs.available<1Gi,nodefs.inodesFree<1%,imagefs.available<1Gi,imagefs.inodesFree<1%',
+  '--image-gc-high-threshold=100',
+];
+
 /** The command line of the agent. Pure. */
 export function planAgentCommand(state: ClusterState, node: NodeState, program: readonly string[]): string[] {
   const directory = nodeDir(state, node);
@@ -205,6 +215,8 @@ export function planAgentCommand(state: ClusterState, node: NodeState, program: 
     `--run-dir=${runDirOfNode}`,
     `--cgroup-parent=${nodeCgroup(state, node)}`,
     `--pod-manifest-path=${join(directory, 'manifests')}`,
+    `--shared-machine-dir=${machineDir(state)}`,
+    ...thresholds,
     `--cluster-cidr=${state.podCidr}`,
     `--cluster-dns=${dnsAddressOf(state.serviceCidr)}`,
   ];

@@ -14,6 +14,8 @@ export const nodeLog = (state: ClusterState, node: NodeState): string =>
   join(logDir(state), `${node.name}.log`);
 export const nodeDir = (state: ClusterState, node: NodeState): string =>
   join(state.dataDir, 'nodes', node.name);
+/** Where the nodes of this machine agree on who evicts. */
+export const machineDir = (state: ClusterState): string => join(state.dataDir, 'nodes', '.machine');
 /** What a data directory holds of ours; anything else in it is somebody else's. */
 export const ownEntries = ['cluster.json', 'cluster.json.new', 'server', 'nodes', 'log', 'admin.kubeconfig'];
 

@@ -194,6 +194,9 @@ describe('processes', () => {
       '--run-dir=/run/jotasu',
       '--cgroup-parent=/jotasu/jotasu/jotasu-node-2',
       `--pod-manifest-path=${directory}/manifests`,
+      `--shared-machine-dir=${directory.replace(/[^/]+$/, '.machine')}`,
+      '--eviction-hard=memory.available<100Mi,nodefs.available<1Gi,nodefs.inodesFree<1%,imagefs.available<1Gi,imagefs.inodesFree<1%',
+      '--image-gc-high-threshold=100',
       '--cluster-cidr=10.244.0.0/16',
       '--cluster-dns=10.96.0.10',
     ]);
