@@ -14,6 +14,12 @@ function matching({ family, address, port }: DatagramFrontend): string[] {
   return ['-D', '-f', familyName(family), '-p', 'udp', ...to, '--orig-port-dst', String(port)];
 }
 
+/** `10.244.1.5 . 53`: the answers tell where a flow was sent. */
+function answeredFrom(endpoint: string): string[] {
+  const [address = '', port = ''] = endpoint.split(' . ');
+  return ['--reply-src', address, '--reply-port-src', port];
+}
+
 /** Flows to endpoints that are gone, and flows that began when there was no endpoint. Pure. */
 export function planStaleFlows(changes: readonly DatagramChange[]): string[][] {
   const commands: string[][] = [];
@@ -23,7 +29,7 @@ export function planStaleFlows(changes: readonly DatagramChange[]): string[][] {
     if (is !== undefined && before.size === 0 && now.size > 0) commands.push(matching(is));
     if (was === undefined) continue;
     for (const endpoint of before)
-      if (!now.has(endpoint)) commands.push([...matching(was), '--dst-nat', endpoint]);
+      if (!now.has(endpoint)) commands.push([...matching(was), ...answeredFrom(endpoint)]);
   }
   return commands;
 }
@@ -33,7 +39,7 @@ const none: ReadonlySet<string> = new Set();
 interface Flow {
   readonly destination: string;
   readonly port: number;
-  /** Where the answers come from: the endpoint, if the flow was sent to one. */
+  /** Where the answers come from: the endpoint, if the flow was sent to one. `10.244.1.5 . 53` */
   readonly answeredBy: string;
 }
 
@@ -45,8 +51,9 @@ export function parseFlows(text: string): Flow[] {
     const [destination] = all('dst');
     const [, answeredBy] = all('src');
     const [port] = all('dport');
+    const [, answeringPort] = all('sport');
     if (destination === undefined || answeredBy === undefined || port === undefined) return [];
-    return { destination, port: Number(port), answeredBy };
+    return { destination, port: Number(port), answeredBy: `${answeredBy} . ${answeringPort}` };
   });
 }
 
@@ -66,9 +73,9 @@ export function planStaleAtStart(
       (nodeAddresses.has(destination) ? byAddress.get(` ${port}`) : undefined);
     if (frontend === undefined || frontend.endpoints.has(answeredBy)) continue;
     // Nobody serves: it goes nowhere, and what comes next is refused by the rules.
-    const past = answeredBy === destination;
+    const past = answeredBy === `${destination} . ${port}`;
     if (past && frontend.endpoints.size === 0) continue;
-    const command = past ? matching(frontend) : [...matching(frontend), '--dst-nat', answeredBy];
+    const command = past ? matching(frontend) : [...matching(frontend), ...answeredFrom(answeredBy)];
     commands.set(command.join(' '), command);
   }
   return [...commands.values()];

@@ -18,26 +18,26 @@ describe('flows of UDP', () => {
   const lines = (changes: Parameters<typeof planStaleFlows>[0]) =>
     planStaleFlows(changes).map((command) => command.join(' '));
   const at = '-D -f ipv4 -p udp --orig-dst 10.96.0.1 --orig-port-dst 53';
-  const a = frontend('10.96.0.1', 53, '10.244.1.1');
+  const a = frontend('10.96.0.1', 53, '10.244.1.1 . 53');
   const none = frontend('10.96.0.1', 53);
   test.each<[string, DatagramFrontend | undefined, DatagramFrontend | undefined, string[]]>([
     [
       'an endpoint went',
-      frontend('10.96.0.1', 53, 'x', 'y'),
-      frontend('10.96.0.1', 53, 'y'),
-      [`${at} --dst-nat x`],
+      frontend('10.96.0.1', 53, 'x . 1', 'y . 1'),
+      frontend('10.96.0.1', 53, 'y . 1'),
+      [`${at} --reply-src x --reply-port-src 1`],
     ],
-    ['the last one went', a, none, [`${at} --dst-nat 10.244.1.1`]],
-    ['the service went', a, undefined, [`${at} --dst-nat 10.244.1.1`]],
+    ['the last one went', a, none, [`${at} --reply-src 10.244.1.1 --reply-port-src 53`]],
+    ['the service went', a, undefined, [`${at} --reply-src 10.244.1.1 --reply-port-src 53`]],
     ['the first one came', none, a, [at]],
     ['a service came with endpoints', undefined, a, [at]],
-    ['one more', a, frontend('10.96.0.1', 53, '10.244.1.1', 'y'), []],
+    ['one more', a, frontend('10.96.0.1', 53, '10.244.1.1 . 53', 'y . 1'), []],
     ['a service came without', undefined, none, []],
     [
       'a node port',
-      frontend('', 30001, 'x'),
+      frontend('', 30001, 'x . 1'),
       undefined,
-      ['-D -f ipv4 -p udp --orig-port-dst 30001 --dst-nat x'],
+      ['-D -f ipv4 -p udp --orig-port-dst 30001 --reply-src x --reply-port-src 1'],
     ],
   ])('%s', (_, was, is, expected) => expect(lines([{ was, is }])).toEqual(expected));
 
@@ -53,11 +53,15 @@ describe('flows of UDP', () => {
       ].join('\n'),
     );
     expect(flows).toHaveLength(5);
-    const commands = planStaleAtStart(flows, [a, frontend('', 30001, '10.244.1.1')], new Set(['192.0.2.1']));
+    const commands = planStaleAtStart(
+      flows,
+      [a, frontend('', 30001, '10.244.1.1 . 53')],
+      new Set(['192.0.2.1']),
+    );
     expect(commands.map((command) => command.join(' '))).toEqual([
-      `${at} --dst-nat 10.244.7.7`,
+      `${at} --reply-src 10.244.7.7 --reply-port-src 53`,
       at,
-      '-D -f ipv4 -p udp --orig-port-dst 30001 --dst-nat 10.244.7.7',
+      '-D -f ipv4 -p udp --orig-port-dst 30001 --reply-src 10.244.7.7 --reply-port-src 53',
     ]);
   });
 

@@ -57,6 +57,7 @@ export interface DatagramFrontend {
   /** '' = each address of the node */
   readonly address: string;
   readonly port: number;
+  /** `10.244.1.5 . 53` */
   readonly endpoints: ReadonlySet<string>;
 }
 
@@ -248,8 +249,7 @@ class PortPlanner {
   #noteDatagrams(address: string, port: number, list: readonly string[]): void {
     const { facts, family, datagrams } = this.#input;
     if (facts.protocol !== 'udp') return;
-    const endpoints = new Set(list.map((endpoint) => endpoint.split(' . ')[0]!));
-    datagrams.set(`${family} ${address} ${port}`, { family, address, port, endpoints });
+    datagrams.set(`${family} ${address} ${port}`, { family, address, port, endpoints: new Set(list) });
   }
 
   /** What comes to an external address, when a shared chain does not do. Idempotent. */

@@ -113,7 +113,7 @@ test('flows to a UDP endpoint that is gone are removed after the rules have chan
   const [changed, removed] = exec.ran.slice(-2);
   expect(changed).toContain('nft -f -');
   expect(removed).toBe(
-    'conntrack -D -f ipv4 -p udp --orig-dst 10.96.0.1 --orig-port-dst 53 --dst-nat 10.244.1.1',
+    'conntrack -D -f ipv4 -p udp --orig-dst 10.96.0.1 --orig-port-dst 53 --reply-src 10.244.1.1 --reply-port-src 53',
   );
 });
 
