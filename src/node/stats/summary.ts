@@ -110,11 +110,10 @@ function containerSummary(
       bytes: stats.writableLayerBytes,
       inodes: stats.writableLayerInodes ?? 0,
     }),
-    logs: disk(
-      time,
-      node.nodeFs,
-      logs === undefined ? undefined : { bytes: logs.usedBytes, inodes: logs.inodes },
-    ),
+    logs:
+      logs === undefined
+        ? undefined
+        : disk(time, node.nodeFs, { bytes: logs.usedBytes, inodes: logs.inodes }),
     swap: { time, swapUsageBytes: group?.memorySwapBytes },
   };
 }
