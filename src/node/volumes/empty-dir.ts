@@ -47,7 +47,11 @@ export async function ensureEmptyDir({
 }: EmptyDirInput): Promise<void> {
   const { medium = '' } = emptyDir;
   if (medium !== '' && medium !== 'Memory')
-    throw new VolumeError(`emptyDir medium ${medium} is not supported by this node`);
+    throw new VolumeError(
+      medium.startsWith('HugePages')
+        ? `emptyDir medium ${medium} is not supported by this node`
+        : `unknown storage medium ${JSON.stringify(medium)}`,
+    );
   const made = await fs.mkdir(dir, { recursive: true, mode: 0o777 });
   if (medium === 'Memory') {
     if (await isMountPoint(dir)) return;

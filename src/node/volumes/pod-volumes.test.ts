@@ -130,9 +130,12 @@ describe('emptyDir', () => {
     expect([modeOf(at), fs.statSync(at).gid]).toEqual(['2777', gid]);
   });
 
-  it('of huge pages is refused', async () => {
-    await expect(ensure(podWith('p', [{ name: 'd', emptyDir: { medium: 'HugePages' } }]))).rejects.toThrow(
-      'MountVolume.SetUp failed for volume "d" : emptyDir medium HugePages is not supported by this node',
+  it.each([
+    ['HugePages-2Mi', 'emptyDir medium HugePages-2Mi is not supported by this node'],
+    ['Tape', 'unknown storage medium "Tape"'],
+  ])('of %s is refused', async (medium, why) => {
+    await expect(ensure(podWith('p', [{ name: 'd', emptyDir: { medium } }]))).rejects.toThrow(
+      `MountVolume.SetUp failed for volume "d" : ${why}`,
     );
   });
 });

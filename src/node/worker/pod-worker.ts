@@ -136,7 +136,8 @@ export class PodWorker {
     const relabelled =
       !semanticEqual(old.metadata.labels, metadata.labels) ||
       !semanticEqual(old.metadata.annotations, metadata.annotations);
-    if (relabelled) this.#refresh = true;
+    // Resources that changed are in files too.
+    if (relabelled || old.metadata.generation !== metadata.generation) this.#refresh = true;
     if (this.#terminating) this.#interrupt();
     if (
       relabelled ||
