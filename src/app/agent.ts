@@ -7,8 +7,15 @@ import { join } from 'node:path';
 import { Node } from '../api/index.ts';
 import { Scope } from '../base/index.ts';
 import { CommandFailure } from '../cli/index.ts';
-import { createClient, createHttpsTransport, createInformers, readKubeconfig } from '../client/index.ts';
+import {
+  createClient,
+  createHttpsTransport,
+  createInformers,
+  readKubeconfig,
+  withoutManagedFields,
+} from '../client/index.ts';
 import { createHttpsClient, type HttpsServer } from '../http/index.ts';
+import type { KubeObject } from '../machinery/index.ts';
 import {
   checkAllowedSysctl,
   createNodeNetwork,
@@ -80,6 +87,11 @@ const userAgent = `jotasu-agent/${versionInfo.gitVersion}`;
 const requestTimeoutMs = 15_000;
 const cniBinDirs = '/usr/lib/cni';
 
+/** Every node holds all of these, and writes none. */
+const onlyRead = new Set(['Service', 'EndpointSlice']);
+const trimmed = <T extends KubeObject>(object: T): T =>
+  onlyRead.has(object.kind) ? withoutManagedFields(object) : object;
+
 /** Resolves when the node is registered and follows its pods. */
 export async function startNode(
   config: AgentConfig,
@@ -101,7 +113,7 @@ export async function startNode(
     // A scope of their own, so that they end after everybody who reads them.
     const following = new Scope(log);
     scope.onStop(() => following.stop());
-    const informers = createInformers(client, { scope: following, log, clock, random });
+    const informers = createInformers(client, { scope: following, log, clock, random, trim: trimmed });
     // Early: what asks for names while this starts shall wait as little as possible.
     const dns = await startDns(config, { informers, clock, random, log: log.with({ part: 'dns' }) });
     scope.onStop(() => dns.stop());

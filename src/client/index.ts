@@ -16,6 +16,7 @@ export {
   type Informers,
   type InformersOptions,
   type Selection,
+  withoutManagedFields,
 } from './informer.ts';
 export {
   type Connection,

@@ -5,7 +5,7 @@ import { FakeClock, Scope, seededRandom, settle, silentLog } from '../base/index
 import { StatusError, serviceUnavailable } from '../machinery/index.ts';
 import { disorderly, FakeTransport } from '../testkit/index.ts';
 import { createClient } from './client.ts';
-import { createInformers, type Informer } from './informer.ts';
+import { createInformers, type Informer, withoutManagedFields } from './informer.ts';
 
 function begin(seed = 1) {
   const clock = new FakeClock();
@@ -68,6 +68,31 @@ describe('informer', () => {
     expect(told).toEqual(['+a', '+b', '~a', '-b']);
     expect(informer.get('default/a')).toBe(await client(ConfigMap).get('a', 'default'));
     expect(informer.list().map((o) => o.metadata.name)).toEqual(['a']);
+    await scope.stop();
+  });
+
+  it('keeps what it is told to keep, the rest is never seen', async () => {
+    const { clock, client, scope, put, change } = begin();
+    await put('a', '1', { l: 'x' });
+    const informers = createInformers(client, {
+      scope,
+      log: silentLog,
+      clock,
+      trim: (object) => ({ ...object, metadata: { ...object.metadata, labels: { kept: 'no' } } }),
+    });
+    const informer = informers(ConfigMap);
+    const { copy } = observe(informer);
+    await informer.synced;
+    await settle();
+    await change('a', { data: { v: '2' } });
+    expect(informer.get('default/a')?.metadata.labels).toEqual({ kept: 'no' });
+    expect([...copy.values()].map(({ metadata, data }) => [metadata.labels, data])).toEqual([
+      [{ kept: 'no' }, { v: '2' }],
+    ]);
+    const metadata = { name: 'a', managedFields: [{}] } as ConfigMap['metadata'];
+    expect(withoutManagedFields<ConfigMap>({ ...informer.get('default/a')!, metadata }).metadata).toEqual({
+      name: 'a',
+    });
     await scope.stop();
   });
 
