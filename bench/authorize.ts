@@ -1,6 +1,6 @@
 // What the question "may this node do this?" costs, with 5,000 pods on 50 nodes. `node --import tsx bench/authorize.ts`
 import { Pod } from '../src/api/index.ts';
-import { createAuthorization } from '../src/app/authorization.ts';
+import { createAuthorization } from '../src/app/index.ts';
 import { MetricRegistry, silentLog, systemClock } from '../src/base/index.ts';
 import { storageKey } from '../src/machinery/index.ts';
 import { createMemoryBackend, createStore } from '../src/storage/index.ts';

@@ -75,6 +75,8 @@ export interface AgentConfig {
   readonly nodeportAddresses: readonly string[] | undefined;
   /** Of a node that joined by a token: its certificates are kept there, and replaced before they end. undefined = they are files of somebody else. */
   readonly membership: Membership | undefined;
+  /** Whether the serving certificate is one of those too. */
+  readonly keepsServing: boolean;
 }
 
 export interface RunningNode {
@@ -192,13 +194,13 @@ export async function startNode(
     });
     scope.onStop(() => agent.stop());
     await agent.ready;
-    if (config.membership !== undefined && server !== undefined)
+    if (config.membership !== undefined)
       keepMembership({
         ...config,
         membership: config.membership,
         client,
         http,
-        server,
+        server: config.keepsServing ? server : undefined,
         scope,
         clock,
         random,
@@ -251,6 +253,7 @@ export async function agentConfig(
   return {
     ...credentials,
     membership,
+    keepsServing: flags.tlsCertFile === undefined,
     servingCert: read(flags.tlsCertFile, serving.cert),
     servingKey: read(flags.tlsPrivateKeyFile, serving.key),
     nodeName,
@@ -263,7 +266,7 @@ export async function agentConfig(
     clusterDomain: flags.clusterDomain ?? told?.clusterDomain ?? 'cluster.local',
     clusterDns: flags.clusterDns ?? told?.clusterDns ?? [],
     without: flags.without ?? [],
-    podNetwork: flags.flannelBackend ?? 'host-gw',
+    podNetwork: podNetworkOf(flags, nodeIp),
     labels,
     port: flags.port ?? 10250,
     maxPods: flags.maxPods,
@@ -294,6 +297,15 @@ function checkedSysctls(patterns: readonly string[]): readonly string[] {
 }
 
 type Flags = Parameters<typeof agentConfig>[0];
+function podNetworkOf({ flannelBackend = 'host-gw' }: Flags, nodeIp: string): PodNetworkBackend {
+  if (flannelBackend === 'vxlan' && nodeIp.includes(':'))
+    throw new CommandFailure(
+      `--flannel-backend vxlan needs an IPv4 address of the node, and ${nodeIp} is none; see --node-ip`,
+      { exitCode: 2 },
+    );
+  return flannelBackend;
+}
+
 /** Whose certificates come from the cluster, by a token once. */
 const isMember = ({ kubeconfig, certificateAuthority, clientCertificate, clientKey }: Flags): boolean =>
   [kubeconfig, certificateAuthority, clientCertificate, clientKey].every((file) => file === undefined);

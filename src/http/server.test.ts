@@ -350,6 +350,34 @@ describe('the client', () => {
     await expect.poll(() => body.destroyed).toBe(true);
   });
 
+  test('shows a new certificate from one call to the next, and what is under way goes on', async () => {
+    const next = await issueCertificate(
+      ca,
+      { commonName: 'zoë again', organizations: ['dev'], usage: 'client', days: 1 },
+      nowMs,
+    );
+    let feed: HttpResponse | undefined;
+    const { port } = await serve((request, response) => {
+      if (request.url === '/watch') {
+        feed = response;
+        response.write('one');
+      } else whoAmI(request, response);
+    });
+    const client = clientOf(port, user);
+    const name = async () => JSON.parse(String((await client.request(get)).body)).name;
+    const { body } = await client.stream({ ...get, path: '/watch' });
+    let heard = '';
+    body.on('data', (chunk) => {
+      heard += String(chunk);
+    });
+    expect(await name()).toBe('zoë');
+    client.setCertificate(next.cert, next.key);
+    expect(await name()).toBe('zoë again');
+    expect(await name()).toBe('zoë again');
+    feed!.end(' two');
+    await expect.poll(() => heard).toBe('one two');
+  });
+
   test('sends its token, and repeats a read whose kept connection had died', async () => {
     let count = 0;
     const { port } = await serve((request, response) => {

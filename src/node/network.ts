@@ -5,6 +5,7 @@ import * as fs from 'node:fs';
 import type { Node } from '../api/index.ts';
 import type { Log } from '../base/index.ts';
 import {
+  applyLinks,
   applyRuleset,
   type Exec,
   planTable,
@@ -168,7 +169,8 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
       fs.writeFileSync('/proc/sys/net/ipv4/ip_forward', '1');
       if (v4 !== undefined) await applyRuleset(exec, planMasquerade(v4, clusterCidr));
       const mtu = tunnels === undefined ? options.mtu : await tunnels.mtu();
-      await batch('ip', planDevice(await tunnels?.end(v4), await readDevice(exec)), 'tunnel device');
+      // Without it there is no way to other nodes: a failure is told as the node's.
+      await applyLinks(exec, planDevice(await tunnels?.end(v4), await readDevice(exec)));
       writeCniConfig(options.cniConfDir, { podCidrs, dataDir: options.cniDataDir, mtu });
     },
     async setNodes(nodes) {

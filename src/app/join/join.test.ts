@@ -4,7 +4,7 @@ import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { CertificateSigningRequest, Lease, Node, Secret, SelfSubjectReview } from '../../api/index.ts';
 import { silentLog, systemClock, systemRandom } from '../../base/index.ts';
 import { createClient, createHttpsTransport, mergeKubeconfig } from '../../client/index.ts';
@@ -16,6 +16,8 @@ import { parseJoinToken } from './join-token.ts';
 import { nodeServing, requestCertificate } from './request-certificate.ts';
 import { tokenCreate, tokenDelete, tokenList } from './token-command.ts';
 
+// Keys, TLS and a server take real time.
+vi.setConfig({ testTimeout: 20_000, hookTimeout: 20_000 });
 const directory = mkdtempSync(join(tmpdir(), 'jotasu-join-'));
 const surroundings = { clock: systemClock, random: systemRandom(), log: silentLog };
 const never = new AbortController().signal;
@@ -142,7 +144,7 @@ test('a serving certificate is for the name and addresses of the node, and for n
   const requests = server.client(CertificateSigningRequest);
   const open = async () =>
     (await requests.list()).items.find(({ status }) => (status?.conditions ?? []).length === 0);
-  await expect.poll(open).toBeDefined();
+  await expect.poll(open, { timeout: 5000 }).toBeDefined();
   const { metadata } = (await open())!;
   await requests.patch({ name: metadata.name, subresource: 'approval' }, 'merge', {
     status: { conditions: [{ type: 'Denied', status: 'True', reason: 'No', message: 'not for you' }] },
@@ -218,7 +220,7 @@ test('a token whose time is over, and one that was deleted, let nobody in', asyn
       .catch((error: unknown) => isNotFound(error));
   await expect.poll(gone, { timeout: 8000 }).toBe(true);
   await expect(enter('e', { token: short })).rejects.toThrow(`does not accept token ${shortId}`);
-}, 15_000);
+});
 
 test('credentials that cannot be used are named', async () => {
   const broken = join(directory, 'broken');

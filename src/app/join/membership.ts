@@ -50,8 +50,8 @@ export interface KeepMembershipOptions extends NodeNames {
   readonly client: Client;
   /** Over which the client talks. */
   readonly http: Pick<HttpsClient, 'setCertificate'>;
-  /** The node's own. */
-  readonly server: Pick<HttpsServer, 'setCertificate'>;
+  /** The node's own; undefined = its certificate is somebody else's to keep. */
+  readonly server: Pick<HttpsServer, 'setCertificate'> | undefined;
   readonly scope: Scope;
   readonly clock: Clock;
   readonly random: Random;
@@ -75,6 +75,7 @@ export function keepMembership(options: KeepMembershipOptions): void {
       signal,
     ),
   );
+  if (server === undefined) return;
   scope.run('serving certificate', (signal) =>
     keepCertificate(
       {
