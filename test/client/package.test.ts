@@ -42,7 +42,8 @@ beforeAll(() => {
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 const program = `
-import { ConfigMap, type Draft, isConflict, Pod, type StartedServer, startServer, StatusError } from 'jotasu';
+import { type ClusterNode, ConfigMap, type Draft, isConflict, Pod, type StartedCluster, type StartedServer } from 'jotasu';
+import { startCluster, startServer, StatusError } from 'jotasu';
 
 const lines: string[] = [];
 const server: StartedServer = await startServer({ log: (line) => lines.push(line), without: ['scheduler'] });
@@ -60,7 +61,13 @@ const { code, reason } = refusal instanceof StatusError ? refusal : { code: 0, r
 const second = await startServer();
 const apart = second.url !== url;
 await Promise.all([second.stop(), server.stop(), server.stop()]);
-console.log(JSON.stringify([again.data, code, reason, isConflict(refusal), pods, apart, kubeconfig.includes(url), lines.length > 0]));
+const cluster: StartedCluster = await startCluster({ name: 'two', simulatedNodes: 2 });
+await cluster.addNode({ name: 'third' });
+await cluster.killNode('sim-1');
+const unknown: unknown = await cluster.killNode('none').catch((error: unknown) => (error as Error).message);
+const nodes = (await cluster.nodes()).map(({ name, state }: ClusterNode) => name + ' ' + state);
+await cluster.stop();
+console.log(JSON.stringify([nodes, unknown, again.data, code, reason, isConflict(refusal), pods, apart, kubeconfig.includes(url), lines.length > 0]));
 `;
 
 test('a program in strict TypeScript', { timeout: slowMs }, () => {
@@ -78,6 +85,8 @@ test('a program in strict TypeScript', { timeout: slowMs }, () => {
   for (const compiler of ['typescript', 'typescript7'])
     ok(process.execPath, [join(root, 'node_modules', compiler, 'bin/tsc'), ...strict, 'program.ts']);
   expect(JSON.parse(ok(process.execPath, ['program.js']))).toEqual([
+    ['sim-1 Off', 'sim-2 Ready', 'third Ready'],
+    'cluster two has no node none',
     { k: '1' },
     409,
     'Conflict',

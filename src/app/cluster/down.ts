@@ -10,17 +10,26 @@ import { lockDirectory } from './lock.ts';
 import type { Machine } from './machine.ts';
 import { clearNode } from './node-machine.ts';
 import { clusterCgroup, ownEntries } from './places.ts';
+import { removeRemains } from './remains.ts';
 import { needRoot } from './requirements.ts';
 import { stopServer } from './server-process.ts';
-import { listClusters, needState, StateHolder, writeState } from './state.ts';
+import { listClusters, needState, readStateOf, StateHolder, writeState } from './state.ts';
 
 export async function down(machine: Machine, flags: ClusterFlags): Promise<void> {
   needRoot(machine, 'down');
-  needState(machine.clustersDir, flags.name);
   const release = await lockDirectory(machine.clustersDir, () =>
     machine.say('Waiting for another jotasu command to finish.'),
   );
   try {
+    if (
+      readStateOf(machine.clustersDir, flags.name) === undefined &&
+      (await removeRemains(machine, flags.name))
+    ) {
+      machine.say(
+        `Cluster ${flags.name} had no record any more; what was left of it on this machine is gone.`,
+      );
+      return;
+    }
     const holder = new StateHolder(needState(machine.clustersDir, flags.name));
     const { nodes, dataDir } = holder.now;
     await removeCluster(machine, holder);
@@ -28,6 +37,8 @@ export async function down(machine: Machine, flags: ClusterFlags): Promise<void>
       `Cluster ${flags.name} is gone: its server, ${nodes.length} node${nodes.length === 1 ? '' : 's'}, network, kubectl context, and all data in ${dataDir}.`,
     );
   } finally {
+    // Locking may have made it.
+    removeIfEmpty(machine.clustersDir);
     release();
   }
 }
@@ -53,7 +64,8 @@ export async function removeCluster(machine: Machine, holder: StateHolder): Prom
   await attempt(() => removeEmptyParents(cgroups, clusterCgroup(state)));
   await attempt(() => removeLink(exec, state.bridge));
   await attempt(() => removeFirewall(exec, state, machine.searchPath));
-  await attempt(() => removeContext(machine, state.kubeconfig));
+  for (const kubeconfig of [state.kubeconfig, ...(state.otherKubeconfigs ?? [])])
+    await attempt(() => removeContext(machine, kubeconfig));
   await attempt(() => rmSync(join(machine.runDir, state.name), { recursive: true, force: true }));
   await attempt(() => removeIfEmpty(machine.runDir));
   if (failures.length > 0) throw failures[0];

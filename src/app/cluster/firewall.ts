@@ -117,7 +117,7 @@ export async function ensureFirewall(
   return there && !added ? 'there' : 'made';
 }
 
-export async function removeFirewall(exec: Exec, cluster: ClusterState, searchPath: string): Promise<void> {
+export async function removeFirewall(exec: Exec, cluster: Network, searchPath: string): Promise<void> {
   await removeTable(exec, 'ip', nftTable(cluster));
   for (const rule of planOpening(await readHostFirewall(exec, searchPath), cluster))
     if ((await exec.run(rule.check, { mayFail: true })).code === 0)

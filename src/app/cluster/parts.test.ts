@@ -280,7 +280,9 @@ describe('requirements', () => {
   });
 
   test('only root may', () => {
-    expect(() => needRoot({ isRoot: false } as never, 'up')).toThrow('must be run as root: sudo jotasu up');
-    needRoot({ isRoot: true } as never, 'up');
+    const user = { isRoot: false, command: './jotasu' };
+    expect(() => needRoot(user, 'up')).toThrow(/must be run as root: sudo \.\/jotasu up\n.*simulated nodes/);
+    expect(() => needRoot(user, 'down')).toThrow(/must be run as root: sudo \.\/jotasu down$/);
+    needRoot({ ...user, isRoot: true }, 'up');
   });
 });

@@ -23,12 +23,12 @@ export const serverUrl = (state: ClusterState): string => `https://127.0.0.1:${s
 /** The same server, as nodes and pods reach it. */
 export const serverUrlOfNodes = (state: ClusterState): string => `https://${state.gateway}:${state.apiPort}`;
 
-export const clusterCgroup = (state: ClusterState): string => `/jotasu/${state.name}`;
+export const clusterCgroup = (state: Pick<ClusterState, 'name'>): string => `/jotasu/${state.name}`;
 export const serverCgroup = (state: ClusterState): string => `${clusterCgroup(state)}/control-plane`;
 export const nodeCgroup = (state: ClusterState, node: NodeState): string =>
   `${clusterCgroup(state)}/${node.name}`;
 
-export const nftTable = (state: ClusterState): string => `jotasu-${state.name}`;
+export const nftTable = (state: Pick<ClusterState, 'name'>): string => `jotasu-${state.name}`;
 export const netnsFile = (runDir: string, state: ClusterState, node: NodeState): string =>
   join(runDir, state.name, `${node.name}.netns`);
 

@@ -44,12 +44,16 @@ export const requirements: readonly Requirement[] = [
   { what: 'crun or runc', programs: ['crun', 'runc'], debianPackage: 'crun' },
 ];
 
-/** Throws unless the process is root's. */
-export function needRoot(machine: Machine, command: string): void {
-  if (!machine.isRoot)
-    throw new CommandFailure(
-      `"jotasu ${command}" makes namespaces, cgroups and links of this machine and must be run as root: sudo jotasu ${command}`,
-    );
+/** Throws unless the process is root's; for `up` with what can be had without. */
+export function needRoot(machine: Pick<Machine, 'isRoot' | 'command'>, command: string): void {
+  if (machine.isRoot) return;
+  const { command: program } = machine;
+  const why = `"jotasu ${command}" makes namespaces, cgroups and links of this machine and must be run as root: sudo ${program} ${command}`;
+  if (command !== 'up') throw new CommandFailure(why);
+  throw new CommandFailure(`${why}
+Without root there are simulated nodes, which run no containers and are real in all else:
+  ${program} server --simulate-nodes 3 --data-dir ~/.jotasu --write-kubeconfig ~/.kube/jotasu
+  kubectl --kubeconfig ~/.kube/jotasu get nodes`);
 }
 
 /** Installs what is missing, after saying what; or, when it may not, throws with the list. */

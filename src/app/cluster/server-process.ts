@@ -1,7 +1,7 @@
 // The control plane of a cluster of this machine: `jotasu server` as a process of its own.
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { sleep } from '../../base/index.ts';
 import { CommandFailure } from '../../cli/index.ts';
 import { ConnectionError } from '../../http/index.ts';
@@ -19,7 +19,7 @@ import {
 import { connectControlApi } from './control-api.ts';
 import type { Machine } from './machine.ts';
 import { logDir, serverCgroup, serverDir, serverLog, serverRuns } from './places.ts';
-import type { ClusterState, StateHolder } from './state.ts';
+import { type ClusterState, readFreeBytes, type StateHolder } from './state.ts';
 import { planSupervised, readRuns } from './supervisor.ts';
 
 /** Beside its database: an open file of lmdb is not to be cut off in the middle of a commit without need. */
@@ -140,16 +140,19 @@ async function checkPortFree(port: number): Promise<void> {
 }
 
 const shownLines = 15;
+const fullDiskBytes = 256 << 10;
 
-/** For an error message: a line feed and the last lines of a log, or nothing. */
+/** For an error message: that its disk is full, a line feed and the last lines of a log, or nothing. */
 export function endOfLog(file: string): string {
+  // Then the log may lack the very line that says so.
+  const full = readFreeBytes(file) < fullDiskBytes ? `; the disk that holds ${dirname(file)} is full` : '';
   let text: string;
   try {
     text = readFileSync(file, 'utf8').trimEnd();
   } catch {
-    return '';
+    return full;
   }
-  if (text === '') return '';
+  if (text === '') return full;
   const lines = text.split('\n').slice(-shownLines);
-  return `; the end of ${file}:\n${lines.map((line) => `    ${line}`).join('\n')}`;
+  return `${full}; the end of ${file}:\n${lines.map((line) => `    ${line}`).join('\n')}`;
 }

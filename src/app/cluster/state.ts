@@ -11,8 +11,10 @@ import {
   readFileSync,
   realpathSync,
   renameSync,
+  rmSync,
+  statfsSync,
   symlinkSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { CommandFailure } from '../../cli/index.ts';
@@ -27,6 +29,13 @@ export interface NodeState {
   readonly link: string;
   /** The agent, as last started. */
   readonly process: ProcessIdentity | null;
+}
+
+export interface KubeconfigEntry {
+  readonly file: string;
+  readonly context: string;
+  /** Whether the file was not there before. */
+  readonly isOurs: boolean;
 }
 
 export interface ClusterState {
@@ -45,12 +54,9 @@ export interface ClusterState {
   readonly apiPort: number;
   /** Parts that its server leaves out; undefined = none. */
   readonly without?: readonly string[] | undefined;
-  readonly kubeconfig: {
-    readonly file: string;
-    readonly context: string;
-    /** Whether the file was not there before. */
-    readonly isOurs: boolean;
-  };
+  readonly kubeconfig: KubeconfigEntry;
+  /** Files that an earlier `up --kubeconfig` wrote to; undefined = none. */
+  readonly otherKubeconfigs?: readonly KubeconfigEntry[] | undefined;
   /** The program that made it. */
   readonly version: string;
   readonly server: ProcessIdentity | null;
@@ -116,18 +122,32 @@ export function listClusters(clustersDir: string): ClusterState[] {
   });
 }
 
-/** Replaces the file: after a crash it is the old or the new one. */
+/** Replaces the file: after a crash it is the old or the new one. Throws a CommandFailure when the disk is full. */
 export function writeState(state: ClusterState): void {
   const file = join(state.dataDir, stateFile);
   const temporary = `${file}.new`;
-  const fd = openSync(temporary, 'w', 0o600);
   try {
-    writeSync(fd, `${JSON.stringify(state, undefined, 2)}\n`);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
+    const fd = openSync(temporary, 'w', 0o600);
+    try {
+      writeFileSync(fd, `${JSON.stringify(state, undefined, 2)}\n`);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(temporary, file);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    if (!['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    throw new CommandFailure(`cannot write ${file}: the disk is full`, { cause: error });
   }
-  renameSync(temporary, file);
+}
+
+/** Bytes that are free on the disk of a path, of which the end may not be there yet. */
+export function readFreeBytes(path: string): number {
+  let at = path;
+  while (!existsSync(at)) at = dirname(at);
+  const { bavail, bsize } = statfsSync(at);
+  return bavail * bsize;
 }
 
 /** The state of one cluster while a command changes it: every change is on disk before the call returns. */

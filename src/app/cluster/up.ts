@@ -14,6 +14,7 @@ import { isNodeAlive } from './node-machine.ts';
 import { contextName, nodeNameOf, pkiDir, serverUrl } from './places.ts';
 import { planAllocation, planNode } from './plan-allocation.ts';
 import { runSteps, type Step } from './progress.ts';
+import { removeRemains } from './remains.ts';
 import { ensureKernel, ensurePackages, needRoot } from './requirements.ts';
 import { ensureServer, isPortFree, isServerAlive, stopServer } from './server-process.ts';
 import {
@@ -21,6 +22,7 @@ import {
   listClusters,
   makeDataDir,
   makeDirectories,
+  readFreeBytes,
   readState,
   readStateOf,
   StateHolder,
@@ -29,6 +31,8 @@ import {
 
 const defaultNodes = 3;
 const firstApiPort = 6443;
+/** What a node and the server write at once. */
+const neededMb = 20;
 
 export async function up(machine: Machine, flags: UpFlags, signal: AbortSignal): Promise<void> {
   needRoot(machine, 'up');
@@ -49,6 +53,8 @@ async function upLocked(machine: Machine, flags: UpFlags, signal: AbortSignal): 
   const { clock, say } = machine;
   const beganMs = clock.monotonicMs();
   const before = readStateOf(machine.clustersDir, flags.name);
+  if (before === undefined && (await removeRemains(machine, flags.name)))
+    say(`Removed what was left of an earlier cluster ${flags.name} that has no record any more.`);
   const holder = new StateHolder(
     before === undefined ? await createCluster(machine, flags) : changedCluster(before, flags),
   );
@@ -126,7 +132,12 @@ export function whatNext(state: ClusterState, { how, command }: { how: string; c
 /** Chooses what a new cluster gets and writes it down, before anything else is made. */
 async function createCluster(machine: Machine, flags: UpFlags): Promise<ClusterState> {
   const dataDir = resolve(flags.dataDir ?? join(machine.clustersDir, flags.name));
-  checkDataDir(dataDir, join(machine.clustersDir, flags.name));
+  checkDataDir(dataDir);
+  const freeMb = Math.floor(readFreeBytes(dataDir) / 1e6);
+  if (freeMb < neededMb)
+    throw new CommandFailure(
+      `the disk that holds ${dataDir} has ${freeMb} MB left, and a cluster needs ${neededMb} MB and room for images; make room or give another --data-dir`,
+    );
   const clusters = listClusters(machine.clustersDir);
   const allocation = planAllocation({
     links: await readLinks(machine.exec),
@@ -165,15 +176,10 @@ async function createCluster(machine: Machine, flags: UpFlags): Promise<ClusterS
 
 const notForData = ['/', '/run', '/proc', '/sys', '/dev', '/etc', '/usr', '/bin', '/sbin', '/lib', '/boot'];
 
-function checkDataDir(dataDir: string, byName: string): void {
+function checkDataDir(dataDir: string): void {
   if (notForData.some((place) => dataDir === place || (place !== '/' && dataDir.startsWith(`${place}/`))))
     throw new CommandFailure(`${dataDir} is no place for data`);
-  if (!existsSync(dataDir)) {
-    // A cluster whose data directory elsewhere was removed by hand leaves a link that leads nowhere.
-    if (lstatSync(byName, { throwIfNoEntry: false })?.isSymbolicLink())
-      throw new CommandFailure(`${byName} leads to a data directory that is gone; remove it to start anew`);
-    return;
-  }
+  if (!existsSync(dataDir)) return;
   if (!lstatSync(dataDir).isDirectory()) throw new CommandFailure(`${dataDir} is not a directory`);
   const other = readState(dataDir);
   if (other !== undefined) throw new CommandFailure(`${dataDir} holds the data of cluster ${other.name}`);
@@ -209,11 +215,11 @@ function changedCluster(state: ClusterState, flags: UpFlags): ClusterState {
     nodes = [...nodes, planNode(state, lastNodeNumber, nodeNameOf(state.name, lastNodeNumber))];
   }
   const file = flags.kubeconfig === undefined ? state.kubeconfig.file : resolve(flags.kubeconfig);
-  const kubeconfig =
-    file === state.kubeconfig.file
-      ? state.kubeconfig
-      : { ...state.kubeconfig, file, isOurs: !existsSync(file) };
-  const changed = { ...state, nodes, lastNodeNumber, kubeconfig };
+  const written = [state.kubeconfig, ...(state.otherKubeconfigs ?? [])];
+  const { context } = state.kubeconfig;
+  const kubeconfig = written.find((one) => one.file === file) ?? { file, context, isOurs: !existsSync(file) };
+  const otherKubeconfigs = written.filter((one) => one !== kubeconfig);
+  const changed = { ...state, nodes, lastNodeNumber, kubeconfig, otherKubeconfigs };
   writeState(changed);
   return changed;
 }
