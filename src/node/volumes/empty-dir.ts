@@ -1,10 +1,10 @@
 // emptyDir volumes: a directory of the pod's own, on the node's disk or in memory.
-import * as fs from 'node:fs/promises';
 import type { coreV1, Pod } from '../../api/index.ts';
 import { mustParseQuantity, toValue } from '../../machinery/index.ts';
 import type { Exec } from '../../os/index.ts';
 import { isMountPoint } from './mount-table.ts';
-import { ownByGroup } from './ownership.ts';
+import { ensureDirectory } from './new-directory.ts';
+import { directoryModeFor } from './ownership.ts';
 import { VolumeError } from './volume-error.ts';
 
 const bytesOf = (quantity: string | undefined): number =>
@@ -52,14 +52,13 @@ export async function ensureEmptyDir({
         ? `emptyDir medium ${medium} is not supported by this node`
         : `unknown storage medium ${JSON.stringify(medium)}`,
     );
-  const made = await fs.mkdir(dir, { recursive: true, mode: 0o777 });
-  if (medium === 'Memory') {
-    if (await isMountPoint(dir)) return;
-    const bytes = memoryVolumeBytes(pod, emptyDir, allocatable);
-    const size = bytes > 0 ? ['-o', `size=${bytes}`] : [];
-    await exec.run(['mount', '-t', 'tmpfs', ...size, 'tmpfs', dir], { timeoutMs: 20_000 });
-  } else if (made === undefined) return;
-  await fs.chmod(dir, 0o777);
   const gid = pod.spec.securityContext?.fsGroup;
-  if (gid !== undefined) await ownByGroup(dir, { gid, readOnly: false, onRootMismatch: false });
+  const mode = gid === undefined ? 0o777 : directoryModeFor(0o777, false);
+  await ensureDirectory(dir, { mode, gid });
+  if (medium !== 'Memory' || (await isMountPoint(dir))) return;
+  const options = [`mode=${mode.toString(8)}`];
+  if (gid !== undefined) options.push(`gid=${gid}`);
+  const bytes = memoryVolumeBytes(pod, emptyDir, allocatable);
+  if (bytes > 0) options.push(`size=${bytes}`);
+  await exec.run(['mount', '-t', 'tmpfs', '-o', options.join(), 'tmpfs', dir], { timeoutMs: 20_000 });
 }

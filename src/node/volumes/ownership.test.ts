@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { ensureDirectory } from './new-directory.ts';
 import { directoryModeFor, fileModeFor, ownByGroup } from './ownership.ts';
 
 // Others than one's own only root can give.
@@ -58,4 +59,19 @@ it('OnRootMismatch looks at the top alone', async () => {
   fs.chmodSync(dir, 0o770);
   await ownByGroup(dir, { ...rest, onRootMismatch: true });
   expect([modeOf(dir), modeOf(late)]).toEqual(['2770', '660']);
+});
+
+it('a new directory is whole from its first moment, also after a crash, and one that is there is left alone', async () => {
+  const at = path.join(dir, 'a/b');
+  // What a crash left.
+  fs.mkdirSync(path.join(dir, 'a/.new-b'), { recursive: true, mode: 0o700 });
+  expect(await ensureDirectory(at, { mode: 0o2777, gid })).toBe(true);
+  expect([modeOf(at), fs.statSync(at).gid, fs.readdirSync(path.join(dir, 'a'))]).toEqual([
+    '2777',
+    gid,
+    ['b'],
+  ]);
+  fs.chmodSync(at, 0o700);
+  expect(await ensureDirectory(at, { mode: 0o2777, gid })).toBe(false);
+  expect(modeOf(at)).toBe('700');
 });

@@ -14,6 +14,7 @@ import { ensureEmptyDir } from './empty-dir.ts';
 import { ensureHostPath } from './host-path.ts';
 import { LocalVolumes } from './local-volume.ts';
 import { mountsBelow } from './mount-table.ts';
+import { ensureDirectory } from './new-directory.ts';
 import { directoryModeFor } from './ownership.ts';
 import { volumePayload } from './payload.ts';
 import { mountSubPath, type SubPath } from './sub-path.ts';
@@ -191,11 +192,8 @@ export class PodVolumes {
       tokenUid: commonUser(pod),
       hasGroup: fsGroup !== undefined,
     });
-    const made = await fs.mkdir(dir, { recursive: true, mode: 0o755 });
-    if (made !== undefined) {
-      if (fsGroup !== undefined) await fs.chown(dir, 0, fsGroup);
-      await fs.chmod(dir, fsGroup === undefined ? 0o777 : directoryModeFor(0o777, true));
-    }
+    const mode = fsGroup === undefined ? 0o777 : directoryModeFor(0o777, true);
+    await ensureDirectory(dir, { mode, gid: fsGroup });
     await writeAtomically(dir, payload!, { nowMs: this.#options.clock.nowMs(), fsGroup });
     return dir;
   }

@@ -16,6 +16,7 @@ import type { Clock, Log, Scope } from '../../base/index.ts';
 import { type Client, type Informer, type Informers, WorkQueue } from '../../client/index.ts';
 import { formatTime, isNotFound } from '../../machinery/index.ts';
 import { mountsBelow } from './mount-table.ts';
+import { ensureDirectory } from './new-directory.ts';
 import { VolumeError } from './volume-error.ts';
 
 export interface VolumeDirectoriesOptions {
@@ -75,14 +76,8 @@ export class VolumeDirectories {
     const { root } = this.#options;
     const directory = directoryOf(volume, root);
     await fs.mkdir(root, { recursive: true, mode: 0o711 });
-    try {
-      await fs.mkdir(directory, { mode: 0o777 });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return;
-      throw error;
-    }
-    // Containers run as whom they like; the umask must not keep them out.
-    await fs.chmod(directory, 0o777);
+    // Containers run as whom they like.
+    await ensureDirectory(directory, { mode: 0o777 });
   }
 
   /** Tells where this node keeps volumes, and removes what is released, until the scope ends. The Node must exist. */
