@@ -10,6 +10,7 @@ export {
   typeFaults,
   type VersionView,
 } from './apply/index.ts';
+export { checkRules, hasRules, validateRules } from './cel/rules.ts';
 export { humanDuration, translateTimestampSince } from './codec/age.ts';
 export { durationError, formatDuration, parseDuration } from './codec/duration.ts';
 export { findDuplicateFields, parseJson } from './codec/json.ts';

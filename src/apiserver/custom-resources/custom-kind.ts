@@ -8,6 +8,7 @@ import {
   defineKind,
   FieldAt,
   hasDefaults,
+  hasRules,
   type JsonSchema,
   type KindDef,
   type KubeObject,
@@ -15,6 +16,7 @@ import {
   prune,
   resourceShape,
   translateTimestampSince,
+  validateRules,
   validateValue,
 } from '../../machinery/index.ts';
 import { type WebhookSurroundings, webhookTranslation } from './conversion-webhook.ts';
@@ -68,8 +70,13 @@ function customKind(
   const hasStatus = subresources.status !== undefined;
   const scale = subresources.scale;
   const ownFields = Object.keys(schema.properties ?? {}).filter((name) => !everyResource.has(name));
-  const validate = (object: KubeObject, causes: FieldAt['causes']): void =>
+  const ruled = hasRules(schema);
+  const validate = (object: KubeObject, old: KubeObject | undefined, causes: FieldAt['causes']): void => {
     validateValue(schema, object, new FieldAt('', causes));
+    // Rules are written for values that fit.
+    if (ruled && causes.list.length === 0)
+      validateRules(schema, { value: object, old }, new FieldAt('', causes));
+  };
   const storedVersion = spec.versions.find(({ storage }) => storage)?.name ?? version.name;
   // Objects may be there from before a default was, or in another version: then none can be sent as it was stored.
   const readsAnew = spec.versions.length > 1 || hasDefaults(schema);
@@ -117,8 +124,8 @@ function customKind(
       (version.selectableFields ?? []).map(({ jsonPath }) => [jsonPath.slice(1), readText(jsonPath)]),
     ),
     defaults: (object) => applyDefaults(schema, object),
-    validate: (object, _old, causes) => validate(object, causes),
-    validateStatus: (object, _old, causes) => validate(object, causes),
+    validate,
+    validateStatus: validate,
     ...(version.deprecated === true && {
       deprecation: version.deprecationWarning ?? `${apiVersion} ${names.kind} is deprecated`,
     }),

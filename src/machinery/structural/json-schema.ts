@@ -39,6 +39,17 @@ export interface JsonSchema {
   readonly 'x-kubernetes-list-type'?: string | undefined;
   readonly 'x-kubernetes-list-map-keys'?: readonly string[] | undefined;
   readonly 'x-kubernetes-map-type'?: string | undefined;
+  readonly 'x-kubernetes-validations'?: readonly ValidationRule[] | undefined;
+}
+
+/** A demand on a value, in CEL (machinery/cel). */
+export interface ValidationRule {
+  readonly rule: string;
+  readonly message?: string | undefined;
+  readonly messageExpression?: string | undefined;
+  readonly reason?: string | undefined;
+  readonly fieldPath?: string | undefined;
+  readonly optionalOldSelf?: boolean | undefined;
 }
 
 export const isMap = (value: unknown): value is Json =>

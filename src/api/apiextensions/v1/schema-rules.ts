@@ -2,6 +2,7 @@
 // structural, so that pruning and defaults follow from it without asking what a value is.
 import {
   applyDefaults,
+  checkRules,
   type FieldAt,
   itemsOf,
   type JsonSchema,
@@ -53,7 +54,12 @@ export function validateSchema(
   const before = field.causes.list.length;
   if (statusEnabled) validateRoot(schema, field);
   if (schema.nullable === true) field.child('nullable').forbidden('nullable cannot be true at the root');
-  validateNode(schema, field, { root: true, insideMeta: false, noDefaults: undefined });
+  validateNode(schema, field, {
+    root: true,
+    insideMeta: false,
+    noDefaults: undefined,
+    uncorrelatable: undefined,
+  });
   const inner = field.causes.list.length;
   validateStructure(schema, field);
   if (field.causes.list.length === inner && inner === before) validateDefaults(schema, field);
@@ -78,6 +84,8 @@ interface Place {
   readonly insideMeta: boolean;
   /** Why no default may be here; undefined = one may. */
   readonly noDefaults: string | undefined;
+  /** The list on the way here whose items cannot be followed through its changes; undefined = there is none. */
+  readonly uncorrelatable: string | undefined;
 }
 
 const unsupported = [
@@ -118,6 +126,7 @@ function validateNode(given: unknown, field: FieldAt, place: Place): void {
       root: false,
       insideMeta: place.insideMeta || meta,
       noDefaults: meta && place.root ? `in top-level ${name}` : place.noDefaults,
+      uncorrelatable: place.uncorrelatable,
     });
   }
   validateNode(schema.not, field.child('not'), inner);
@@ -126,7 +135,11 @@ function validateNode(given: unknown, field: FieldAt, place: Place): void {
       validateNode(one, field.child(name).index(i), inner);
   if (Array.isArray(schema.items))
     field.child('items').forbidden('items must be a schema object and not an array');
-  else validateNode(schema.items, field.child('items'), inner);
+  else {
+    const followed = schema['x-kubernetes-list-type'] === 'map';
+    const uncorrelatable = place.uncorrelatable ?? (followed ? undefined : field.path);
+    validateNode(schema.items, field.child('items'), { ...inner, uncorrelatable });
+  }
   validateLists(schema, field);
 }
 
@@ -148,11 +161,7 @@ function validateWords(schema: JSONSchemaProps, field: FieldAt, place: Place): v
       .forbidden('uniqueItems cannot be set to true since the runtime complexity becomes quadratic');
   if (schema['x-kubernetes-preserve-unknown-fields'] === false)
     field.child('x-kubernetes-preserve-unknown-fields').invalid(false, 'must be true or undefined');
-  // A rule that would be stored and not asked would let through what it is there to refuse.
-  if ((schema['x-kubernetes-validations'] ?? []).length > 0)
-    field
-      .child('x-kubernetes-validations')
-      .forbidden('rules in CEL are not evaluated by this server, so that they cannot be enforced');
+  checkRules(schema as JsonSchema, field, place.uncorrelatable);
   const mapType = schema['x-kubernetes-map-type'];
   if (mapType === undefined) return;
   typeMustBe('object', 'x-kubernetes-map-type', schema, field);

@@ -1,0 +1,287 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Causes } from '../status/causes.ts';
+import type { JsonSchema, ValidationRule } from '../structural/json-schema.ts';
+import { FieldAt } from '../validation/field-at.ts';
+import { checkRules, hasRules, parseFieldPath, validateRules } from './rules.ts';
+import { escapedName } from './values.ts';
+
+const text: JsonSchema = { type: 'string' };
+const whole: JsonSchema = { type: 'integer' };
+const object = (properties: Record<string, JsonSchema>, ...rules: ValidationRule[]): JsonSchema => ({
+  type: 'object',
+  properties,
+  'x-kubernetes-validations': rules,
+});
+const spec = (properties: Record<string, JsonSchema>, ...rules: (string | ValidationRule)[]): JsonSchema =>
+  object({
+    spec: object(properties, ...rules.map((rule) => (typeof rule === 'string' ? { rule } : rule))),
+  });
+
+const faults = (schema: JsonSchema, value: unknown, old?: unknown): string[] => {
+  const causes = new Causes();
+  const from = old === undefined ? undefined : { spec: old };
+  validateRules(schema, { value: { spec: value }, old: from }, new FieldAt('', causes));
+  return causes.list.map((c) => `${c.field}: ${c.message}`);
+};
+
+const fields: Record<string, JsonSchema> = {
+  a: whole,
+  b: whole,
+  d: { type: 'number' },
+  name: text,
+  note: { type: 'string', nullable: true },
+  when: { type: 'string', format: 'date-time' },
+  wait: { type: 'string', format: 'duration' },
+  data: { type: 'string', format: 'byte' },
+  port: { 'x-kubernetes-int-or-string': true },
+  tags: { type: 'array', items: text },
+  items: {
+    type: 'array',
+    'x-kubernetes-list-type': 'map',
+    'x-kubernetes-list-map-keys': ['name'],
+    items: { type: 'object', properties: { name: text, size: whole } },
+  },
+  labels: { type: 'object', additionalProperties: text },
+  free: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
+  'dash-ed': text,
+  namespace: text,
+};
+
+describe('rules that hold, and what they hold of', () => {
+  const value = {
+    a: 1,
+    b: 2,
+    d: 2,
+    name: 'web-1',
+    note: null,
+    when: '2026-01-02T03:04:05Z',
+    wait: '1h30m',
+    data: 'aGk=',
+    port: '80%',
+    tags: ['x', 'y'],
+    items: [
+      { name: 'p', size: 1 },
+      { name: 'q', size: 2 },
+    ],
+    labels: { app: 'x', 'a/b': 'c' },
+    free: { unknown: 1 },
+    'dash-ed': 'd',
+    namespace: 'n',
+  };
+  it.each([
+    'self.a < self.b',
+    'self.d == 2.0 && self.d > 1',
+    'has(self.a) && !has(self.zz)',
+    '!has(self.note)',
+    "self.name.startsWith('web') && self.name.matches('^web-[0-9]+$')",
+    "self.when < timestamp('2027-01-01T00:00:00Z')",
+    "self.wait == duration('90m')",
+    "self.data == b'hi'",
+    'type(self.port) == string ? self.port.endsWith("%") : self.port > 0',
+    "self.tags.all(t, size(t) == 1) && 'x' in self.tags",
+    'self.items.exists_one(i, i.name == "p") && self.items.map(i, i.size).sum() == 3',
+    "'app' in self.labels && self.labels.all(k, k != '') && self.labels['a/b'] == 'c'",
+    "self.labels.app == 'x' && has(self.labels.app) && !has(self.labels.no)",
+    'self.__namespace__ == "n" && self.dash__dash__ed == "d"',
+    '!has(self.free.unknown)',
+    'self.?zz.orValue(3) == 3',
+    'self.tags.isSorted() && self.tags.indexOf("y") == 1 && self.tags.max() == "y"',
+    "quantity('1Gi').isGreaterThan(quantity('500M')) && isQuantity('1') && !isQuantity('x')",
+    "quantity('200M').add(quantity('1k')).compareTo(quantity('200001k')) == 0",
+    'sets.contains(self.tags, ["y"]) && sets.equivalent(self.tags, ["y", "x"]) && !sets.intersects(self.tags, ["z"])',
+    "self.name.replace('web', 'db') == 'db-1' && self.name.charAt(0) == 'w'",
+    "'%s is %d'.format([self.name, self.a]) == 'web-1 is 1'",
+    "self.name.find('[0-9]+') == '1' && self.name.findAll('[a-z0-9]') == ['w', 'e', 'b', '1']",
+    "isURL('https://a.example.com/b') && !isURL('a b')",
+    'cel.bind(n, size(self.tags), n == 2)',
+    'self.a / 2 == 0 && self.b % 2 == 0',
+  ])('%s', (rule) => {
+    expect(faults(spec(fields, rule), value)).toEqual([]);
+    expect(faults(spec(fields, `!(${rule})`), value)).toEqual([
+      `spec: Invalid value: "object": failed rule: !(${rule})`,
+    ]);
+  });
+
+  it('see of the resource itself who it is', () => {
+    const schema = object(
+      { spec: object({}) },
+      { rule: "self.metadata.name == 'x' && self.kind == 'K' && !has(self.metadata.labels)" },
+    );
+    const value = { apiVersion: 'a/v1', kind: 'K', metadata: { name: 'x', labels: { a: 'b' } }, spec: {} };
+    const causes = new Causes();
+    validateRules(schema, { value, old: undefined }, new FieldAt('', causes));
+    expect(causes.list).toEqual([]);
+  });
+});
+
+describe('what is told', () => {
+  const rule = 'self.a > 5';
+  it.each<[ValidationRule, string]>([
+    [{ rule }, 'spec: Invalid value: "object": failed rule: self.a > 5'],
+    [{ rule, message: ' too small ' }, 'spec: Invalid value: "object": too small'],
+    [{ rule, messageExpression: "'a is ' + string(self.a)" }, 'spec: Invalid value: "object": a is 1'],
+    [{ rule, message: 'm', messageExpression: 'self.name' }, 'spec: Invalid value: "object": m'],
+    [{ rule, message: 'm', reason: 'FieldValueForbidden' }, 'spec: Forbidden: m'],
+    [{ rule, message: 'm', reason: 'FieldValueRequired', fieldPath: '.b' }, 'spec.b: Required value: m'],
+    [{ rule, reason: 'FieldValueDuplicate' }, 'spec: Duplicate value: "object"'],
+    [{ rule: 'self.zz > 1' }, 'spec: Invalid value: "object": No such key: zz evaluating rule: self.zz > 1'],
+  ])('%j', (rule, told) => {
+    expect(faults(spec(fields, rule), { a: 1 })).toEqual([told]);
+  });
+
+  it('rules of a value come before those below it, each at its place', () => {
+    const rules = [{ rule: 'false' }];
+    const schema = spec(
+      {
+        tags: { type: 'array', items: { ...text, 'x-kubernetes-validations': [{ rule: "self != 'x'" }] } },
+        labels: { type: 'object', additionalProperties: { ...whole, 'x-kubernetes-validations': rules } },
+      },
+      'false',
+    );
+    expect(faults(schema, { tags: ['w', 'x'], labels: { 'a.b': 1 } })).toEqual([
+      'spec: Invalid value: "object": failed rule: false',
+      'spec.tags[1]: Invalid value: "string": failed rule: self != \'x\'',
+      'spec.labels[a.b]: Invalid value: "integer": failed rule: false',
+    ]);
+  });
+
+  it('what would cost too much is refused without being asked', () => {
+    const rule =
+      'self.tags.all(a, self.tags.all(b, self.tags.all(c, self.tags.all(d, a + b + c + d != ""))))';
+    const tags = Array.from({ length: 100 }, (_, i) => `${i}`);
+    expect(faults(spec(fields, rule), { tags })).toEqual([
+      'spec: Invalid value: "object": validation failed due to running out of cost budget, no further validation rules will be run',
+    ]);
+    expect(faults(spec(fields, rule), { tags: ['a', 'b'] })).toEqual([]);
+  });
+});
+
+describe('changes', () => {
+  const kept = 'self.a == oldSelf.a';
+  it('are compared where there was something before', () => {
+    expect(faults(spec(fields, kept), { a: 2 })).toEqual([]);
+    expect(faults(spec(fields, kept), { a: 2 }, { a: 2 })).toEqual([]);
+    expect(faults(spec(fields, kept), { a: 2 }, { a: 1 })).toHaveLength(1);
+  });
+
+  it('are told apart from what is new by an optional oldSelf', () => {
+    const rule = { rule: 'oldSelf.hasValue() || self.a == 0', optionalOldSelf: true };
+    expect(faults(spec(fields, rule), { a: 1 })).toHaveLength(1);
+    expect(faults(spec(fields, rule), { a: 0 })).toEqual([]);
+    expect(faults(spec(fields, rule), { a: 1 }, { a: 0 })).toEqual([]);
+  });
+
+  it('of items are followed by their keys', () => {
+    const items = { ...(fields['items'] as JsonSchema) };
+    const rules = [{ rule: 'self.size >= oldSelf.size' }];
+    const schema = spec({
+      items: { ...items, items: { ...(items.items as JsonSchema), 'x-kubernetes-validations': rules } },
+    });
+    const [p, q] = [
+      { name: 'p', size: 5 },
+      { name: 'q', size: 1 },
+    ];
+    expect(faults(schema, { items: [q, p] }, { items: [p, q] })).toEqual([]);
+    expect(faults(schema, { items: [q, { ...p, size: 4 }] }, { items: [p, q] })).toEqual([
+      'spec.items[1]: Invalid value: "object": failed rule: self.size >= oldSelf.size',
+    ]);
+  });
+
+  it('that touch nothing of a value bring nothing up against it', () => {
+    const schema = spec({ ...fields, in: object({ a: whole }, { rule: 'self.a > 5' }) });
+    expect(faults(schema, { in: { a: 1 }, b: 2 }, { in: { a: 1 }, b: 1 })).toEqual([]);
+    expect(faults(schema, { in: { a: 2 } }, { in: { a: 1 } })).toHaveLength(1);
+  });
+});
+
+describe('rules that cannot be asked', () => {
+  const check = (rule: ValidationRule, uncorrelatable?: string): string[] => {
+    const causes = new Causes();
+    checkRules(object(fields, rule), new FieldAt('s', causes), uncorrelatable);
+    return causes.list.map(
+      (c) => `${(c.field ?? '').replace('s.x-kubernetes-validations[0].', '')}: ${c.message}`,
+    );
+  };
+  it.each<[ValidationRule, string[]]>([
+    [{ rule: 'self.a > 1' }, []],
+    [{ rule: ' ' }, ['rule: Required value: rule is not specified']],
+    [{ rule: 'self.a >' }, ['rule: Invalid value: "self.a >": compilation failed: Unexpected token: EOF']],
+    [{ rule: 'nobody' }, ['rule: Invalid value: "nobody": compilation failed: Unknown variable: nobody']],
+    [{ rule: '1 + 1' }, ['rule: Invalid value: "1 + 1": compilation failed: must evaluate to a bool']],
+    [
+      { rule: 'ip(self.name).family() == 4' },
+      [expect.stringContaining("compilation failed: found no matching overload for 'ip(dyn)'") as never],
+    ],
+    [{ rule: "self.name.matches('(')" }, [expect.stringContaining('error parsing regexp') as never]],
+    [
+      { rule: 'true', messageExpression: '1' },
+      [
+        'messageExpression: Invalid value: "1": messageExpression compilation failed: must evaluate to a string',
+      ],
+    ],
+    [{ rule: 'true', message: ' ' }, ['message: Invalid value: " ": message must be non-empty if specified']],
+    [
+      { rule: 'true ||\nfalse' },
+      ['message: Required value: message must be specified if rule contains line breaks'],
+    ],
+    [
+      { rule: 'true', optionalOldSelf: true },
+      ['optionalOldSelf: Invalid value: true: may not be set if oldSelf is not used in rule'],
+    ],
+    [
+      { rule: 'true', reason: 'Bad' },
+      [
+        'reason: Unsupported value: "Bad": supported values: "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired", "FieldValueDuplicate"',
+      ],
+    ],
+    [
+      { rule: 'true', fieldPath: '.nowhere' },
+      ['fieldPath: Invalid value: ".nowhere": fieldPath must be a valid path'],
+    ],
+    [{ rule: 'true', fieldPath: ".labels['a/b']" }, []],
+  ])('%j', (rule, told) => {
+    expect(check(rule)).toEqual(told);
+  });
+
+  it('what cannot be followed has no past', () => {
+    expect(check({ rule: 'self.a == oldSelf.a' }, 'spec.tags')).toEqual([
+      'rule: Invalid value: "self.a == oldSelf.a": oldSelf cannot be used on the uncorrelatable portion of the schema within spec.tags',
+    ]);
+  });
+});
+
+it.each([
+  ['.a.b', ['a', 'b']],
+  [".a['b.c']", ['a', 'b.c']],
+  ['a', undefined],
+  ['.a[0]', undefined],
+])('the path %s', (path, names) => expect(parseFieldPath(path)).toEqual(names));
+
+it.each([
+  ['plain', 'plain'],
+  ['in', '__in__'],
+  ['a.b', 'a__dot__b'],
+  ['a-b/c', 'a__dash__b__slash__c'],
+  ['a__b', 'a__underscores__b'],
+  ['1a', undefined],
+  ['a b', undefined],
+])('the name %s', (name, escaped) => expect(escapedName(name)).toBe(escaped));
+
+it('finds rules wherever they are', () => {
+  expect(hasRules(spec({}))).toBe(false);
+  expect(hasRules({ type: 'array', items: object({}, { rule: 'true' }) })).toBe(true);
+});
+
+it('any text is a rule or is told why it is none', () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom(...'selfold.a()[]&|!<>=\'"1 ?:,') })),
+      (rule) => {
+        const causes = new Causes();
+        checkRules(object(fields, { rule }), new FieldAt('s', causes), undefined);
+        if (causes.list.length === 0) faults(spec(fields, rule), { a: 1 });
+      },
+    ),
+  );
+});
