@@ -1,6 +1,6 @@
 // Machines that are not one cluster yet: network namespaces behind a router that knows nothing of pods, with a server in one and agents
 // in others, as processes of their own. Two links, so that some machines share one and others do not.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sleep, systemClock } from '../../src/base/index.ts';
@@ -13,8 +13,10 @@ import {
   joinFiles,
   killCgroup,
   leafOf,
+  listProcesses,
   type ProcessIdentity,
   planBridge,
+  planCommandInGroups,
   planNodeCommand,
   readCgroupLayout,
   removeCgroup,
@@ -140,6 +142,7 @@ export class JoinMachines {
     writeFileSync(join(own, 'resolv.conf'), '');
     const leaf = leafOf(`${group}/${name}`);
     ensureCgroup(layout, leaf);
+    const program = this.#agentCommand(name, flags);
     const command = planNodeCommand(
       {
         joins: joinFiles(layout, leaf),
@@ -155,18 +158,34 @@ export class JoinMachines {
           settings: [['/proc/sys/net/ipv4/ip_forward', '1']],
         },
       },
-      [
-        process.execPath,
-        bundle,
-        'agent',
-        `--node-name=${name}`,
-        `--state-dir=${this.stateDir(name)}`,
-        `--run-dir=${this.#runDir(name)}`,
-        `--cgroup-parent=${group}/${name}`,
-        ...flags,
-      ],
+      program,
     );
     await this.#spawn(name, command);
+  }
+
+  #agentCommand(name: string, flags: readonly string[]): string[] {
+    return [
+      process.execPath,
+      bundle,
+      'agent',
+      `--node-name=${name}`,
+      `--state-dir=${this.stateDir(name)}`,
+      `--run-dir=${this.#runDir(name)}`,
+      `--cgroup-parent=${group}/${name}`,
+      ...flags,
+    ];
+  }
+
+  /** Ends an agent and starts it again on the same machine: in the namespaces that its containers are still in. */
+  async restartAgent(name: string, flags: readonly string[]): Promise<void> {
+    const leaf = leafOf(`${group}/${name}`);
+    await this.stop(name);
+    const ours = readlinkSync('/proc/self/ns/mnt');
+    const left = listProcesses(layout, leaf).find((pid) => readlinkSync(`/proc/${pid}/ns/mnt`) !== ours);
+    if (left === undefined) throw new Error(`nothing runs on ${name} any more`);
+    const enter = ['nsenter', `--mount=/proc/${left}/ns/mnt`, `--uts=/proc/${left}/ns/uts`];
+    const inside = [...enter, `--net=${this.netns(name)}`, '--', ...this.#agentCommand(name, flags)];
+    await this.#spawn(name, planCommandInGroups(joinFiles(layout, leaf), inside));
   }
 
   /** Short: the path of a socket has at most 107 letters. */

@@ -228,8 +228,7 @@ describe.skipIf(why !== undefined)('machines of their own', () => {
       ];
     };
     const old = await life();
-    await machines.stop('join-b');
-    await machines.startAgent('join-b', [`--server=${url}`, '--flannel-backend=vxlan']);
+    await machines.restartAgent('join-b', [`--server=${url}`, '--flannel-backend=vxlan']);
     await expect.poll(async () => (await nodes()).every(isReady), patient).toBe(true);
     expect(await life()).toEqual(old);
     await ping('a', (await pod('b')).status.podIP!);
