@@ -30,3 +30,4 @@ export {
 export { buildNodeStatus, nodeLabels, statusDiffers } from './registration/node-status.ts';
 export { handleExec, parseExecQuery, type RemoteCommandTarget } from './remote-command.ts';
 export { humanSpan } from './span.ts';
+export { type MachineUsage, thisMachine } from './stats/machine-usage.ts';

@@ -38,12 +38,14 @@ export async function* streamLog(source: LogSource, options: LogOptions): AsyncG
   try {
     let { ino, size } = await handle.stat();
     let at = options.tailLines === undefined ? 0 : await tailOffset(handle, size, options.tailLines);
+    // So many lines and no more: what is written meanwhile is for who follows.
+    const end = options.tailLines === undefined || options.follow ? Number.POSITIVE_INFINITY : size;
     let lines = new LineSplitter();
     const buffer = Buffer.alloc(pieceBytes);
     for (;;) {
       // Asked before reading: what was written before the end is then read for sure.
       const over = source.ended();
-      const { bytesRead } = await handle.read(buffer, 0, pieceBytes, at);
+      const { bytesRead } = await handle.read(buffer, 0, Math.min(pieceBytes, end - at), at);
       if (bytesRead > 0) {
         at += bytesRead;
         const out = format.push(lines.push(buffer.subarray(0, bytesRead)));
