@@ -9,6 +9,7 @@ import { noRuntime, type PodRuntime } from '../plan/pod-runtime.ts';
 import { cadvisorMetrics } from './cadvisor.ts';
 import { DirectoryUsages, walk } from './directory-usage.ts';
 import { type MachineUsage, parseCpu, parseMemory, parseNetwork, parseProcesses } from './machine-usage.ts';
+import { OomWatcher, parseOom } from './oom-watcher.ts';
 import { StatsCollector } from './stats-collector.ts';
 import { summary } from './summary.ts';
 
@@ -274,5 +275,22 @@ describe('snapshots', () => {
     expect(text).toContain('osVersion="Debian \\"12\\""');
     const helps = lines.filter((line) => line.startsWith('# TYPE'));
     expect(new Set(helps).size).toBe(helps.length);
+  });
+});
+
+describe('the kernel’s log', () => {
+  const killed = (constraint: string) =>
+    `6,1234,99,-;oom-kill:constraint=${constraint},nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=/x,task=my prog,pid=42,uid=0`;
+
+  it('tells whom the kernel killed for want of memory, unless it was only a container’s', () => {
+    expect(parseOom(killed('CONSTRAINT_NONE'))).toEqual({ pid: 42, process: 'my prog' });
+    expect(parseOom(killed('CONSTRAINT_MEMCG'))).toBeUndefined();
+    expect(parseOom('6,1,1,-;eth0: link is up')).toBeUndefined();
+  });
+
+  it('that may not be read tells nothing', () => {
+    const watcher = new OomWatcher('/nothing/here');
+    expect(watcher.read()).toEqual([]);
+    watcher.close();
   });
 });
