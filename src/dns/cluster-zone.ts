@@ -53,6 +53,8 @@ export class ClusterZone {
   readonly #options: ZoneOptions;
   readonly #domain: Domain;
   readonly #dns: readonly Buffer[];
+  #soaSerial = -1;
+  #soaData: Buffer = Buffer.alloc(0);
 
   constructor(options: ZoneOptions) {
     this.#options = options;
@@ -199,13 +201,18 @@ export class ClusterZone {
     };
   }
 
+  /** Denials are half of what is asked along search paths: written anew only when something has changed. */
   #soa(zone: WireName): ResourceRecord {
-    const names = this.#name('ns', 'dns') + this.#name('hostmaster');
-    const numbers = Buffer.alloc(20);
     const { serial } = this.#options.view;
-    for (const [i, value] of [serial >>> 0, 7200, 1800, 86_400, ttlSeconds].entries())
-      numbers.writeUInt32BE(value, 4 * i);
-    return record(zone, type.SOA, Buffer.concat([wire(names), numbers]));
+    if (this.#soaSerial !== serial) {
+      const names = this.#name('ns', 'dns') + this.#name('hostmaster');
+      const numbers = Buffer.alloc(20);
+      for (const [i, value] of [serial >>> 0, 7200, 1800, 86_400, ttlSeconds].entries())
+        numbers.writeUInt32BE(value, 4 * i);
+      this.#soaData = Buffer.concat([wire(names), numbers]);
+      this.#soaSerial = serial;
+    }
+    return record(zone, type.SOA, this.#soaData);
   }
 }
 
