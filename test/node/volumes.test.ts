@@ -465,7 +465,7 @@ describe.skipIf(why !== undefined)('the default class', () => {
     return [metadata.name, spec.nodeName, one?.containerID, one?.restartCount];
   };
 
-  test('a StatefulSet keeps its data through the loss of pods, the set, agents and the server', async () => {
+  test('a StatefulSet keeps its data through the loss of pods, the set, an agent and the server', async () => {
     await ready('db-0', 'db-1');
     const before = await Promise.all(['db-0', 'db-1'].map(livesOf));
     expect(before.map(([, node]) => node).sort()).toEqual([node1, node2]);
@@ -483,7 +483,7 @@ describe.skipIf(why !== undefined)('the default class', () => {
 
     const { server, nodes } = await cluster.status();
     crash(server.pid);
-    for (const { pid } of nodes) crash(pid);
+    crash(nodes[0]!.pid);
     await expect
       .poll(async () => (await run(cluster.kubectlArgv('get', '--raw', '/readyz'))).out, soon)
       .toBe('ok');
