@@ -183,10 +183,11 @@ describe.skipIf(why !== undefined || !inside)('a node with real containers', () 
     );
     const layout = readCgroupLayout();
     for (const hierarchy of layout.legacy) {
-      const left = fs.existsSync(path.join(hierarchy.path, cgroup))
-        ? fs.readdirSync(path.join(hierarchy.path, cgroup), { withFileTypes: true })
-        : [];
-      expect(left.filter((entry) => entry.isDirectory() && entry.name !== 'contract')).toEqual([]);
+      const left = ['', 'burstable', 'besteffort'].flatMap((level) => {
+        const group = path.join(hierarchy.path, cgroup, level);
+        return fs.existsSync(group) ? fs.readdirSync(group).filter((name) => name.startsWith('pod')) : [];
+      });
+      expect(left).toEqual([]);
     }
     await removeCgroup(layout, cgroup, clock);
     await agent.stop();
