@@ -7,6 +7,7 @@ import {
   type Pod,
   placedContainers,
   podRequests,
+  type ResourceNumbers,
   tolerates,
 } from '../../api/index.ts';
 import { mustParseQuantity, toMilli, toValue } from '../../machinery/index.ts';
@@ -101,12 +102,13 @@ export function lacking({ pod, others, node }: Pick<AdmissionInput, 'pod' | 'oth
   const requests = podRequests(pod);
   const usual = ['cpu', 'memory', 'ephemeral-storage'];
   const rest = Object.keys(requests).filter((name) => !usual.includes(name));
-  const used = others.map(podRequests);
+  let used: readonly ResourceNumbers[] | undefined;
   for (const resource of [...usual, ...rest.sort()]) {
     const requested = requests[resource] ?? 0;
     if (requested <= 0) continue;
     // Somebody else may keep account of a resource that the node knows nothing of.
     if (isExtendedResource(resource) && allocatable[resource] === undefined) continue;
+    used ??= others.map(podRequests);
     const taken = used.reduce((sum, of) => sum + (of[resource] ?? 0), 0);
     const capacity = capacityOf(resource);
     if (taken + requested > capacity) out.push({ resource, requested, used: taken, capacity });

@@ -67,7 +67,7 @@ export interface ResizeInput {
   readonly pod: Pod;
   readonly granted: Grants;
   /** The other pods on the node, as far as they have been granted. */
-  readonly others: readonly Pod[];
+  others(): readonly Pod[];
   readonly node: Node;
   readonly isStatic: boolean;
 }
@@ -95,7 +95,7 @@ export function reviewResize({ pod, granted, others, node, isStatic }: ResizeInp
         `Node didn't have enough capacity: ${resource}, requested: ${requested}, capacity: ${capacity}`,
       );
   }
-  const need = lacking({ pod: wish as Pod, others, node })[0];
+  const need = lacking({ pod: wish as Pod, others: others(), node })[0];
   return need === undefined ? { kind: 'grant' } : pending('Deferred', insufficient(need));
 }
 

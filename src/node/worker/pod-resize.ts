@@ -29,7 +29,7 @@ export class PodResize {
   }
 
   /** The pod as far as the node grants it now. */
-  review(pod: Pod, others: readonly Pod[]): Pod {
+  review(pod: Pod, others: () => readonly Pod[]): Pod {
     const { allocations } = this.#node;
     const granted = allocations.grantsTo(pod.metadata.uid);
     const on = this.#node.node();

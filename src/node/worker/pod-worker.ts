@@ -2,28 +2,28 @@
 // The worker of a deleted pod ends its containers, says so, and only then lets the API forget the pod.
 //
 // States: running → finished (nothing will run again; waits to be deleted) → gone; running → terminating → gone.
-import { isTerminalPhase, Pod } from '../../api/index.ts';
+import { isTerminalPhase, type Pod } from '../../api/index.ts';
 import type { Timer } from '../../base/index.ts';
-import { isConflict, isNotFound, parseTime, semanticEqual } from '../../machinery/index.ts';
+import { parseTime, semanticEqual } from '../../machinery/index.ts';
 import { containerHash } from '../container/names.ts';
-import { type KillContainer, type PodMemory, type PodPlan, planPod } from '../plan/pod-plan.ts';
-import { readySandbox } from '../plan/pod-runtime.ts';
+import { type PodMemory, type PodPlan, planPod } from '../plan/pod-plan.ts';
 import { buildPodStatus, type Failure, type Waiting } from '../plan/pod-status.ts';
 import { noteBackoff } from './backoff-notes.ts';
 import { followProbes } from './follow-probes.ts';
 import { LastWords } from './last-words.ts';
 import type { NodeContext } from './node-context.ts';
-import { admitPod, ranBefore } from './pod-admission.ts';
-import { PodResize } from './pod-resize.ts';
-import { crashKey, downwardContext, type StartOutcome, startPod } from './start-pod.ts';
+import { type Neighbourhood, PodPlace } from './pod-place.ts';
+import { crashKey, type StartOutcome, startPod } from './start-pod.ts';
 import {
+  deletePod,
   graceSecondsOf,
-  killContainer,
   killContainers,
+  killPlanned,
   removeOldInstances,
   removeSandboxes,
   stopSandboxes,
 } from './stop-pod.ts';
+import { hasTokens, refreshVolumes } from './volume-refresh.ts';
 
 const retryInitialMs = 1_000;
 const retryMaxMs = 10_000;
@@ -38,21 +38,11 @@ interface StepResult {
 
 const idle: StepResult = { wakeInMs: undefined, retry: false };
 
-/** The other pods of the node, as a worker sees them. */
-export interface Neighbourhood {
-  /** Nothing of the pod is left. */
-  onGone(uid: string): void;
-  /** The other pods that the node has taken and that have not ended, as far as they were granted. */
-  others(): readonly Pod[];
-  /** What this pod holds of the node has changed. */
-  changed(): void;
-}
-
 export class PodWorker {
   readonly uid: string;
   readonly #node: NodeContext;
   readonly #around: Neighbourhood;
-  readonly #resize: PodResize;
+  readonly #place: PodPlace;
   readonly #waiting = new Map<string, Waiting>();
   readonly #lastWords = new LastWords();
   readonly #memory: PodMemory;
@@ -71,23 +61,13 @@ export class PodWorker {
   #work = new AbortController();
   #graceSeconds: number | undefined;
   #terminateStarted = false;
-  /** The node has room for it. */
-  #taken = false;
-  /** And the others know. */
-  #settled = false;
-  /** It has ended, and its place on the node is free, though others may not know yet. */
-  #released = false;
-  /** As far as it was granted: what is run. */
-  #granted: Pod;
 
   constructor(pod: Pod, node: NodeContext, around: Neighbourhood) {
     this.uid = pod.metadata.uid;
     this.#pod = pod;
     this.#node = node;
     this.#around = around;
-    this.#resize = new PodResize(node);
-    this.#granted = pod;
-    if (ranBefore(node, pod)) this.#take();
+    this.#place = new PodPlace(pod, node, around);
     const { status } = pod;
     // What had failed as a whole before the agent was restarted stays failed.
     if (status?.phase === 'Failed' && status.reason)
@@ -102,7 +82,7 @@ export class PodWorker {
       crashBackoffMs: (container, finishedAtMs) =>
         node.crash.remainingMs(crashKey(this.#pod, container), finishedAtMs, node.clock.nowMs()),
       containerHash,
-      resize: (container, status) => this.#resize.needOf(this.#pod, container, status),
+      resize: (container, status) => this.#place.resize.needOf(this.#pod, container, status),
     };
     node.references.register(pod);
   }
@@ -113,24 +93,24 @@ export class PodWorker {
 
   /** As far as the node has granted what it asks for. */
   get granted(): Pod {
-    return this.#granted;
+    return this.#place.granted;
   }
 
   /** Whether it takes up room on the node. */
   get holds(): boolean {
-    if (!this.#taken || this.#released || !this.#inApi) return false;
-    return !isTerminalPhase(this.#node.statuses.get(this.uid)?.phase ?? this.#pod.status?.phase);
+    return this.#inApi && this.#place.isHeld;
   }
 
   /** Something has become free. */
   wakeDeferred(): void {
-    if (this.#resize.retryInMs !== undefined) this.wake();
+    if (this.#place.resize.retryInMs !== undefined) this.wake();
   }
 
   /** The API has a newer version of the pod. Our own status coming back is no news. */
   update(pod: Pod): void {
     const old = this.#pod;
     this.#pod = pod;
+    this.#place.update(pod);
     this.#node.statuses.observe(pod);
     const { metadata } = pod;
     const relabelled =
@@ -244,12 +224,15 @@ export class PodWorker {
     const node = this.#node;
     const pod = this.#pod;
     if (isTerminalPhase(pod.status?.phase) || this.#failure !== undefined) return this.#finish();
-    if (!this.#settled) {
-      if (!this.#taken && !(await this.#admit())) return this.#finish();
-      this.#settled = true;
-      this.#around.changed();
+    const rejection = await this.#place.enter(pod);
+    if (rejection !== undefined) {
+      const { reason, message } = rejection;
+      this.#failure = { reason, message: `Pod was rejected: ${message}` };
+      node.event(pod, 'Warning', { reason, message });
+      return this.#finish();
     }
-    this.#review();
+    this.#place.review(this.#pod);
+    const { resize } = this.#place;
     // The runtime may have done what it could not answer any more.
     if (this.#failures > 0) await node.cache.relist();
     const deadlineMs = this.#deadlineInMs();
@@ -261,7 +244,7 @@ export class PodWorker {
     }
     await this.#collectMessages();
     const plan = planPod({
-      pod: this.#granted,
+      pod: this.#place.granted,
       runtime: node.cache.get(this.uid),
       memory: this.#memory,
       lastStatus: node.statuses.get(this.uid) ?? pod.status,
@@ -276,7 +259,10 @@ export class PodWorker {
       plan.newSandbox !== undefined;
     if (acts && !plan.finished) this.#publish(false);
     const outcome = acts ? await this.#act(plan) : 'ok';
-    if (this.#refresh || this.#hasTokens()) await this.#refreshVolumes();
+    if (this.#refresh || hasTokens(pod)) {
+      this.#refresh = false;
+      await refreshVolumes(node, this.#pod);
+    }
     await this.#collectMessages();
     followProbes(node, pod);
     this.#publish(false);
@@ -285,19 +271,14 @@ export class PodWorker {
       this.#dirty = true;
       return idle;
     }
-    if (!acts && this.#resize.state.inProgress !== undefined) {
-      this.#resize.settle(this.#granted);
+    if (!acts && resize.state.inProgress !== undefined) {
+      resize.settle(this.#place.granted);
       this.#publish(false);
     }
     if (!plan.finished) await removeOldInstances(node, this.uid);
     const retry = outcome === 'retry';
-    const waits = [
-      plan.wakeInMs,
-      deadlineMs,
-      this.#resize.retryInMs,
-      retry ? this.#retryDelay(plan) : undefined,
-    ];
-    if (this.#hasTokens()) waits.push(tokenRefreshMs);
+    const waits = [plan.wakeInMs, deadlineMs, resize.retryInMs, retry ? this.#retryDelay(plan) : undefined];
+    if (hasTokens(pod)) waits.push(tokenRefreshMs);
     const soonest = Math.min(...waits.filter((ms) => ms !== undefined));
     return { wakeInMs: Number.isFinite(soonest) ? soonest : undefined, retry };
   }
@@ -315,53 +296,18 @@ export class PodWorker {
     );
   }
 
-  /** Resolves to whether the node takes it. */
-  async #admit(): Promise<boolean> {
-    const node = this.#node;
-    // Pods that come with it, and run already, are counted first.
-    await Promise.resolve();
-    const rejection = await admitPod(node, this.#pod, () => this.#around.others());
-    if (rejection !== undefined) {
-      const { reason, message } = rejection;
-      this.#failure = { reason, message: `Pod was rejected: ${message}` };
-      node.event(this.#pod, 'Warning', { reason, message });
-      return false;
-    }
-    this.#take();
-    return true;
-  }
-
-  #take(): void {
-    const { allocations } = this.#node;
-    allocations.add(this.#pod);
-    this.#taken = true;
-    this.#granted = allocations.granted(this.#pod);
-  }
-
-  #review(): void {
-    const { inProgress } = this.#resize.state;
-    this.#granted = this.#resize.review(this.#pod, this.#around.others());
-    if (this.#resize.state.inProgress !== inProgress) this.#around.changed();
-  }
-
   async #act(plan: PodPlan): Promise<StartOutcome> {
     const node = this.#node;
-    const pod = this.#granted;
-    await Promise.all(plan.kill.map((kill) => this.#kill(kill)));
-    if (plan.stopSandboxes) {
-      if (plan.newSandbox !== undefined)
-        node.event(pod, 'Normal', {
-          reason: 'SandboxChanged',
-          message: 'Pod sandbox changed, it will be killed and re-created.',
-        });
-      await stopSandboxes(node, this.uid);
-    } else if (plan.newSandbox !== undefined && plan.newSandbox > 0)
+    const pod = this.#place.granted;
+    await Promise.all(plan.kill.map((kill) => killPlanned(node, pod, kill)));
+    if (plan.newSandbox !== undefined && (plan.stopSandboxes || plan.newSandbox > 0))
       node.event(pod, 'Normal', {
         reason: 'SandboxChanged',
         message: 'Pod sandbox changed, it will be killed and re-created.',
       });
+    if (plan.stopSandboxes) await stopSandboxes(node, this.uid);
     if (plan.finished) return 'ok';
-    const resized = plan.update.length === 0 || (await this.#resize.apply(pod, plan.update));
+    const resized = plan.update.length === 0 || (await this.#place.resize.apply(pod, plan.update));
     const started = await startPod(
       {
         pod,
@@ -376,24 +322,6 @@ export class PodWorker {
       plan,
     );
     return resized ? started : 'retry';
-  }
-
-  #kill(kill: KillContainer): Promise<void> {
-    const node = this.#node;
-    const status = node.cache.get(this.uid).containers.find((c) => c.id === kill.id);
-    if (status === undefined) return Promise.resolve();
-    const probe =
-      kill.reason === 'liveness'
-        ? kill.container?.livenessProbe
-        : kill.reason === 'startup'
-          ? kill.container?.startupProbe
-          : undefined;
-    const graceSeconds =
-      probe?.terminationGracePeriodSeconds ?? this.#pod.spec.terminationGracePeriodSeconds ?? 30;
-    return killContainer(
-      { pod: this.#pod, node, graceSeconds },
-      { status, container: kill.container, message: kill.message },
-    );
   }
 
   /** Nothing of it will run again, but the API still has it. */
@@ -412,14 +340,8 @@ export class PodWorker {
     await this.#collectMessages();
     node.probes.retain(this.uid, new Set());
     this.#publish(true);
-    this.#release();
+    this.#place.release();
     return idle;
-  }
-
-  #release(): void {
-    if (this.#released) return;
-    this.#released = true;
-    if (this.#settled) this.#around.changed();
   }
 
   async #terminate(): Promise<StepResult> {
@@ -439,8 +361,8 @@ export class PodWorker {
     }
     await node.volumes.remove(uid);
     // Whoever hears that it is gone may send the next one.
-    this.#release();
-    if (this.#inApi) await this.#deleteFromApi();
+    this.#place.release();
+    if (this.#inApi) await deletePod(node, pod);
     this.#ended = true;
     this.#timer?.cancel();
     node.statuses.forget(uid);
@@ -456,23 +378,13 @@ export class PodWorker {
     return idle;
   }
 
-  async #deleteFromApi(): Promise<void> {
-    const { name, namespace } = this.#pod.metadata;
-    await this.#node
-      .client(Pod)
-      .delete(name, namespace, { gracePeriodSeconds: 0, preconditions: { uid: this.uid } })
-      .catch((error: unknown) => {
-        if (!isNotFound(error) && !isConflict(error)) throw error;
-      });
-  }
-
   #publish(stopped: boolean): void {
     if (!this.#inApi) return;
     const node = this.#node;
     node.statuses.put(
       this.#pod,
       buildPodStatus({
-        pod: this.#granted,
+        pod: this.#place.granted,
         runtime: node.cache.get(this.uid),
         previous: node.statuses.get(this.uid) ?? this.#pod.status,
         waiting: this.#waiting,
@@ -482,7 +394,7 @@ export class PodWorker {
         nodeIps: node.nodeIps,
         failure: this.#failure,
         stopped,
-        resize: this.#resize.state,
+        resize: this.#place.resize.state,
         resourcesOf: (id) => node.allocations.actual(this.#pod, id),
         nowMs: node.clock.nowMs(),
       }),
@@ -492,25 +404,6 @@ export class PodWorker {
   #collectMessages(): Promise<void> {
     const { cache, volumes } = this.#node;
     return this.#lastWords.collect(volumes.podDir(this.uid), cache.get(this.uid).containers);
-  }
-
-  #hasTokens(): boolean {
-    return (this.#pod.spec.volumes ?? []).some((v) =>
-      v.projected?.sources?.some((s) => s.serviceAccountToken !== undefined),
-    );
-  }
-
-  async #refreshVolumes(): Promise<void> {
-    this.#refresh = false;
-    if (
-      (this.#pod.spec.volumes ?? []).length === 0 ||
-      readySandbox(this.#node.cache.get(this.uid)) === undefined
-    )
-      return;
-    await this.#node.volumes.refresh(this.#pod, {
-      objects: this.#node.references.lookup(this.#pod.metadata.namespace ?? ''),
-      downward: downwardContext(this.#node, this.#pod),
-    });
   }
 
   #deadlineInMs(): number | undefined {

@@ -1,10 +1,12 @@
 // Ends containers and pods: preStop, SIGTERM, SIGKILL after the grace period; sidecars after those they serve, last one first.
-import { type coreV1, isSidecar, type Pod } from '../../api/index.ts';
+import { type coreV1, isSidecar, Pod } from '../../api/index.ts';
 import { sleep } from '../../base/index.ts';
+import { isConflict, isNotFound } from '../../machinery/index.ts';
 import type { ContainerStatus } from '../../os/index.ts';
 import { signalNumber } from '../container/stop-signal.ts';
 import { removeContainerLogs } from '../garbage/log-rotation.ts';
 import { runHook } from '../hooks.ts';
+import type { KillContainer } from '../plan/pod-plan.ts';
 import type { NodeContext } from './node-context.ts';
 
 export interface StopInput {
@@ -77,6 +79,34 @@ async function endBySignal(node: NodeContext, stop: ContainerStop, graceSeconds:
     if (now?.state !== 'running') break;
   }
   return true;
+}
+
+/** As `killContainer`, with the grace that the probe asks for which wants it. */
+export async function killPlanned(node: NodeContext, pod: Pod, kill: KillContainer): Promise<void> {
+  const { container, message, reason } = kill;
+  const status = node.cache.get(pod.metadata.uid).containers.find((c) => c.id === kill.id);
+  if (status === undefined) return;
+  const probe =
+    reason === 'liveness'
+      ? container?.livenessProbe
+      : reason === 'startup'
+        ? container?.startupProbe
+        : undefined;
+  const graceSeconds = probe?.terminationGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30;
+  await killContainer({ pod, node, graceSeconds }, { status, container, message });
+}
+
+/** The API may forget it. */
+export async function deletePod(
+  node: NodeContext,
+  { metadata: { name, namespace, uid } }: Pod,
+): Promise<void> {
+  await node
+    .client(Pod)
+    .delete(name, namespace, { gracePeriodSeconds: 0, preconditions: { uid } })
+    .catch((error: unknown) => {
+      if (!isNotFound(error) && !isConflict(error)) throw error;
+    });
 }
 
 const isAlive = (status: ContainerStatus): boolean =>

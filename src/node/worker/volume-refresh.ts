@@ -1,0 +1,18 @@
+// Keeps the files in a running pod's volumes up to date.
+import type { Pod } from '../../api/index.ts';
+import { readySandbox } from '../plan/pod-runtime.ts';
+import type { NodeContext } from './node-context.ts';
+import { downwardContext } from './start-pod.ts';
+
+/** Tokens run out, so that pods with some are looked at even if nothing happens. */
+export const hasTokens = ({ spec }: Pod): boolean =>
+  (spec.volumes ?? []).some((v) => v.projected?.sources?.some((s) => s.serviceAccountToken !== undefined));
+
+export async function refreshVolumes(node: NodeContext, pod: Pod): Promise<void> {
+  const { uid, namespace = '' } = pod.metadata;
+  if ((pod.spec.volumes ?? []).length === 0 || readySandbox(node.cache.get(uid)) === undefined) return;
+  await node.volumes.refresh(pod, {
+    objects: node.references.lookup(namespace),
+    downward: downwardContext(node, pod),
+  });
+}
