@@ -1,5 +1,5 @@
-// Functions that Kubernetes adds to CEL. Those that are not here (ip and cidr values, url values, the authorizer) do not compile, so a
-// definition that needs them is refused by name.
+// Functions that Kubernetes adds to CEL. Those that are not here (cidr values, named formats, semver, the authorizer) do not compile, so
+// a definition that needs them is refused by name.
 import type { Environment } from '@marcbachmann/cel-js';
 import {
   addQuantity,
@@ -13,11 +13,36 @@ import {
   toValue,
 } from '../codec/quantity.ts';
 import { patternOf } from '../structural/validate.ts';
+import { parseCidr, parseIp } from '../validation/addresses.ts';
 
 class CelQuantity {
   readonly quantity: Quantity;
   constructor(quantity: Quantity) {
     this.quantity = quantity;
+  }
+}
+
+class CelUrl {
+  readonly url: URL;
+  constructor(text: string) {
+    if (!isUrl(text))
+      throw new Error(`URL parse error during conversion from string: ${JSON.stringify(text)}`);
+    this.url = new URL(text, pathOnly);
+  }
+  /** A path alone has no host and no scheme. */
+  get whole(): boolean {
+    return this.url.protocol !== 'path:';
+  }
+}
+const pathOnly = 'path://host';
+
+class CelIp {
+  readonly family: bigint;
+  constructor(text: string) {
+    const parsed = parseIp(text);
+    if (parsed === undefined)
+      throw new Error(`IP Address ${JSON.stringify(text)} parse error during conversion from string`);
+    this.family = parsed.family === 'IPv4' ? 4n : 6n;
   }
 }
 
@@ -151,6 +176,17 @@ const functions: Readonly<Record<string, Handler>> = {
   'string.charAt(int): string': charAt,
   'string.format(list): string': formatted,
   'isURL(string): bool': isUrl,
+  'url(string): URL': (text: string) => new CelUrl(text),
+  'URL.getScheme(): string': ({ whole, url }: CelUrl) => (whole ? url.protocol.slice(0, -1) : ''),
+  'URL.getHost(): string': ({ whole, url }: CelUrl) => (whole ? url.host : ''),
+  'URL.getHostname(): string': ({ whole, url }: CelUrl) =>
+    whole ? url.hostname.replace(/^\[(.*)\]$/, '$1') : '',
+  'URL.getPort(): string': ({ url }: CelUrl) => url.port,
+  'URL.getEscapedPath(): string': ({ url }: CelUrl) => url.pathname,
+  'isIP(string): bool': (text: string) => parseIp(text) !== undefined,
+  'ip(string): IP': (text: string) => new CelIp(text),
+  'IP.family(): int': ({ family }: CelIp) => family,
+  'isCIDR(string): bool': (text: string) => parseCidr(text) !== undefined,
   'isQuantity(string): bool': (text: string) => parseQuantity(text) !== undefined,
   'quantity(string): Quantity': (text: string) => new CelQuantity(mustParseQuantity(text)),
   'Quantity.sign(): int': ({ quantity }: CelQuantity) => BigInt(compareQuantity(quantity, quantityOf(0))),
@@ -182,6 +218,8 @@ const functions: Readonly<Record<string, Handler>> = {
 
 export function addKubernetesLibrary(environment: Environment): Environment {
   environment.registerType('Quantity', CelQuantity);
+  environment.registerType('URL', CelUrl);
+  environment.registerType('IP', CelIp);
   environment.registerType('Sets', Sets);
   environment.registerConstant('sets', 'Sets', new Sets());
   for (const [signature, handler] of Object.entries(functions))

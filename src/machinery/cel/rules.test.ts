@@ -94,6 +94,8 @@ describe('rules that hold, and what they hold of', () => {
     "'%s is %d'.format([self.name, self.a]) == 'web-1 is 1'",
     "self.name.find('[0-9]+') == '1' && self.name.findAll('[a-z0-9]') == ['w', 'e', 'b', '1']",
     "isURL('https://a.example.com/b') && !isURL('a b')",
+    "url('https://a.example.com:80/b').getHost() == 'a.example.com:80' && url('/x').getScheme() == '' && url('/x').getEscapedPath() == '/x'",
+    "isIP('10.0.0.1') && !isIP('a') && ip('::1').family() == 6 && isCIDR('10.0.0.0/8')",
     'cel.bind(n, size(self.tags), n == 2)',
     'self.a / 2 == 0 && self.b % 2 == 0',
   ])('%s', (rule) => {
@@ -210,8 +212,8 @@ describe('rules that cannot be asked', () => {
     [{ rule: 'nobody' }, ['rule: Invalid value: "nobody": compilation failed: Unknown variable: nobody']],
     [{ rule: '1 + 1' }, ['rule: Invalid value: "1 + 1": compilation failed: must evaluate to a bool']],
     [
-      { rule: 'ip(self.name).family() == 4' },
-      [expect.stringContaining("compilation failed: found no matching overload for 'ip(dyn)'") as never],
+      { rule: 'cidr(self.name).prefixLength() == 4' },
+      [expect.stringContaining("compilation failed: found no matching overload for 'cidr(dyn)'") as never],
     ],
     [{ rule: "self.name.matches('(')" }, [expect.stringContaining('error parsing regexp') as never]],
     [
