@@ -18,10 +18,10 @@ import {
   type ClusterAutoscalerOptions,
   type ClusterAutoscalerSettings,
   type ControllerSettings,
-  ensureLocalPathClass,
   localPathProvisioner,
   startControllers,
   startGarbageCollector,
+  startLocalPathClass,
 } from '../controllers/index.ts';
 import { type SchedulerConfiguration, startScheduler } from '../scheduler/index.ts';
 import type { NodeGroupBounds, Script, SimulatedNodeGroupsOptions } from '../simulation/index.ts';
@@ -100,7 +100,7 @@ export async function startControlLoops(options: ControlLoopsOptions): Promise<v
     const clusterAutoscaler = await autoscalerOf(parts);
     // Volumes that are there are looked after whether the class is made or not.
     const volumeProvisioners = [...(options.volumeProvisioners ?? []), localPathProvisioner(parts)];
-    if (!without.includes('local-storage')) await ensureLocalPathClass(parts.client);
+    if (!without.includes('local-storage')) startLocalPathClass(parts);
     const serviceLoadBalancer = without.includes('servicelb') ? undefined : { pool: options.servicelbPool };
     const settings = { ...options, kinds, clusterAutoscaler, volumeProvisioners, serviceLoadBalancer };
     startControllers(allControllers(settings), { ...parts, events });

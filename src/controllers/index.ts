@@ -15,7 +15,7 @@ export {
 } from './framework/index.ts';
 export { startGarbageCollector } from './garbage-collector/collector.ts';
 export type { AutoscalerSettings } from './horizontal-pod-autoscaler/settings.ts';
-export { ensureLocalPathClass } from './local-path/default-class.ts';
+export { startLocalPathClass } from './local-path/default-class.ts';
 export { localPathProvisioner } from './local-path/provisioner.ts';
 export {
   DeletionUnderWay,

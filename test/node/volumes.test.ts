@@ -12,7 +12,19 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { busyboxImage, mustRun, root, run, TourCluster, whyNot } from './tour-machine.ts';
+import { mustRun, root, run, TourCluster, whyNot } from './tour-machine.ts';
+import {
+  byHand,
+  claim,
+  claimed,
+  config,
+  everyKind,
+  only,
+  pod,
+  propagation,
+  refused,
+  set,
+} from './volume-manifests.ts';
 
 interface Named {
   metadata: { name: string; annotations?: Record<string, string>; deletionTimestamp?: string };
@@ -48,6 +60,7 @@ const cluster = new TourCluster('jt-volumes');
 const [node1, node2] = ['jt-volumes-node-1', 'jt-volumes-node-2'] as const;
 const soon = { timeout: 20_000, interval: 150 };
 const shared = join(cluster.directory, 'shared');
+const places = { shared, node1, node2 };
 
 const { kubectl, json } = {
   kubectl: (...args: string[]) => cluster.kubectl(...args),
@@ -80,214 +93,6 @@ function crash(pid: number | null): void {
   process.kill(pid, 'SIGKILL');
 }
 
-const claim = (name: string, spec: object = {}) => ({
-  apiVersion: 'v1',
-  kind: 'PersistentVolumeClaim',
-  metadata: { name },
-  spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '100Mi' } }, ...spec },
-});
-const volume = (name: string, spec: object) => ({
-  apiVersion: 'v1',
-  kind: 'PersistentVolume',
-  metadata: { name },
-  spec: {
-    capacity: { storage: '100Mi' },
-    accessModes: ['ReadWriteOnce'],
-    persistentVolumeReclaimPolicy: 'Retain',
-    storageClassName: 'by-hand',
-    ...spec,
-  },
-});
-const storageClass = (name: string, provisioner: string, volumeBindingMode: string) => ({
-  apiVersion: 'storage.k8s.io/v1',
-  kind: 'StorageClass',
-  metadata: { name },
-  provisioner,
-  volumeBindingMode,
-});
-const only = (host: string) => ({
-  required: {
-    nodeSelectorTerms: [
-      { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [host] }] },
-    ],
-  },
-});
-/** Ends when it is told to. */
-const stay = 'trap exit TERM; sleep 3600 & wait';
-
-interface PodParts {
-  readonly volumes: Record<string, object>;
-  readonly mounts?: readonly object[];
-  readonly spec?: object;
-  readonly container?: object;
-}
-const pod = (name: string, { volumes, mounts, spec, container }: PodParts) => ({
-  apiVersion: 'v1',
-  kind: 'Pod',
-  metadata: { name, labels: { app: name }, annotations: { note: 'two\nlines' } },
-  spec: {
-    terminationGracePeriodSeconds: 1,
-    containers: [
-      {
-        name: 'c',
-        image: busyboxImage,
-        command: ['sh', '-c', stay],
-        volumeMounts: mounts ?? Object.keys(volumes).map((of) => ({ name: of, mountPath: `/${of}` })),
-        ...container,
-      },
-    ],
-    volumes: Object.entries(volumes).map(([of, source]) => ({ name: of, ...source })),
-    ...spec,
-  },
-});
-const claimed = (claimName: string, more: object = {}) => ({ persistentVolumeClaim: { claimName, ...more } });
-const config = (value: string) => ({
-  apiVersion: 'v1',
-  kind: 'ConfigMap',
-  metadata: { name: 'conf' },
-  data: { a: value, b: value },
-});
-
-const set = {
-  apiVersion: 'apps/v1',
-  kind: 'StatefulSet',
-  metadata: { name: 'db' },
-  spec: {
-    serviceName: 'db',
-    replicas: 2,
-    podManagementPolicy: 'Parallel',
-    selector: { matchLabels: { app: 'db' } },
-    template: {
-      metadata: { labels: { app: 'db' } },
-      spec: {
-        terminationGracePeriodSeconds: 1,
-        topologySpreadConstraints: [
-          {
-            maxSkew: 1,
-            topologyKey: 'kubernetes.io/hostname',
-            whenUnsatisfiable: 'DoNotSchedule',
-            labelSelector: { matchLabels: { app: 'db' } },
-          },
-        ],
-        containers: [
-          {
-            name: 'c',
-            image: busyboxImage,
-            command: ['sh', '-c', `echo start >>/data/log; ${stay}`],
-            volumeMounts: [{ name: 'data', mountPath: '/data' }],
-          },
-        ],
-      },
-    },
-    volumeClaimTemplates: [{ ...claim('data'), metadata: { name: 'data' } }],
-  },
-};
-
-const everyKind = pod('kinds', {
-  volumes: {
-    scratch: {},
-    memory: { emptyDir: { medium: 'Memory', sizeLimit: '8Mi' } },
-    conf: { configMap: { name: 'conf', items: [{ key: 'a', path: 'deep/a' }], defaultMode: 0o400 } },
-    late: { configMap: { name: 'late', optional: true } },
-    data: claimed('kinds'),
-    own: { ephemeral: { volumeClaimTemplate: { spec: claim('own').spec } } },
-    all: {
-      projected: {
-        defaultMode: 0o444,
-        sources: [
-          { configMap: { name: 'conf', items: [{ key: 'b', path: 'conf' }] } },
-          { secret: { name: 'secret', items: [{ key: 'password', path: 'secret', mode: 0o400 }] } },
-          { serviceAccountToken: { path: 'token', audience: 'somebody' } },
-          { secret: { name: 'nobody', optional: true } },
-          {
-            downwardAPI: {
-              items: [
-                { path: 'labels', fieldRef: { fieldPath: 'metadata.labels' } },
-                { path: 'note', fieldRef: { fieldPath: "metadata.annotations['note']" } },
-                {
-                  path: 'cpu',
-                  resourceFieldRef: { containerName: 'c', resource: 'requests.cpu', divisor: '1m' },
-                },
-                {
-                  path: 'memory',
-                  resourceFieldRef: { containerName: 'c', resource: 'limits.memory', divisor: '1Mi' },
-                },
-              ],
-            },
-          },
-        ],
-      },
-    },
-  },
-  mounts: [
-    ...['scratch', 'memory', 'conf', 'late', 'data', 'own', 'all'].map((name) => ({
-      name,
-      mountPath: `/${name}`,
-    })),
-    { name: 'conf', mountPath: '/file', subPath: 'deep/a' },
-    { name: 'data', mountPath: '/reading', readOnly: true },
-    { name: 'data', mountPath: '/mine', subPathExpr: 'of/$(POD)' },
-  ],
-  spec: { securityContext: { fsGroup: 2000, fsGroupChangePolicy: 'OnRootMismatch' } },
-  container: {
-    securityContext: { runAsUser: 1000, runAsGroup: 3000 },
-    env: [{ name: 'POD', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }],
-    resources: { requests: { cpu: '50m', memory: '16Mi' }, limits: { memory: '64Mi' } },
-  },
-});
-
-const byHand = () => [
-  storageClass('by-hand', 'kubernetes.io/no-provisioner', 'WaitForFirstConsumer'),
-  volume('hand-local', {
-    local: { path: join(shared, 'local') },
-    nodeAffinity: only(node2),
-    mountOptions: ['noexec'],
-  }),
-  claim('hand-local', { storageClassName: 'by-hand', volumeName: 'hand-local' }),
-  volume('hand-path', { hostPath: { path: join(shared, 'path'), type: 'DirectoryOrCreate' } }),
-  claim('hand-path', { storageClassName: 'by-hand', volumeName: 'hand-path' }),
-  pod('hand', {
-    volumes: {
-      local: claimed('hand-local'),
-      path: claimed('hand-path', { readOnly: true }),
-      file: { hostPath: { path: join(shared, 'made/file'), type: 'FileOrCreate' } },
-      null: { hostPath: { path: '/dev/null', type: 'CharDevice' } },
-    },
-    spec: { securityContext: { fsGroup: 2000 } },
-  }),
-];
-
-/** What a container mounts shows in others of its node where they ask for it. */
-const propagation = (name: string, mountPropagation: string, more: object = {}) =>
-  pod(name, {
-    volumes: { host: { hostPath: { path: join(shared, 'mounts') } } },
-    mounts: [{ name: 'host', mountPath: '/host', mountPropagation }],
-    spec: { nodeName: node1 },
-    ...more,
-  });
-
-const refused = () => [
-  pod('of-nfs', { volumes: { v: { nfs: { server: '127.0.0.1', path: '/' } } } }),
-  pod('of-csi', { volumes: { v: { csi: { driver: 'a.csi' } } } }),
-  pod('of-file', { volumes: { v: { hostPath: { path: shared, type: 'File' } } } }),
-  volume('block', { local: { path: shared }, volumeMode: 'Block', nodeAffinity: only(node1) }),
-  claim('block', { storageClassName: 'by-hand', volumeMode: 'Block', volumeName: 'block' }),
-  pod('of-block', {
-    volumes: { v: claimed('block') },
-    mounts: [],
-    container: { volumeDevices: [{ name: 'v', devicePath: '/dev/x' }] },
-  }),
-  volume('nowhere', { local: { path: join(shared, 'nowhere') }, nodeAffinity: only(node1) }),
-  claim('nowhere', { storageClassName: 'by-hand', volumeName: 'nowhere' }),
-  pod('of-nowhere', { volumes: { v: claimed('nowhere') } }),
-  storageClass('foreign', 'example.com/foreign', 'Immediate'),
-  claim('foreign', { storageClassName: 'foreign' }),
-  storageClass('now', 'jotasu.dev/local-path', 'Immediate'),
-  claim('now', { storageClassName: 'now' }),
-  claim('many', { accessModes: ['ReadWriteMany'] }),
-  pod('of-many', { volumes: { v: claimed('many') } }),
-];
-
 beforeAll(async () => {
   if (why !== undefined) return;
   await cluster.down();
@@ -303,16 +108,19 @@ beforeAll(async () => {
     claim('kinds'),
     everyKind,
     set,
-    ...byHand(),
-    ...refused(),
+    ...byHand(places),
+    ...refused(places),
     ...['life', 'kept'].map((name) => claim(name)),
     pod('life', {
       volumes: { life: claimed('life'), kept: claimed('kept') },
       spec: { nodeSelector: { 'kubernetes.io/hostname': node2 } },
     }),
-    propagation('giver', 'Bidirectional', { container: { securityContext: { privileged: true } } }),
-    propagation('taker', 'HostToContainer'),
-    propagation('alone', 'None'),
+    propagation('giver', 'Bidirectional', {
+      ...places,
+      container: { securityContext: { privileged: true } },
+    }),
+    propagation('taker', 'HostToContainer', places),
+    propagation('alone', 'None', places),
   );
 });
 afterAll(async () => {

@@ -8,7 +8,7 @@ import {
   removedAnnotation,
   StorageClass,
 } from '../../api/index.ts';
-import { seededRandom } from '../../base/index.ts';
+import { Scope, seededRandom, silentLog } from '../../base/index.ts';
 import type { Draft, KubeObject } from '../../machinery/index.ts';
 import {
   buildClaim,
@@ -22,7 +22,7 @@ import { persistentVolumeController } from '../persistent-volume-binder/controll
 import { pvProtectionController } from '../pv-protection/controller.ts';
 import { pvcProtectionController } from '../pvc-protection/controller.ts';
 import { volumeExpandController } from '../volume-expand/controller.ts';
-import { ensureLocalPathClass } from './default-class.ts';
+import { ensureLocalPathClass, startLocalPathClass } from './default-class.ts';
 import { localPathProvisioner, planDirectoryVolume } from './provisioner.ts';
 
 const node = (name: string, directory?: string, runtime = 'containerd://1.6'): Node => {
@@ -311,6 +311,20 @@ describe('the class of a new cluster', () => {
       ['local-path', 'jotasu.dev/local-path', 'false'],
       ['other', 'a/b', 'true'],
     ]);
+  });
+
+  it('is made when nobody refuses it any more', async () => {
+    harness = new ControllerHarness();
+    let refusals = 3;
+    harness.transport.failWith = ({ verb }) =>
+      verb === 'create' && refusals-- > 0 ? new Error('the webhook is not up') : null;
+    const scope = new Scope(silentLog);
+    startLocalPathClass({ client: harness.client, clock: harness.clock, log: silentLog, scope });
+    await harness.advance(14_000);
+    expect(await harness.list(StorageClass)).toEqual([]);
+    await harness.advance(2_000);
+    expect(await harness.list(StorageClass)).toHaveLength(1);
+    await scope.stop();
   });
 
   it('leaves one of its name alone', async () => {
