@@ -92,7 +92,9 @@ export function planFrame(family: Family, options: FrameOptions): FrameLine[] {
     rule('services', `${toNode} meta l4proto . th dport vmap @service-nodeports`),
     rule('no-endpoints', `${family} daddr . meta l4proto . th dport vmap @no-endpoint-services`),
     rule('no-endpoints', `${toNode} meta l4proto . th dport vmap @no-endpoint-nodeports`),
-    rule('cluster-ips-check', `${family} daddr @cluster-ips reject`),
+    rule('cluster-ips-check', `${family} daddr @cluster-ips goto reject-all`),
+    // An ICMP message that comes while connect() still holds the socket is only heeded a second later.
+    rule('reject-all', 'meta l4proto tcp reject with tcp reset'),
     rule('reject-all', 'reject'),
     rule('mark-for-masquerade', `meta mark set meta mark | ${masqueradeMark}`),
     // A pod that reaches itself must see an answer from where it asked.

@@ -352,6 +352,7 @@ const statements: readonly (readonly [RegExp, (walk: Walk, match: RegExpExecArra
   [new RegExp(`^${address} != (\\S+)`), (walk, [, key, range]) => when(!inRange(walk.key(key!), range!))],
   [new RegExp(`^${address} (\\S+)`), (walk, [, key, range]) => when(inRange(walk.key(key!), range!))],
   [/^masquerade fully-random/, (walk) => walk.masquerade()],
+  [/^reject with tcp reset/, () => 'reject'],
   [/^(?:(?:goto|jump) \S+|return|drop|reject)/, (walk, [verdict]) => walk.verdict(verdict)],
 ];
 

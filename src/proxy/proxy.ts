@@ -96,6 +96,7 @@ class RunningProxy {
   /** When the changes were made that are not in the kernel yet, where their objects say so. */
   #triggersMs: number[] = [];
   #queuedMs: number | undefined;
+  #hasSynced = false;
   #updatedMs: number;
   #zone = '';
   #leaving = false;
@@ -261,6 +262,7 @@ class RunningProxy {
       return false;
     }
     this.#updatedMs = clock.nowMs();
+    this.#hasSynced = true;
     this.#servers.setServices(rules.healthChecks());
     lastSync.set(this.#updatedMs / 1000);
     syncSeconds.observe((clock.monotonicMs() - startedMs) / 1000);
@@ -340,7 +342,7 @@ class RunningProxy {
     return {
       lastUpdated: new Date(waits ? this.#updatedMs : nowMs).toISOString(),
       currentTime: new Date(nowMs).toISOString(),
-      healthy: !waits || nowMs - this.#queuedMs! < unhealthyMs,
+      healthy: this.#hasSynced && (!waits || nowMs - this.#queuedMs! < unhealthyMs),
       nodeEligible: !this.#leaving,
     };
   }
