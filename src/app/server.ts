@@ -1,4 +1,5 @@
 // `jotasu server`: storage, API server, controllers and scheduler wired into one process. The only place that knows them all.
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
@@ -291,13 +292,7 @@ export async function startServer(
       certificateSigning: {
         ca: pki.ca,
         durationMs: options.clusterSigningDurationMs,
-        serverAddresses: [
-          advertiseAddress,
-          firstServiceIp(options.serviceCidr),
-          '127.0.0.1',
-          '::1',
-          ...options.tlsSans,
-        ],
+        serverNames: namesOf(pki.serving.cert),
       },
       election,
       simulation,
@@ -349,6 +344,10 @@ export async function startServer(
 
 /** A machine that joins learns the CA from the handshake and compares it with the hash in its token: app/join. */
 const withAuthority = (cert: string, { ca }: Pki): string => `${cert}${ca.cert}`;
+
+/** Those under which a certificate is shown. */
+const namesOf = (cert: string): string[] =>
+  (new X509Certificate(cert).subjectAltName ?? '').split(', ').map((name) => name.replace(/^[^:]*:/, ''));
 
 /** null when no other server can share the store. Throws ElectionTimingError. */
 function electionOf(options: ServerOptions): ElectionTiming | null {

@@ -8,9 +8,10 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { CertificateSigningRequest, Lease, Node, Secret, SelfSubjectReview } from '../../api/index.ts';
 import { silentLog, systemClock, systemRandom } from '../../base/index.ts';
 import { createClient, createHttpsTransport, mergeKubeconfig } from '../../client/index.ts';
-import { createHttpsClient } from '../../http/index.ts';
+import { createHttpsClient, issueCertificate } from '../../http/index.ts';
 import { type Draft, formatMicroTime, isNotFound } from '../../machinery/index.ts';
 import { type RunningServer, serverDefaults, startServer } from '../server.ts';
+import { CertificateStore } from './certificate-store.ts';
 import { type JoinOptions, joinCluster } from './join.ts';
 import { parseJoinToken } from './join-token.ts';
 import { nodeServing, requestCertificate } from './request-certificate.ts';
@@ -166,7 +167,19 @@ test('what is in the way is told', async () => {
   const { id = '', caHash = '' } = parseJoinToken(token) ?? {};
   const other = await start('other');
   await live('taken');
+  // Of a machine that was off for longer than its certificate lived.
+  const old = new CertificateStore(join(directory, 'old'));
+  old.writeAuthority(server.pki.ca.cert);
+  const longAgo = Date.now() - 9 * 86_400_000;
+  const request = {
+    commonName: 'system:node:old',
+    organizations: ['system:nodes'],
+    usage: 'client',
+    days: 1,
+  } as const;
+  old.write('client', await issueCertificate(server.pki.ca, request, longAgo));
   const refusals: [() => Promise<unknown>, RegExp][] = [
+    [() => enter('old'), /^the certificate of node old ended on .*; join again with --token/],
     [() => enter('c'), /not a node yet .*agent needs --token, which "jotasu token create" makes$/],
     [
       () => enter('c', { token: 'abcdef.0123456789abcdef' }),
@@ -197,6 +210,8 @@ test('what is in the way is told', async () => {
   ];
   for (const [refusal, words] of refusals) await expect(refusal()).rejects.toThrow(words);
   await other.stop();
+  const renewed = await enter('old', { token });
+  expect(Date.parse(new X509Certificate(renewed.client.cert).validTo)).toBeGreaterThan(Date.now());
 });
 
 test('a token whose time is over, and one that was deleted, let nobody in', async () => {

@@ -7,14 +7,14 @@ import { type Controller, defineController, maps } from '../framework/index.ts';
 import { type Grant, isOpen, planGrants } from './plan.ts';
 
 export interface CertificateApproverOptions {
-  /** Addresses under which the API server is reached: never granted to a node. */
-  readonly serverAddresses: readonly string[];
+  /** Names and addresses under which the API server is reached: never granted to a node. */
+  readonly serverNames: readonly string[];
 }
 
 const leaseNamespace = 'kube-node-lease';
 const group = 'certificates.k8s.io';
 
-export function certificateApproverController({ serverAddresses }: CertificateApproverOptions): Controller {
+export function certificateApproverController({ serverNames }: CertificateApproverOptions): Controller {
   return defineController({
     name: 'csrapproving',
     reconciles: CertificateSigningRequest,
@@ -72,7 +72,7 @@ export function certificateApproverController({ serverAddresses }: CertificateAp
         const grants = planGrants(csr, read, {
           nodes: nodes.list(),
           leaseOf: (name) => leases.get(`${leaseNamespace}/${name}`),
-          serverAddresses,
+          serverNames,
           nowMs: clock.nowMs(),
         });
         for (const { permission, message, denial } of grants) {

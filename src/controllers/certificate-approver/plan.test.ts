@@ -38,7 +38,7 @@ const leaseOf = (ageMs: number): Lease =>
 const view: ClusterView = {
   nodes: [nodeWith('n1', '10.0.0.1', 'fd00::1'), nodeWith('n2', '10.0.0.2')],
   leaseOf: () => leaseOf(60_000),
-  serverAddresses: ['10.0.0.9', '127.0.0.1'],
+  serverNames: ['10.0.0.9', '127.0.0.1', 'kubernetes.default.svc', 'Lb.example.org'],
   nowMs: epochMs,
 };
 const permissions = (...args: Parameters<typeof planGrants>) =>
@@ -129,6 +129,12 @@ describe('a serving certificate', () => {
     expect(servingFault(asked({ ips: ['10.0.0.9'] }), { ...view, nodes })).toBe(
       '10.0.0.9 is an address of the API server',
     );
+  });
+  test.each(['kubernetes.default.svc', 'lb.example.org'])('for a node that calls itself %s', (name) => {
+    const nodes = [nodeWith(name, '10.0.0.1')];
+    const claim = asked({ commonName: `system:node:${name}`, dnsNames: [name], ips: ['10.0.0.1'] });
+    expect(servingFault(claim, { ...view, nodes })).toBe(`${name} is a name of the API server`);
+    expect(servingFault({ ...claim, dnsNames: [] }, { ...view, nodes })).toBeUndefined();
   });
 });
 

@@ -18,8 +18,8 @@ export interface ClusterView {
   readonly nodes: readonly Node[];
   /** The Lease of a node. */
   leaseOf(node: string): Lease | undefined;
-  /** Addresses under which the API server is reached. */
-  readonly serverAddresses: readonly string[];
+  /** Names and addresses under which the API server is reached. */
+  readonly serverNames: readonly string[];
   readonly nowMs: number;
 }
 
@@ -83,7 +83,7 @@ function isAlive(name: string, { nodes, leaseOf, nowMs }: ClusterView): boolean 
   return renewedMs !== undefined && renewedMs + leaseDurationSeconds * 1000 > nowMs;
 }
 
-const canonical = (address: string): string => parseIp(address)?.text ?? address;
+const canonical = (text: string): string => parseIp(text)?.text ?? text.toLowerCase();
 const addressesOf = ({ status }: Node): readonly string[] =>
   (status?.addresses ?? [])
     .filter(({ type }) => type.endsWith('IP'))
@@ -94,11 +94,13 @@ export function servingFault(request: ReadRequest, view: ClusterView): string | 
   const name = request.commonName.slice(nodeUserPrefix.length);
   const node = view.nodes.find(({ metadata }) => metadata.name === name);
   if (node === undefined) return `there is no node ${JSON.stringify(name)}`;
+  const server = new Set(view.serverNames.map(canonical));
   const foreign = request.dnsNames.find((dns) => dns !== name);
   if (foreign !== undefined) return `${foreign} is not the name of the node`;
+  // A node may be called what it likes, kubernetes.default.svc even.
+  if (request.dnsNames.length > 0 && server.has(name)) return `${name} is a name of the API server`;
   const own = new Set(addressesOf(node));
   const others = new Set(view.nodes.filter((other) => other !== node).flatMap((other) => addressesOf(other)));
-  const server = new Set(view.serverAddresses.map(canonical));
   for (const ip of request.ips.map(canonical)) {
     if (!own.has(ip)) return `${ip} is not an address of the node`;
     if (others.has(ip)) return `${ip} is the address of another node too`;
