@@ -253,6 +253,23 @@ describe('claims', () => {
     expect([fs.existsSync(at), fs.readFileSync(path.join(target, 'f'), 'utf8')]).toEqual([false, '1']);
   });
 
+  it('a pod that has ended holds nothing but its last words', async () => {
+    const target = await bind();
+    fs.writeFileSync(path.join(target, 'f'), '1');
+    const pod = podWith('p', [use(), { name: 'own' }]);
+    const own = (await ensure(pod)).get('own')!.path;
+    const words = path.join(volumes.podDir(pod.metadata.uid), 'containers/c/0.message');
+    fs.mkdirSync(path.dirname(words), { recursive: true });
+    fs.writeFileSync(words, 'bye');
+    await volumes.release(pod.metadata.uid);
+    await volumes.release(pod.metadata.uid);
+    expect([own, words, path.join(target, 'f')].map((file) => fs.existsSync(file))).toEqual([
+      false,
+      true,
+      true,
+    ]);
+  });
+
   it('without its options a mount is undone', async () => {
     await bind({ mountOptions: ['nonsense'] });
     exec.answer(/remount/, { code: 32, stderr: 'bad option' });
@@ -275,7 +292,8 @@ describe('claims', () => {
     await ensure(first);
     await ensure(podWith('second', [use()], { securityContext: { fsGroup: gid } }));
     expect(modeOf(file)).toBe('600');
-    for (const name of ['first', 'second']) await volumes.remove(`uid-${name}`);
+    await volumes.release('uid-first');
+    await volumes.remove('uid-second');
     await ensure(podWith('third', [use()], { securityContext: { fsGroup: gid } }));
     expect(modeOf(file)).toBe('660');
   });

@@ -113,11 +113,22 @@ export class PodVolumes {
 
   /** Removes everything of a pod, but nothing of PersistentVolumes. Idempotent. */
   async remove(uid: string): Promise<void> {
+    await this.release(uid);
+    await fs.rm(this.podDir(uid), { recursive: true, force: true });
+  }
+
+  /**
+   * Gives back the volumes of a pod of which nothing will run again: disk and memory of its own, and its hold on PersistentVolumes. What
+   * its containers said last stays. Idempotent.
+   */
+  async release(uid: string): Promise<void> {
     this.#claims.forget(uid);
     const dir = this.podDir(uid);
+    const own = ['volumes', 'volume-subpaths'].map((name) => path.join(dir, name));
+    if (!(await Promise.all(own.map(isThere))).includes(true)) return;
     for (const at of await mountsBelow(dir))
       await this.#options.exec.run(['umount', '-l', at], { timeoutMs: 20_000 });
-    await fs.rm(dir, { recursive: true, force: true });
+    for (const at of own) await fs.rm(at, { recursive: true, force: true });
   }
 
   /** Mounts a part of a volume, below the pod's directory. Rejects with a ContainerConfigError. */

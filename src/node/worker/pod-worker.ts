@@ -341,6 +341,7 @@ export class PodWorker {
     node.probes.retain(this.uid, new Set());
     this.#publish(true);
     this.#place.release();
+    await node.volumes.release(this.uid);
     return idle;
   }
 
