@@ -9,17 +9,21 @@ import {
   startNodeDns,
 } from '../dns/index.ts';
 import { systemExec } from '../os/index.ts';
-import type { AgentConfig } from './agent.ts';
 
 const dnsPort = 53;
 /** As CoreDNS'. */
 const metricsPort = 9153;
 const tryAgainMs = 5_000;
 
-type Config = Pick<AgentConfig, 'clusterDns' | 'clusterDomain' | 'clusterCidr' | 'without'>;
+export interface DnsConfig {
+  readonly clusterDns: readonly string[];
+  readonly clusterDomain: string;
+  readonly clusterCidr: string;
+  readonly without: readonly 'dns'[];
+}
 
 /** The addresses at which this node answers itself; none when somebody else does. */
-export const ownDnsAddresses = ({ clusterDns, without }: Pick<Config, 'clusterDns' | 'without'>) =>
+export const ownDnsAddresses = ({ clusterDns, without }: Pick<DnsConfig, 'clusterDns' | 'without'>) =>
   without.includes('dns') ? [] : clusterDns;
 
 /**
@@ -27,7 +31,7 @@ export const ownDnsAddresses = ({ clusterDns, without }: Pick<Config, 'clusterDn
  * again until it is stopped.
  */
 export async function startDns(
-  config: Config,
+  config: DnsConfig,
   { informers, clock, random, log }: { informers: Informers; clock: Clock; random: Random; log: Log },
 ): Promise<{ stop(): Promise<void> }> {
   const addresses = ownDnsAddresses(config);

@@ -4,15 +4,20 @@ import type { Clock, Log } from '../base/index.ts';
 import type { Informers } from '../client/index.ts';
 import { systemExec } from '../os/index.ts';
 import { ensureBridgeSeen, probeProtocols, type ServiceProxy, startServiceProxy } from '../proxy/index.ts';
-import type { AgentConfig } from './agent.ts';
-import { ownDnsAddresses } from './node-dns.ts';
+import { type DnsConfig, ownDnsAddresses } from './node-dns.ts';
 
 /** As kube-proxy's. */
 const proxyHealthPort = 10256;
 const proxyMetricsPort = 10249;
 
+export interface ProxyConfig extends DnsConfig {
+  readonly nodeName: string;
+  readonly nodeIp: string;
+  readonly nodeportAddresses: readonly string[] | undefined;
+}
+
 export function startProxy(
-  config: AgentConfig,
+  config: ProxyConfig,
   { informers, clock, log }: { informers: Informers; clock: Clock; log: Log },
 ): ServiceProxy {
   const { nodeName, nodeIp, clusterCidr, nodeportAddresses } = config;

@@ -1,10 +1,12 @@
 // The names of the cluster: one question in, its answer out, from what the view shows at that moment. Pure. Kubernetes' DNS-based
 // service discovery, schema 1.1; where that leaves room, as CoreDNS answers. HOT: bench/dns.ts.
 import type { EndpointSlice, Service } from '../api/index.ts';
-import { addressKey, endpointsOf, isHeadless, meaningOf, type NamedPort } from './endpoints.ts';
-import { classIn, type Question, type ResourceRecord, rcode, type } from './message.ts';
+import { addressKey, endpointsOf, isHeadless, type NamedPort } from './endpoints.ts';
+import { type Question, type ResourceRecord, rcode, type } from './message.ts';
 import type { Answer } from './message-writer.ts';
 import { addressBytes, Domain, labelsToWire, nameOf, reverseAddress, type WireName } from './name.ts';
+import { obsoleteAny, record, text, ttlSeconds, wire } from './records.ts';
+import { Headless, type ServiceParts, WithAddress } from './service-parts.ts';
 
 /** What the cluster looks like now. All from memory. */
 export interface ClusterView {
@@ -38,8 +40,6 @@ export interface ZoneAnswer extends Answer {
   readonly target?: WireName | undefined;
 }
 
-/** CoreDNS' own default. Nothing is won by more: the answers come from memory. */
-export const ttlSeconds = 5;
 const schemaVersion = '1.1.0';
 const protocols = new Set(['_tcp', '_udp', '_sctp']);
 
@@ -118,7 +118,9 @@ export class ClusterZone {
     const before = rest.slice(0, -2);
     if (service.spec.type === 'ExternalName')
       return before.length > 0 ? nxDomain : external(question, service);
-    const parts = isHeadless(service) ? new Headless(this, service) : new WithAddress(this, service);
+    const parts = isHeadless(service)
+      ? new Headless(this.#slicesOf(service), (host) => this.#nameOfService(service, host))
+      : new WithAddress(service, this.#nameOfService(service));
     if (before.length === 0) {
       if (!parts.exists()) return nxDomain;
       return question.type === type.SRV
@@ -145,11 +147,11 @@ export class ClusterZone {
   }
 
   #endpoint(question: Question, { service, host }: { service: Service; host: string }): Found {
-    const found = this.slicesOf(service).flatMap((slice) => endpointsOf(slice).byHost.get(host) ?? []);
+    const found = this.#slicesOf(service).flatMap((slice) => endpointsOf(slice).byHost.get(host) ?? []);
     return found.length === 0 ? nxDomain : addresses(question, found);
   }
 
-  slicesOf({ metadata }: Service): readonly EndpointSlice[] {
+  #slicesOf({ metadata }: Service): readonly EndpointSlice[] {
     return this.#options.view.slices(metadata.namespace ?? '', metadata.name);
   }
 
@@ -171,7 +173,7 @@ export class ClusterZone {
     const { view } = this.#options;
     const key = addressKey(bytes);
     const [service] = view.servicesByAddress(key);
-    if (service !== undefined) return [this.nameOfService(service)];
+    if (service !== undefined) return [this.#nameOfService(service)];
     const names = new Set<WireName>();
     for (const slice of view.slicesByAddress(key)) {
       const { namespace = '', labels } = slice.metadata;
@@ -183,7 +185,7 @@ export class ClusterZone {
     return [...names];
   }
 
-  nameOfService({ metadata }: Service, ...before: string[]): WireName {
+  #nameOfService({ metadata }: Service, ...before: string[]): WireName {
     return this.#name(...before, metadata.name, metadata.namespace ?? '', 'svc');
   }
 
@@ -213,106 +215,6 @@ export class ClusterZone {
       this.#soaSerial = serial;
     }
     return record(zone, type.SOA, this.#soaData);
-  }
-}
-
-/** A service seen from DNS: one address before many endpoints, or the endpoints themselves. */
-interface ServiceParts {
-  exists(): boolean;
-  addresses(): readonly Buffer[];
-  ports(): readonly NamedPort[];
-  /** `extra` gets the addresses of the targets. */
-  srv(
-    name: WireName,
-    wanted: (port: NamedPort) => boolean,
-    extra: ResourceRecord[],
-  ): readonly ResourceRecord[];
-}
-
-class WithAddress implements ServiceParts {
-  readonly #zone: ClusterZone;
-  readonly #service: Service;
-
-  constructor(zone: ClusterZone, service: Service) {
-    this.#zone = zone;
-    this.#service = service;
-  }
-
-  /** One whose address is still to be given out does not. */
-  exists(): boolean {
-    return this.addresses().length > 0;
-  }
-
-  addresses(): readonly Buffer[] {
-    return meaningOf(this.#service).addresses;
-  }
-
-  ports(): readonly NamedPort[] {
-    return meaningOf(this.#service).ports;
-  }
-
-  srv(
-    name: WireName,
-    wanted: (port: NamedPort) => boolean,
-    extra: ResourceRecord[],
-  ): readonly ResourceRecord[] {
-    const target = this.#zone.nameOfService(this.#service);
-    const ports = this.ports().filter(wanted);
-    for (const address of this.addresses()) extra.push(addressRecord(target, address));
-    return ports.map(({ port }) => srvRecord(name, { port, target, of: ports.length }));
-  }
-}
-
-class Headless implements ServiceParts {
-  readonly #zone: ClusterZone;
-  readonly #service: Service;
-  readonly #slices: readonly EndpointSlice[];
-
-  constructor(zone: ClusterZone, service: Service) {
-    this.#zone = zone;
-    this.#service = service;
-    this.#slices = zone.slicesOf(service);
-  }
-
-  /** Without a ready endpoint it does not (schema, 2.4.1). */
-  exists(): boolean {
-    return this.#slices.some((slice) => endpointsOf(slice).ready.length > 0);
-  }
-
-  addresses(): readonly Buffer[] {
-    return this.#slices.flatMap((slice) =>
-      endpointsOf(slice).ready.flatMap((endpoint) => endpoint.addresses),
-    );
-  }
-
-  ports(): readonly NamedPort[] {
-    return this.#slices.flatMap((slice) => endpointsOf(slice).ports);
-  }
-
-  srv(
-    name: WireName,
-    wanted: (port: NamedPort) => boolean,
-    extra: ResourceRecord[],
-  ): readonly ResourceRecord[] {
-    // An endpoint of two families is in two slices, and one that moves between slices in both for a moment.
-    const targets = new Map<string, { port: number; target: WireName }>();
-    const seen = new Set<string>();
-    for (const slice of this.#slices) {
-      const { ready, ports } = endpointsOf(slice);
-      const numbers = ports.filter(wanted);
-      if (numbers.length === 0) continue;
-      for (const { host, addresses: own } of ready) {
-        const target = this.#zone.nameOfService(this.#service, host);
-        for (const { port } of numbers) targets.set(`${port} ${host}`, { port, target });
-        for (const address of own) {
-          const key = host + addressKey(address);
-          if (seen.has(key)) continue;
-          seen.add(key);
-          extra.push(addressRecord(target, address));
-        }
-      }
-    }
-    return [...targets.values()].map((one) => srvRecord(name, { ...one, of: targets.size }));
   }
 }
 
@@ -353,36 +255,6 @@ const orNoData = (records: readonly ResourceRecord[]): Found => (records.length 
 
 const of = (question: Question, rrType: number, make: () => readonly ResourceRecord[]): Found =>
   question.type === rrType || question.type === type.ANY ? make() : noData;
-
-const record = (name: WireName, rrType: number, data: Buffer): ResourceRecord => ({
-  name,
-  type: rrType,
-  class: classIn,
-  ttl: ttlSeconds,
-  data,
-});
-
-const addressRecord = (name: WireName, bytes: Buffer): ResourceRecord =>
-  record(name, bytes.length === 4 ? type.A : type.AAAA, bytes);
-
-/** All of one priority, with the same share each. */
-function srvRecord(
-  name: WireName,
-  { port, target, of: count }: { port: number; target: WireName; of: number },
-): ResourceRecord {
-  const data = Buffer.alloc(6 + target.length);
-  data.writeUInt16BE(Math.max(1, Math.floor(100 / count)), 2);
-  data.writeUInt16BE(port, 4);
-  data.write(target, 6, 'latin1');
-  return record(name, type.SRV, data);
-}
-
-const wire = (name: string): Buffer => Buffer.from(name, 'latin1');
-const text = (value: string): Buffer => Buffer.from(`${String.fromCharCode(value.length)}${value}`, 'latin1');
-
-/** Who asks for everything gets next to nothing (RFC 8482). */
-export const obsoleteAny = (name: WireName): ResourceRecord =>
-  record(name, type.HINFO, Buffer.concat([text('RFC8482'), text('')]));
 
 const positive = (answers: readonly ResourceRecord[], additionals = noRecords): ZoneAnswer => ({
   rcode: rcode.noError,

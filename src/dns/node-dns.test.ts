@@ -2,7 +2,7 @@
 // fake API server, other servers as plain sockets here.
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { promises as dns } from 'node:dns';
-import { connect, createServer, type Server } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
 import { EndpointSlice, Service } from '../api/index.ts';
 import { MetricRegistry, Scope, seededRandom, silentLog, systemClock } from '../base/index.ts';
@@ -49,9 +49,10 @@ class Upstream {
   server: UpstreamServer = { address: '127.0.0.1', port: 0 };
 
   async start(): Promise<this> {
-    await new Promise<void>((done) => this.#udp.bind(0, '127.0.0.1', done));
-    const { port } = this.#udp.address();
-    await new Promise<void>((done) => this.#tcp.listen(port, '127.0.0.1', done));
+    // TCP first: what is free there is hardly ever in use by UDP.
+    await new Promise<void>((done) => this.#tcp.listen(0, '127.0.0.1', done));
+    const { port } = this.#tcp.address() as AddressInfo;
+    await new Promise<void>((done) => this.#udp.bind(port, '127.0.0.1', done));
     this.server = { address: '127.0.0.1', port };
     this.#udp.on('message', (bytes, from) => {
       const answer = this.#answer(bytes, 'udp');

@@ -1,11 +1,11 @@
 // From a query to its answer: what is refused, what the cluster knows, what is forwarded, and CNAMEs followed to their end.
 import type { ClusterZone, ZoneAnswer } from './cluster-zone.ts';
-import { obsoleteAny } from './cluster-zone.ts';
 import type { Forwarder } from './forwarder.ts';
 import { classIn, type Question, rcode, type } from './message.ts';
 import type { Answer } from './message-writer.ts';
 import { labelsOf, type WireName } from './name.ts';
 import type { Query } from './query.ts';
+import { obsoleteAny } from './records.ts';
 
 export interface ResolverOptions {
   readonly zone: ClusterZone;

@@ -34,6 +34,19 @@ const maxPending = 100;
 
 /** Rejects when an address cannot be bound. */
 export async function startDnsServer(options: DnsServerOptions): Promise<DnsServer> {
+  for (let left = options.port === 0 ? freePortAttempts : 0; ; left--) {
+    try {
+      return await startOn(options);
+    } catch (error) {
+      // Free for UDP on one address is not free for TCP on another.
+      if (left === 0 || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    }
+  }
+}
+
+const freePortAttempts = 20;
+
+async function startOn(options: DnsServerOptions): Promise<DnsServer> {
   const parts: { close(): Promise<void> }[] = [];
   const close = async () => void (await Promise.all(parts.map((part) => part.close())));
   let { port } = options;
