@@ -6,19 +6,23 @@ import type { Store, StoreEvent } from '../../storage/index.ts';
 import { keyFor, objectOf } from '../registry/objects.ts';
 import { type ReferenceKind, referenceKey, referencesOfPod, volumeNamesSecret } from './pod-references.ts';
 
+/** One object that pods of one node refer to. */
+interface Reference {
+  readonly key: string;
+  /** How many of them. */
+  count: number;
+}
+
 interface BoundPod {
   readonly node: string;
-  readonly references: readonly string[];
+  readonly references: readonly Reference[];
 }
 
 export class NodeRelations {
   readonly #store: Store;
   /** By the key of the pod in the store. */
   #pods = new Map<string, BoundPod>();
-  /** node → reference → how many of its pods have it */
-  #nodes = new Map<string, Map<string, number>>();
-  /** One string for all pods that refer to the same. */
-  #interned = new Map<string, string>();
+  #nodes = new Map<string, Map<string, Reference>>();
   #following = false;
 
   constructor(store: Store) {
@@ -39,7 +43,7 @@ export class NodeRelations {
   }
 
   /** Rare, and asked last: volumes of drivers that need a secret on the node. */
-  #isOfVolume(references: ReadonlyMap<string, number>, namespace: string, name: string): boolean {
+  #isOfVolume(references: ReadonlyMap<string, Reference>, namespace: string, name: string): boolean {
     for (const reference of references.keys()) {
       const [kind, ofNamespace = '', claimName = ''] = reference.split('/');
       if (kind !== 'persistentvolumeclaims') continue;
@@ -58,7 +62,6 @@ export class NodeRelations {
     const store = this.#store;
     this.#pods = new Map();
     this.#nodes = new Map();
-    this.#interned = new Map();
     const { revision } = store;
     for (const entry of store.list(Pod.storagePrefix)) this.#put(entry.key, objectOf<Pod>(entry));
     store.watch(Pod.storagePrefix, revision, {
@@ -87,31 +90,24 @@ export class NodeRelations {
     // All that a bound pod can still gain is an ephemeral container.
     if (known !== undefined && known.node === nodeName && !pod.spec.ephemeralContainers?.length) return;
     this.#drop(key);
-    const references = [...referencesOfPod(pod)].map((text) => this.#intern(text));
+    let ofNode = this.#nodes.get(nodeName);
+    if (ofNode === undefined) this.#nodes.set(nodeName, (ofNode = new Map()));
+    const references: Reference[] = [];
+    for (const text of referencesOfPod(pod)) {
+      let reference = ofNode.get(text);
+      if (reference === undefined) ofNode.set(text, (reference = { key: text, count: 0 }));
+      reference.count++;
+      references.push(reference);
+    }
     this.#pods.set(key, { node: nodeName, references });
-    let counts = this.#nodes.get(nodeName);
-    if (counts === undefined) this.#nodes.set(nodeName, (counts = new Map()));
-    for (const reference of references) counts.set(reference, (counts.get(reference) ?? 0) + 1);
   }
 
   #drop(key: string): void {
     const known = this.#pods.get(key);
     if (known === undefined) return;
     this.#pods.delete(key);
-    const counts = this.#nodes.get(known.node);
-    if (counts === undefined) return;
-    for (const reference of known.references) {
-      const left = (counts.get(reference) ?? 1) - 1;
-      if (left > 0) counts.set(reference, left);
-      else counts.delete(reference);
-    }
-    if (counts.size === 0) this.#nodes.delete(known.node);
-  }
-
-  #intern(text: string): string {
-    const known = this.#interned.get(text);
-    if (known !== undefined) return known;
-    this.#interned.set(text, text);
-    return text;
+    const ofNode = this.#nodes.get(known.node);
+    for (const reference of known.references) if (--reference.count === 0) ofNode?.delete(reference.key);
+    if (ofNode?.size === 0) this.#nodes.delete(known.node);
   }
 }
