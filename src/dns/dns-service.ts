@@ -38,6 +38,8 @@ export async function ensureDnsService(
   client: Client,
   { addresses, log }: { addresses: readonly string[]; log: Log },
 ): Promise<void> {
+  // A range too small for a tenth address.
+  if (addresses.length === 0) return;
   try {
     await client(Service).create(dnsService(addresses));
   } catch (error) {

@@ -144,6 +144,16 @@ test('a refusal of one server is not the last word; when all refuse, it is', asy
   expect((await first).rcode).toBe(rcode.refused);
 });
 
+test('the only server is asked twice', async () => {
+  const f = new Fixture();
+  f.servers = f.servers.slice(0, 1);
+  const first = f.ask('x.com');
+  f.asked[0]!.fail();
+  await settle();
+  f.asked[1]!.answer(message(f.asked[1]!.question, [a('x.com', 1)]));
+  expect((await first).answers).toHaveLength(1);
+});
+
 test('nobody to ask is SERVFAIL at once', async () => {
   const f = new Fixture();
   f.servers = [];

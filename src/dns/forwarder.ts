@@ -126,7 +126,9 @@ export class Forwarder {
   async #askEach(question: UpstreamQuestion, signal: AbortSignal): Promise<Answer> {
     const { clock, exchange, log, counts } = this.#options;
     let last: Answer | undefined;
-    for (const server of this.#order()) {
+    const servers = this.#order();
+    // A datagram may be lost: who has nobody else to ask asks again.
+    for (const server of servers.length === 1 ? [...servers, ...servers] : servers) {
       if (signal.aborted) break;
       const sentMs = clock.monotonicMs();
       try {
