@@ -1,6 +1,6 @@
 // Machines that are not one cluster yet: network namespaces behind a router that knows nothing of pods, with a server in one and agents
 // in others, as processes of their own. Two links, so that some machines share one and others do not.
-import { mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sleep, systemClock } from '../../src/base/index.ts';
@@ -39,6 +39,16 @@ export interface JoinMachine {
 }
 
 const prefixes = { a: '10.90.1', b: '10.90.2', c: '10.90.3' } as const;
+
+/** What stays beside each container when its agent and containerd have ended. */
+function isShim(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('containerd-shim');
+  } catch {
+    // It has just ended.
+    return false;
+  }
+}
 
 export class JoinMachines {
   readonly directory = mkdtempSync(join(tmpdir(), 'jt-join-'));
@@ -180,8 +190,7 @@ export class JoinMachines {
   async restartAgent(name: string, flags: readonly string[]): Promise<void> {
     const leaf = leafOf(`${group}/${name}`);
     await this.stop(name);
-    const ours = readlinkSync('/proc/self/ns/mnt');
-    const left = listProcesses(layout, leaf).find((pid) => readlinkSync(`/proc/${pid}/ns/mnt`) !== ours);
+    const left = listProcesses(layout, leaf).find(isShim);
     if (left === undefined) throw new Error(`nothing runs on ${name} any more`);
     const enter = ['nsenter', `--mount=/proc/${left}/ns/mnt`, `--uts=/proc/${left}/ns/uts`];
     const inside = [...enter, `--net=${this.netns(name)}`, '--', ...this.#agentCommand(name, flags)];
