@@ -42,7 +42,7 @@ export function withNodeSettings(command: Command): Command {
     .option(
       '--image-gc-high-threshold <percent>',
       'how full the disk of images may be before unused ones are removed; 100 = any (default: 85)',
-      whole(0, 100),
+      whole(1, 100),
     )
     .option('--image-gc-low-threshold <percent>', 'how full it is afterwards (default: 80)', whole(0, 100))
     .option('--minimum-image-ttl-duration <duration>', 'younger images are kept (default: 2m)')

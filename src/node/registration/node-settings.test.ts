@@ -57,6 +57,7 @@ describe('settings', () => {
       { evictionPressureTransitionPeriod: '5' },
       '--eviction-pressure-transition-period: time: invalid duration "5"',
     ],
+    [{ minimumImageTtlDuration: '-1s' }, '--minimum-image-ttl-duration: must not be less than zero: -1s'],
   ])('refuses %j', (flags, why) => expect(() => parseNodeSettings(flags)).toThrow(why));
 
   it('no node gives away more than it has', () => {

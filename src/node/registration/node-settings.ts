@@ -121,6 +121,7 @@ function duration(flag: string, text: string | undefined, otherwise: number): nu
   if (text === undefined) return otherwise;
   const ms = parseDuration(text);
   if (ms === undefined) throw new Error(`${flag}: time: invalid duration ${JSON.stringify(text)}`);
+  if (ms < 0) throw new Error(`${flag}: must not be less than zero: ${text}`);
   return ms;
 }
 
