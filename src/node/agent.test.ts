@@ -4,7 +4,7 @@ import * as path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ConfigMap, Lease, Node, Pod, Secret } from '../api/index.ts';
 import { RuntimeError } from '../os/index.ts';
-import { condition, container, image, isReady, world } from './agent-fixture.ts';
+import { condition, container, image, isReady, world } from './testdata/agent-world.ts';
 
 describe('the node', () => {
   test('registers itself with labels, capacity and conditions, and renews its lease', async () => {

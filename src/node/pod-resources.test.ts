@@ -1,7 +1,7 @@
 // What a node grants to pods: taken or refused, and resized while they run. Over fakes.
 import { describe, expect, test } from 'vitest';
 import { Pod } from '../api/index.ts';
-import { condition, container, isReady, type World, world } from './agent-fixture.ts';
+import { condition, container, isReady, type World, world } from './testdata/agent-world.ts';
 
 const asking = (requests: Record<string, string>, more: object = {}) => ({
   containers: [container('main', { resources: { requests }, ...more })] as Pod['spec']['containers'],

@@ -1,8 +1,8 @@
 // Eviction as the API sees it: the whole agent over fakes, with a machine that runs short.
 import { describe, expect, test } from 'vitest';
 import { Event, Node } from '../../api/index.ts';
-import { container, world } from '../agent-fixture.ts';
 import { parseNodeSettings } from '../registration/node-settings.ts';
+import { container, world } from '../testdata/agent-world.ts';
 
 const memory = (bytes: string) => ({ ...container('main'), resources: { requests: { memory: bytes } } });
 

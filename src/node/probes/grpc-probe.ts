@@ -1,7 +1,7 @@
 // A probe over gRPC: asks the container's grpc.health.v1.Health/Check. The choice: the two messages have one field each, so they are
 // written and read here instead of being generated; the library is loaded with the first such probe, since few nodes see one.
 import type { Clock } from '../../base/index.ts';
-import type { ProbeOutcome } from './probe.ts';
+import type { ProbeOutcome } from './probe-outcome.ts';
 
 export interface GrpcTarget {
   /** `HOST:PORT`, an IPv6 host in brackets. */

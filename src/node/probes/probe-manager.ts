@@ -3,7 +3,8 @@
 import type { coreV1, Pod } from '../../api/index.ts';
 import type { Clock, Log, Scope, Timer } from '../../base/index.ts';
 import type { ContainerRuntime } from '../../os/index.ts';
-import { type ProbeOutcome, tryProbe } from './probe.ts';
+import { tryProbe } from './probe.ts';
+import type { ProbeOutcome } from './probe-outcome.ts';
 import {
   countOutcome,
   initialCount,

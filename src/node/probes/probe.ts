@@ -5,12 +5,7 @@ import * as net from 'node:net';
 import type { coreV1 } from '../../api/index.ts';
 import type { Clock } from '../../base/index.ts';
 import { type ContainerRuntime, RuntimeError } from '../../os/index.ts';
-
-export interface ProbeOutcome {
-  readonly ok: boolean;
-  /** Of a failure; for events. */
-  readonly message: string;
-}
+import type { ProbeOutcome } from './probe-outcome.ts';
 
 export interface ProbeTarget {
   readonly container: coreV1.Container;

@@ -4,7 +4,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { Pod } from '../../api/index.ts';
-import { container, isReady, type World, world } from '../agent-fixture.ts';
+import { container, isReady, type World, world } from '../testdata/agent-world.ts';
 
 const folders: string[] = [];
 afterEach(() => {

@@ -4,14 +4,14 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { afterEach } from 'vitest';
-import { Event, Pod } from '../api/index.ts';
-import { FakeClock, seededRandom, silentLog } from '../base/index.ts';
-import { type Client, createClient } from '../client/index.ts';
-import { FakeExec, type FakeProcess, FakeRuntime } from '../os/index.ts';
-import { FakeTransport } from '../testkit/index.ts';
-import { type Agent, type AgentOptions, startAgent } from './agent.ts';
-import type { MachineUsage } from './stats/machine-usage.ts';
-import { noCgroups } from './worker/pod-cgroups.ts';
+import { Event, Pod } from '../../api/index.ts';
+import { FakeClock, seededRandom, silentLog } from '../../base/index.ts';
+import { type Client, createClient } from '../../client/index.ts';
+import { FakeExec, type FakeProcess, FakeRuntime } from '../../os/index.ts';
+import { FakeTransport } from '../../testkit/index.ts';
+import { type Agent, type AgentOptions, startAgent } from '../agent.ts';
+import type { MachineUsage } from '../stats/machine-usage.ts';
+import { noCgroups } from '../worker/pod-cgroups.ts';
 
 export const image = 'docker.io/library/busybox:1.36';
 

@@ -1,0 +1,7 @@
+// What one try of a probe came to, however it was made.
+
+export interface ProbeOutcome {
+  readonly ok: boolean;
+  /** Of a failure; for events. */
+  readonly message: string;
+}
