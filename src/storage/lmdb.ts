@@ -5,7 +5,7 @@
 // Database `meta`: format, revision, owner.
 import fs from 'node:fs';
 import path from 'node:path';
-import { type Database, open, type RootDatabase } from 'lmdb';
+import type { Database, RootDatabase } from 'lmdb';
 import type { Backend, BackendOptions } from './backend.ts';
 import { type DirectoryLock, lockDirectory, type OwnerRecord } from './directory-lock.ts';
 import { Ledger, type LedgerChange, type LedgerRecord, type Medium } from './ledger.ts';
@@ -57,6 +57,8 @@ class LmdbMedium implements Medium {
     const directory = this.#directory;
     fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
     fs.chmodSync(directory, 0o700);
+    // Only now: it takes 16 MB, and most of the program's processes store nothing.
+    const { open } = await import('lmdb');
     const root: RootDatabase<Buffer, Buffer> = open({
       path: directory,
       noSubdir: false,

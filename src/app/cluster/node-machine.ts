@@ -91,7 +91,7 @@ export async function ensureNode(
 
   const runsFile = nodeRuns(state, node);
   rmSync(runsFile, { force: true });
-  const program = planSupervised(planAgentCommand(state, node, machine.program), runsFile);
+  const program = planSupervised(planAgentCommand(state, node, planAgentProgram(machine.program)), runsFile);
   const command =
     inside === undefined
       ? await makeBody(machine, { state, node, program })
@@ -195,6 +195,15 @@ const thresholds = [
   '--eviction-hard=memory.available<100Mi,nodefs.available<1Gi,nodefs.inodesFree<1%,imagefs.available<1Gi,imagefs.inodesFree<1%',
   '--image-gc-high-threshold=100',
 ];
+
+/** A server wants much room for new objects; an agent, of which there are many and mostly idle, would only keep it taken. Pure. */
+export function planAgentProgram([node, ...rest]: readonly string[]): string[] {
+  return [
+    node!,
+    '--max-semi-space-size=4',
+    ...rest.filter((word) => !word.startsWith('--max-semi-space-size')),
+  ];
+}
 
 /** The command line of the agent. Pure. */
 export function planAgentCommand(state: ClusterState, node: NodeState, program: readonly string[]): string[] {

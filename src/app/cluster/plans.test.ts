@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { CgroupLayout, Link, Route } from '../../os/index.ts';
 import { planPodRoutes } from './cluster-steps.ts';
 import { planMasquerade, planOpening } from './firewall.ts';
-import { planAgentCommand, planMounts, planResolver } from './node-machine.ts';
+import { planAgentCommand, planAgentProgram, planMounts, planResolver } from './node-machine.ts';
 import { type Allocation, overlap, parseRange, planAllocation, planNode } from './plan-allocation.ts';
 import { planKernelProblems } from './requirements.ts';
 import { planServerCommand } from './server-process.ts';
@@ -174,6 +174,15 @@ describe('processes', () => {
       '--service-cidr=10.96.0.0/16',
       '--write-kubeconfig=/var/lib/jotasu/jotasu/admin.kubeconfig',
       '--simulate-nodes=0',
+    ]);
+  });
+
+  test('the flags of node.js are those of an agent', () => {
+    expect(planAgentProgram(['node', '--max-semi-space-size=32', '--inspect', '/j.js'])).toEqual([
+      'node',
+      '--max-semi-space-size=4',
+      '--inspect',
+      '/j.js',
     ]);
   });
 
