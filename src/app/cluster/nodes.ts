@@ -1,6 +1,7 @@
 // `jotasu node kill | stop | start | add | remove`.
 import { CommandFailure, type NodeAddFlags, type NodeFlags } from '../../cli/index.ts';
 import { ensurePodRoutes, forgetNode, nodesStep } from './cluster-steps.ts';
+import { connectControlApi } from './control-api.ts';
 import { lockDirectory } from './lock.ts';
 import type { Machine } from './machine.ts';
 import { isNodeAlive, killNode, stopNode } from './node-machine.ts';
@@ -69,7 +70,7 @@ export async function nodeAdd(machine: Machine, flags: NodeAddFlags, signal: Abo
     needServer(holder);
     const number = holder.now.lastNodeNumber + 1;
     const name = flags.node ?? nodeNameOf(flags.name, number);
-    if (holder.now.nodes.some((node) => node.name === name))
+    if ([...holder.now.nodes, ...(await listNodes(machine, holder))].some((node) => node.name === name))
       throw new CommandFailure(`cluster ${flags.name} has a node ${name} already`);
     const before = holder.now;
     holder.change({ nodes: [...before.nodes, planNode(before, number, name)], lastNodeNumber: number });
@@ -86,6 +87,8 @@ export async function nodeRemove(machine: Machine, flags: NodeFlags): Promise<vo
     needServer(holder);
     await forgetNode(machine, holder, flags.node);
     machine.say(`Node ${flags.node} is removed, with its data.`);
+    if (holder.now.nodes.length === 0)
+      machine.say(`Cluster ${flags.name} has no node of this machine now; "jotasu node add" adds one.`);
   });
 }
 
@@ -119,6 +122,16 @@ async function isSimulated(
   const state = needState(machine.clustersDir, flags.name);
   if (!isServerAlive(state) || state.nodes.some(({ name }) => name === flags.node)) return false;
   return changeSimulated(machine, flags, verb);
+}
+
+/** Simulated ones and those of other machines too. */
+async function listNodes(machine: Machine, holder: StateHolder): Promise<readonly { name: string }[]> {
+  const api = connectControlApi(holder.now, machine.clock);
+  try {
+    return await api.listNodes();
+  } finally {
+    api.close();
+  }
 }
 
 function needServer(holder: StateHolder): void {

@@ -114,6 +114,7 @@ export function count(number: number, what: string): string {
 
 export function whatNext(state: ClusterState, { how, command }: { how: string; command: string }): string[] {
   const option = state.name === 'jotasu' ? '' : ` --name ${state.name}`;
+  const lastNode = state.nodes.at(-1);
   const standard = state.kubeconfig.file.endsWith('/.kube/config')
     ? ''
     : ` --kubeconfig ${state.kubeconfig.file}`;
@@ -124,7 +125,9 @@ export function whatNext(state: ClusterState, { how, command }: { how: string; c
     'Try:',
     `  kubectl${standard} get nodes -o wide`,
     `  ${command} status${option}`,
-    `  ${command} node kill ${state.nodes.at(-1)?.name ?? nodeNameOf(state.name, 1)}${option}    # power-off; "node start" brings it back`,
+    lastNode === undefined
+      ? `  ${command} node add${option}    # it has none`
+      : `  ${command} node kill ${lastNode.name}${option}    # power-off; "node start" brings it back`,
     `  ${command} down${option}    # removes the cluster with its data`,
   ];
 }
@@ -237,7 +240,10 @@ function clusterSteps(
       ensure: (signal) => ensureServer(machine, holder, signal),
       undo: () => stopServer(machine, holder),
     },
-    nodesStep(machine, holder, { names: state.nodes.map((node) => node.name), added }),
+    // Somebody may have removed the last one.
+    ...(state.nodes.length === 0
+      ? []
+      : [nodesStep(machine, holder, { names: state.nodes.map((node) => node.name), added })]),
     {
       title: 'routes from this machine to pods',
       ensure: () => ensurePodRoutes(machine, holder.now),
