@@ -223,7 +223,7 @@ class RunningProxy {
     if (podCidrs.join() === this.#masked) return;
     this.#masked = podCidrs.join();
     this.#options.log.warn(
-      'this kernel does not show packets between pods of one node to its rules: through services they carry the node’s address',
+      'this kernel does not show packets between pods of one node to its rules: through services they carry the address of the node',
     );
     rules.setMaskedPodCidrs(podCidrs);
     this.#whole = true;
