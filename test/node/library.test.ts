@@ -1,7 +1,8 @@
 // `startCluster` of the built library with a real node: what a program can do with it, and that nothing is left afterwards.
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, test } from 'vitest';
 import { busyboxImage, mustRun, root, TourCluster, whyNot } from './tour-machine.ts';
 
@@ -60,7 +61,9 @@ describe.skipIf(why !== undefined)('a cluster of another program', () => {
       expect(pod.metadata.uid).not.toBe('');
 
       expect(await cluster.addNode()).toBe('jt-library-node-2');
-      await cluster.loadImages([archive], { nodes: ['jt-library-node-2'] });
+      const compressed = `${archive}.gz`;
+      writeFileSync(compressed, gzipSync(readFileSync(archive)));
+      await cluster.loadImages([archive, compressed], { nodes: ['jt-library-node-2'] });
       await cluster.killNode('jt-library-node-2');
       await cluster.killNode('sim-1');
       expect((await cluster.nodes()).map(({ state }) => state)).toEqual(['Ready', 'Off', 'Off']);

@@ -5,7 +5,14 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { fullName, planArchive, readArchive, rewriteArchive } from './image-archive.ts';
+import {
+  fullName,
+  isCompressed,
+  planArchive,
+  readArchive,
+  rewriteArchive,
+  unpackArchive,
+} from './image-archive.ts';
 
 const oci = (...annotations: (Record<string, string> | undefined)[]) => ({
   manifest: undefined,
@@ -128,6 +135,16 @@ describe('files', () => {
       const layer = execFileSync('tar', ['-xOf', target, 'blobs/sha256/layer'], { maxBuffer: 1e7 });
       expect(layer.equals(Buffer.alloc(3_000_000, 7))).toBe(true);
     }
+  });
+
+  test('what is compressed is known, and unpacked to what it was', async () => {
+    const plain = await write('plain.tar', { manifests: [] });
+    const packed = join(directory, 'packed.tgz');
+    writeFileSync(packed, gzipSync(readFileSync(plain)));
+    expect([await isCompressed(plain), await isCompressed(packed)]).toEqual([false, true]);
+    const target = join(directory, 'unpacked.tar');
+    await unpackArchive(packed, createWriteStream(target));
+    expect(readFileSync(target).equals(readFileSync(plain))).toBe(true);
   });
 
   test.each<[string, (file: string) => void | Promise<void>, RegExp]>([

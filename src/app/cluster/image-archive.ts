@@ -130,8 +130,19 @@ export async function rewriteArchive(
   await Promise.all([pipeline(await openArchive(file), reader), copy, pipeline(writer, target)]);
 }
 
-/** The tar stream of a plain or compressed file. */
-async function openArchive(file: string): Promise<Readable> {
+/** Whether it is compressed, which containerd's importer does not read. */
+export async function isCompressed(file: string): Promise<boolean> {
+  return (await readMagic(file)).readUInt16BE() === gzipMagic;
+}
+
+/** Writes the tar stream of a compressed archive. */
+export async function unpackArchive(file: string, target: NodeJS.WritableStream): Promise<void> {
+  await pipeline(await openArchive(file), target);
+}
+
+const gzipMagic = 0x1f8b;
+
+async function readMagic(file: string): Promise<Buffer> {
   const magic = Buffer.alloc(4);
   let handle: Awaited<ReturnType<typeof open>>;
   try {
@@ -146,12 +157,18 @@ async function openArchive(file: string): Promise<Readable> {
   } finally {
     await handle.close();
   }
+  return magic;
+}
+
+/** The tar stream of a plain or compressed file. */
+async function openArchive(file: string): Promise<Readable> {
+  const magic = await readMagic(file);
   if (magic.readUInt32BE() === 0x28b52ffd)
     throw new CommandFailure(
       'it is compressed with zstd, which is not supported: unpack it with "zstd -d" first',
     );
   const source = createReadStream(file, { highWaterMark: 1 << 20 });
-  if (magic.readUInt16BE() !== 0x1f8b) return source;
+  if (magic.readUInt16BE() !== gzipMagic) return source;
   const unzipped = createGunzip();
   source.on('error', (error) => unzipped.destroy(error));
   return source.pipe(unzipped);

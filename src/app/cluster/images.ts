@@ -3,7 +3,7 @@ import { createWriteStream, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { CommandFailure, type ImageLoadFlags } from '../../cli/index.ts';
 import { CommandError } from '../../os/index.ts';
-import { planArchive, readArchive, rewriteArchive } from './image-archive.ts';
+import { isCompressed, planArchive, readArchive, rewriteArchive, unpackArchive } from './image-archive.ts';
 import type { Machine } from './machine.ts';
 import { isNodeAlive } from './node-machine.ts';
 import { containerdSocketOfNode } from './places.ts';
@@ -37,11 +37,13 @@ export async function loadImages(
     let archive = file;
     let temporary: string | undefined;
     try {
-      if (plan.kind === 'rename') {
+      if (plan.kind === 'rename' || (await isCompressed(file))) {
         temporary = mkdtempSync(join(state.dataDir, 'nodes', '.load-'));
         archive = join(temporary, 'image.tar');
-        const { index } = plan;
-        await named(file, () => rewriteArchive(file, index, createWriteStream(archive)));
+        const target = createWriteStream(archive);
+        await named(file, () =>
+          plan.kind === 'rename' ? rewriteArchive(file, plan.index, target) : unpackArchive(file, target),
+        );
       }
       await importInto(machine, nodes, { file, archive });
     } finally {
@@ -109,7 +111,11 @@ async function named<T>(file: string, run: () => Promise<T>): Promise<T> {
   try {
     return await run();
   } catch (error) {
-    if (!(error instanceof CommandFailure)) throw error;
-    throw new CommandFailure(`${file}: ${error.message}`, { cause: error });
+    const isDisk = ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '');
+    if (!(error instanceof CommandFailure) && !isDisk) throw error;
+    const why = isDisk
+      ? 'there is no room to unpack it beside the nodes: the disk is full'
+      : (error as Error).message;
+    throw new CommandFailure(`${file}: ${why}`, { cause: error });
   }
 }
