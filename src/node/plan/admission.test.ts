@@ -145,6 +145,11 @@ describe('a node', () => {
     expect(verdict(pod(), { node: tainted, isStatic: true })).toBe('admitted');
   });
 
+  test('that has not told what it has refuses nobody for lack of it', () => {
+    const { status: _, ...young } = buildNode('n1');
+    expect(verdict(asking({ cpu: '100' }), { node: young as typeof node })).toBe('admitted');
+  });
+
   test('keeps no one off by a taint that only schedulers heed', () => {
     const shy = buildNode('n1', { taints: [{ key: 'k', effect: 'NoSchedule' }] });
     expect(verdict(pod(), { node: shy })).toBe('admitted');

@@ -88,7 +88,9 @@ interface Need {
 
 /** What of the node's resources does not suffice for one more pod: cpu in thousandths, the rest whole. First come the usual ones. */
 export function lacking({ pod, others, node }: Pick<AdmissionInput, 'pod' | 'others' | 'node'>): Need[] {
-  const allocatable = node.status?.allocatable ?? {};
+  const allocatable = node.status?.allocatable;
+  // It has not been told yet: nobody can say.
+  if (allocatable === undefined) return [];
   const capacityOf = (resource: string): number => {
     const quantity = allocatable[resource];
     if (quantity === undefined) return 0;

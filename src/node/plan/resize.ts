@@ -84,7 +84,8 @@ export function reviewResize({ pod, granted, others, node, isStatic }: ResizeInp
   // What it holds now is not asked for twice.
   const { status: _, ...wish } = pod;
   const requests = podRequests(wish as Pod);
-  const allocatable = node.status?.allocatable ?? {};
+  const allocatable = node.status?.allocatable;
+  if (allocatable === undefined) return pending('Deferred', 'Node has not reported its resources yet');
   for (const resource of ['memory', 'cpu']) {
     const parsed = mustParseQuantity(allocatable[resource] ?? '0');
     const capacity = resource === 'cpu' ? toMilli(parsed) : toValue(parsed);

@@ -22,10 +22,9 @@ export async function admitPod(
   const isStatic = isStaticPod(pod);
   const ask = (on: NonNullable<typeof known>) =>
     admit({ pod, others: others(), node: on, isStatic, ...node.admission });
-  if (known !== undefined) {
-    const rejection = ask(known);
-    if (rejection?.reason !== 'NodeAffinity') return rejection;
-  } else if (isStatic) return undefined;
-  // Its labels may have changed a moment ago.
+  const rejection = known === undefined ? undefined : ask(known);
+  // A static pod must not wait for the API.
+  if (isStatic || (known !== undefined && rejection === undefined)) return rejection;
+  // The scheduler may have seen a newer Node than we have: its labels, taints or resources may have changed a moment ago.
   return ask(await node.readNode());
 }
