@@ -79,6 +79,7 @@ export {
   parseTimedSets,
   planTable,
   readBaseChains,
+  readTables,
   readTimedSets,
   removeTable,
   type TimedElement,

@@ -20,6 +20,14 @@ export async function tableExists(exec: Exec, family: 'ip' | 'ip6' | 'inet', nam
   return (await exec.run(['nft', 'list', 'table', family, name], { mayFail: true })).code === 0;
 }
 
+/** The tables there are: `ip jotasu-node`. Unlike `tableExists` it costs the same however large they are. */
+export async function readTables(exec: Exec): Promise<ReadonlySet<string>> {
+  const { stdout } = await exec.run(['nft', 'list', 'tables'], { timeoutMs: 20_000 });
+  const named = (line: string): string[] =>
+    line.startsWith('table ') ? [line.slice('table '.length).trim()] : [];
+  return new Set(stdout.split('\n').flatMap(named));
+}
+
 export interface BaseChain {
   readonly family: string;
   readonly table: string;

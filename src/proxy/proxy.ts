@@ -5,7 +5,7 @@ import { EndpointSlice, Node, Service } from '../api/index.ts';
 import { type Clock, type Log, MetricRegistry, Scope, sleep } from '../base/index.ts';
 import type { Informers } from '../client/index.ts';
 import { keyOf } from '../machinery/index.ts';
-import { applyRuleset, type Exec, readTimedSets, tableExists } from '../os/index.ts';
+import { applyRuleset, type Exec, readTables, readTimedSets } from '../os/index.ts';
 import { Conntrack, planStaleAtStart, planStaleFlows } from './conntrack.ts';
 import type { Family } from './contribution.ts';
 import { type Protocol, protocols, tableName } from './frame.ts';
@@ -328,12 +328,11 @@ class RunningProxy {
   async #check(rules: Rules): Promise<void> {
     const { exec, log, nodeIps, nodePortAddresses, presentAddresses } = this.#options;
     rules.setNodePortAddresses(chooseNodePortAddresses(nodePortAddresses, nodeIps, presentAddresses()));
-    for (const family of this.#families) {
-      const isThere = await tableExists(exec, family, tableName).catch(() => true);
-      if (isThere) continue;
-      log.warn('somebody removed the rules of services, making them anew', { family });
-      this.#whole = true;
-    }
+    const present = await readTables(exec).catch(() => undefined);
+    if (present === undefined || this.#families.every((family) => present.has(`${family} ${tableName}`)))
+      return;
+    log.warn('somebody removed the rules of services, making them anew');
+    this.#whole = true;
   }
 
   #health(): ProxyHealth {

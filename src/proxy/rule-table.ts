@@ -146,11 +146,12 @@ export class RuleTable {
       if (was === undefined && is !== undefined) declared.push(`add set ${at} ${name} { ${is} }`);
       else if (is === undefined) dropped.push(`delete set ${at} ${name}`);
     }
+    const flushed: string[] = [];
     const gone: string[] = [];
     for (const [name, was, is] of this.#chains.changes()) {
       if (is === undefined) {
         // All rules first: two chains that go may refer to each other.
-        dropped.unshift(`flush chain ${at} ${name}`);
+        flushed.push(`flush chain ${at} ${name}`);
         gone.push(`delete chain ${at} ${name}`);
         continue;
       }
@@ -168,9 +169,7 @@ export class RuleTable {
       statements(added, `add element ${at} ${map}`, here);
     }
     // Sets after the chains that look into them.
-    const flushes = dropped.filter((line) => line.startsWith('flush'));
-    const sets = dropped.filter((line) => !line.startsWith('flush'));
-    const lines = [...declared, ...ruled, ...removed, ...added, ...flushes, ...gone, ...sets];
+    const lines = [...declared, ...ruled, ...removed, ...added, ...flushed, ...gone, ...dropped];
     return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
   }
 
