@@ -21,7 +21,7 @@ export function createClusterHandlers(options: {
   say: (line: string) => void;
 }): ClusterHandlers {
   const machine = systemMachine(options);
-  return {
+  return readable({
     up: async (flags) => {
       const { up } = await import('./cluster/up.ts');
       await interruptible((signal) => up(machine, flags, signal));
@@ -41,7 +41,26 @@ export function createClusterHandlers(options: {
     },
     nodeRemove: async (flags) => (await import('./cluster/nodes.ts')).nodeRemove(machine, flags),
     imageLoad: async (flags) => (await import('./cluster/images.ts')).imageLoad(machine, flags),
-  };
+  });
+}
+
+/** What a person can do something about is told without a stack: a server that does not answer, a kubeconfig that is none. */
+function readable(handlers: ClusterHandlers): ClusterHandlers {
+  const entries = Object.entries(handlers).map(([name, handle]) => [
+    name,
+    async (flags: never) => {
+      try {
+        await handle(flags);
+      } catch (error) {
+        if (!(error instanceof Error)) throw error;
+        if (error.name === 'ConnectionError')
+          throw new CommandFailure(`the server does not answer: ${error.message}`, { cause: error });
+        if (error.name === 'KubeconfigError') throw new CommandFailure(error.message, { cause: error });
+        throw error;
+      }
+    },
+  ]);
+  return Object.fromEntries(entries) as ClusterHandlers;
 }
 
 const systemPath = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
