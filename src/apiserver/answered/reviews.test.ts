@@ -249,3 +249,18 @@ it('lists only create in discovery', async () => {
     ['create'],
   ]);
 });
+
+describe('a Table', () => {
+  const url = `${authorization}/selfsubjectaccessreviews`;
+  const body = { spec: { nonResourceAttributes: { path: '/', verb: 'get' } } };
+  const table = 'application/json;as=Table;v=v1;g=meta.k8s.io';
+  it('cannot be made of what is never read', async () => {
+    const { code, json } = await f.ask('POST', url, { body, accept: table });
+    expect([code, json.reason, json.code]).toEqual([406, 'NotAcceptable', 406]);
+  });
+
+  it('is not insisted upon by who takes the object too', async () => {
+    const { code, json } = await f.ask('POST', url, { body, accept: `${table},application/json` });
+    expect([code, json.kind]).toEqual([201, 'SelfSubjectAccessReview']);
+  });
+});

@@ -46,7 +46,8 @@ export function wantedForm(accept: string | undefined, kind: KindDef): Wanted {
       continue;
     }
     if (parameter(parameters, 'g') !== 'meta.k8s.io' || (version !== 'v1' && version !== 'v1beta1')) continue;
-    if (as === 'Table' && encoding !== 'protobuf') return { form: 'table', version, encoding };
+    if (as === 'Table' && encoding !== 'protobuf' && canBeRead(kind))
+      return { form: 'table', version, encoding };
     if (as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList')
       return { form: 'metadata', version, encoding };
   }
@@ -55,6 +56,9 @@ export function wantedForm(accept: string | undefined, kind: KindDef): Wanted {
     `only the following media types are accepted: ${messageOf(kind) === undefined ? yaml : `${yaml}, ${protobufType}`}`,
   );
 }
+
+/** Reviews and bindings are answered and gone: there is no row to print of them. */
+const canBeRead = ({ verbs }: KindDef): boolean => verbs.includes('get') || verbs.includes('list');
 
 /** The encoding of a Status: whatever the client would take an answer in. */
 export function statusEncoding(accept: string | undefined): 'json' | 'protobuf' {
