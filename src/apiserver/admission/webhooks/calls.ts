@@ -43,9 +43,11 @@ export class WebhookCalls {
     const { store, clock, random } = this.#options;
     const { caBundle } = clientConfig;
     const { server, path, serverName, shown } = destinationOf(clientConfig, store, random);
+    const asked = (url: string): string =>
+      tellsTimeout ? `${url}${url.includes('?') ? '&' : '?'}timeout=${timeoutSeconds}s` : url;
     const ended = new AbortController();
     const timer = clock.after(timeoutSeconds * 1000, () =>
-      ended.abort(new Error(`context deadline exceeded (no answer within ${timeoutSeconds} s)`)),
+      ended.abort(new Error('context deadline exceeded')),
     );
     const client = this.#clientFor({
       server,
@@ -58,7 +60,7 @@ export class WebhookCalls {
     try {
       const call: HttpsCall = {
         method: 'POST',
-        path: tellsTimeout ? `${path}${path.includes('?') ? '&' : '?'}timeout=${timeoutSeconds}s` : path,
+        path: asked(path),
         headers: { 'content-type': 'application/json', accept: 'application/json' },
         body: JSON.stringify(body),
         signal: ended.signal,
@@ -73,7 +75,7 @@ export class WebhookCalls {
       return JSON.parse(answer.body.toString('utf8'));
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      throw new Error(`Post ${JSON.stringify(shown)}: ${why}`, { cause: error });
+      throw new Error(`Post ${JSON.stringify(asked(shown))}: ${why}`, { cause: error });
     } finally {
       timer.cancel();
     }

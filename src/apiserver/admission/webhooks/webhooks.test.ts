@@ -2,7 +2,7 @@
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { seededRandom, systemClock } from '../../../base/index.ts';
+import { type FakeClock, seededRandom, systemClock } from '../../../base/index.ts';
 import { createCa, issueCertificate } from '../../../http/index.ts';
 import { ApiFixture } from '../../../testkit/index.ts';
 import { destinationOf } from './destination.ts';
@@ -10,8 +10,8 @@ import { destinationOf } from './destination.ts';
 // biome-ignore lint/suspicious/noExplicitAny: whatever it was, the tests look with their own eyes
 type Loose = any;
 
-/** Answers by path; what it was asked. */
-let answer: (path: string, review: Loose) => object;
+/** Answers by path, undefined = none ever; what it was asked. */
+let answer: (path: string, review: Loose) => object | undefined;
 const asked: { path: string; review: Loose }[] = [];
 let server: Server;
 let port: number;
@@ -38,6 +38,7 @@ beforeAll(async () => {
       const path = request.url ?? '';
       asked.push({ path, review });
       const body = answer(path, review);
+      if (body === undefined) return;
       response.setHeader('content-type', 'application/json');
       response.end(JSON.stringify(body));
     });
@@ -199,12 +200,26 @@ describe('a webhook that fails', () => {
       500,
       'InternalError',
       expect.stringMatching(
-        /^Internal error occurred: failed calling webhook "w.example.com": failed to call webhook: Post "https:\/\/127.0.0.1:1\/": /,
+        /^Internal error occurred: failed calling webhook "w.example.com": failed to call webhook: Post "https:\/\/127.0.0.1:1\/\?timeout=10s": /,
       ),
     ]);
     // Whoever wrote it can take it away again.
     expect((await f.ask('DELETE', `${group}/${kind}webhookconfigurations/a`)).code).toBe(200);
     expect((await make()).code).toBe(201);
+  });
+
+  it('is waited for as long as it asks', async () => {
+    await configure('validating', webhook('w', { timeoutSeconds: 2 }));
+    const clock = f.clock as FakeClock;
+    answer = () => {
+      clock.advance(2000);
+      return undefined;
+    };
+    const { code, json } = await make();
+    expect([code, json.message]).toEqual([
+      500,
+      `Internal error occurred: failed calling webhook "w.example.com": failed to call webhook: Post "https://127.0.0.1:${port}/w?timeout=2s": context deadline exceeded`,
+    ]);
   });
 
   it('lets pass what it may', async () => {
