@@ -72,9 +72,10 @@ const sources: readonly (readonly [groupVersion: string, text: string])[] = [
 /** Fields that mean the same wherever they are, unless the shape says otherwise. */
 const everywhere = new Map(
   Object.entries({
-    apiVersion: 'The version of the API that the object is written in, such as v1 or apps/v1.',
+    apiVersion:
+      'APIVersion defines the version of the API that the object is written in, such as v1 or apps/v1.',
     kind: 'The kind of the object.',
-    metadata: 'Name, namespace, labels and other metadata.',
+    metadata: "Standard object's metadata: name, namespace, labels and more.",
     spec: 'What is wanted.',
     status: 'What was observed. Written by the system.',
     conditions: 'State, aspect by aspect.',

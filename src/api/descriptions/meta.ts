@@ -65,7 +65,7 @@ ManagedFieldsEntry: Which fields somebody has set.
   time: When they last changed.
 ObjectMeta: Metadata that every object has.
   annotations: Further facts about the object, for programs. Nothing is selected by them.
-  creationTimestamp: When it was created. Set by the server.
+  creationTimestamp: CreationTimestamp is a timestamp of when the object was created. Set by the server.
   deletionGracePeriodSeconds: How long it has from deletionTimestamp being set to the end.
   deletionTimestamp: When it will be or could have been gone; set when somebody deletes it.
   finalizers: Names that must be gone before the object is; each belongs to a program that has work to do first.

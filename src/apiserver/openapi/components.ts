@@ -96,7 +96,7 @@ export class Components {
   #custom(kind: KindDef, schema: unknown): string {
     const name = customName(kind);
     const metadata = this.#reference(this.#object(shape('meta.v1.ObjectMeta')), {
-      description: 'Name, namespace, labels and other metadata.',
+      description: "Standard object's metadata: name, namespace, labels and more.",
     });
     this.#out.set(name, customDefinition(schema, this.#version, metadata));
     return name;
