@@ -6,7 +6,8 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, test } from 'vitest';
 import { busyboxImage, mustRun, root, TourCluster, whyNot } from './tour-machine.ts';
 
-type Library = typeof import('../../src/app/library.ts');
+type Library = Pick<typeof import('../../src/app/index.ts'), 'startCluster'> &
+  Pick<typeof import('../../src/api/index.ts'), 'Pod'>;
 
 const why = whyNot();
 const traces = new TourCluster('jt-library');
