@@ -369,7 +369,7 @@ describe.skipIf(why !== undefined)('the tour', () => {
   test('status', async () => {
     const out = await cluster.jotasu('status');
     expect(out).toMatch(/^cluster +jt-tour\nserver +Ready, pid \d+, v1\.\d+\.\d+/);
-    expect(out).toMatch(/^jt-tour-node-1 +Ready +10\.\d+\.\d+\.2 +jts\d+n1 +\d+ +\d+ +v1\./m);
+    expect(out).toMatch(/^jt-tour-node-1 +Ready +10\.\d+\.\d+\.2 +jts\d+n1 +Running +\d+ +\d+ +\d+ +v1\./m);
     expect(out).toMatch(/^jt-tour-node-2 +Ready /m);
   });
 
