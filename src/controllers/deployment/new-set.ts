@@ -33,16 +33,22 @@ function withoutHash(template: ReplicaSet['spec']['template']) {
   return { ...template, metadata: { ...template.metadata, labels } };
 }
 
-export function revisionOf(set: ReplicaSet): number {
+const maxInt64 = 2n ** 63n - 1n;
+
+/** A number of 64 bits, more than a double holds exactly. 0 = it has none that could be read. */
+export function revisionOf(set: ReplicaSet): bigint {
   const text = set.metadata.annotations?.[revisionAnnotation];
-  return text !== undefined && /^\d+$/.test(text) ? Number(text) : 0;
+  const revision = text !== undefined && /^\d+$/.test(text) ? BigInt(text) : 0n;
+  return revision > maxInt64 ? 0n : revision;
 }
 
-const nextRevision = (old: readonly ReplicaSet[]): number => Math.max(0, ...old.map(revisionOf)) + 1;
+const nextRevision = (old: readonly ReplicaSet[]): bigint => old.map(revisionOf).reduce(greater, 0n) + 1n;
+
+const greater = (a: bigint, b: bigint): bigint => (a > b ? a : b);
 
 /** Above all others: rolling back makes an old set the newest again. Never falls. */
 export const revisionFor = (newSet: ReplicaSet, old: readonly ReplicaSet[]): string =>
-  String(Math.max(revisionOf(newSet), nextRevision(old)));
+  String(greater(revisionOf(newSet), nextRevision(old)));
 
 const notCopied = new Set([
   'kubectl.kubernetes.io/last-applied-configuration',

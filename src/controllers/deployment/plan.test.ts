@@ -125,6 +125,17 @@ describe('rolling', () => {
     expect(got.revision).toBe('5');
   });
 
+  test.each([
+    ['3546343826724305832', '3546343826724305833'],
+    ['9223372036854775808', '1'],
+    ['none', '1'],
+  ])('after revision %s comes %s', (revision, next) => {
+    const deployment = buildDeployment('web', 3, { image: 'i:2' });
+    const old = owned(deployment, 'first', 3, { annotations: { [revisionAnnotation]: revision } });
+    const got = plan(deployment, [old]);
+    expect([got.revision, got.create?.metadata.annotations?.[revisionAnnotation]]).toEqual([next, next]);
+  });
+
   test('the list of former revisions does not grow for ever', () => {
     const deployment = buildDeployment('web', 4);
     const long = Array.from({ length: 600 }, (_, i) => String(1000 + i)).join(',');

@@ -222,7 +222,7 @@ function expendable(deployment: Deployment, old: readonly ReplicaSet[]): readonl
   const limit = deployment.spec.revisionHistoryLimit ?? 10;
   const alive = old
     .filter((set) => set.metadata.deletionTimestamp === undefined)
-    .sort((a, b) => revisionOf(a) - revisionOf(b));
+    .sort((a, b) => Number(revisionOf(a) - revisionOf(b)));
   return alive
     .slice(0, Math.max(0, alive.length - limit))
     .filter(
