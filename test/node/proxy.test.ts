@@ -1,7 +1,7 @@
 // Services on real nodes: two nodes of a cluster on this machine, a web server on each, clients in pods, on nodes, and outside.
 import { createSocket } from 'node:dgram';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { busyboxImage, mustRun, root, TourCluster, whyNot } from './tour-machine.ts';
@@ -31,25 +31,19 @@ spec:
       - name: main
         image: ${busyboxImage}
         env: [{ name: NODE, valueFrom: { fieldRef: { fieldPath: spec.nodeName } } }]
-        ports: [{ name: http, containerPort: 8080 }, { name: echo, containerPort: 9000 }]
+        ports: [{ name: http, containerPort: 8080 }]
         command:
         - sh
         - -c
         - |
           mkdir -p /w/cgi-bin
           printf '#!/bin/sh\\necho; echo %s $REMOTE_ADDR\\n' $NODE >/w/cgi-bin/who; chmod +x /w/cgi-bin/who
-          nc -ll -p 9000 -e cat &
           exec httpd -f -p 8080 -h /w
         readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 }
 ${service('web', 'type: NodePort')}
 ${service('local', 'type: NodePort, externalTrafficPolicy: Local')}
 ${service('sticky', 'sessionAffinity: ClientIP')}
 ${service('balanced', 'type: LoadBalancer, externalTrafficPolicy: Local').replace('port: 80,', 'port: 21510,')}
----
-apiVersion: v1
-kind: Service
-metadata: { name: echo }
-spec: { selector: { app: web }, type: NodePort, ports: [{ port: 9000, targetPort: echo }] }
 ---
 apiVersion: v1
 kind: Service
@@ -60,6 +54,11 @@ apiVersion: v1
 kind: Service
 metadata: { name: datagrams }
 spec: { type: NodePort, ports: [{ port: 53, protocol: UDP }] }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: kept }
+spec: { type: NodePort, sessionAffinity: ClientIP, ports: [{ port: 80 }] }
 `;
 
 interface Facts {
@@ -135,7 +134,7 @@ afterAll(async () => {
 function dial(host: string, port: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, host, () => resolve(socket));
-    socket.setTimeout(3_000, () => socket.destroy(new Error('timeout')));
+    socket.setTimeout(20_000, () => socket.destroy(new Error('timeout')));
     socket.on('error', reject);
   });
 }
@@ -291,9 +290,9 @@ describe.skipIf(why !== undefined)('services', () => {
     };
     // The same socket all along: one flow to conntrack.
     client.send('x', nodePort, facts.nodes[0]!.ip);
-    await putEndpoint(21501);
+    await putEndpoint('datagrams', 21501);
     await settles('21501');
-    await putEndpoint(21502);
+    await putEndpoint('datagrams', 21502);
     await settles('21502');
     client.close();
     for (const server of servers) server.close();
@@ -301,17 +300,28 @@ describe.skipIf(why !== undefined)('services', () => {
 
   test('a connection outlives its node’s agent, new ones are made meanwhile, and clients are remembered', async () => {
     const [node] = facts.nodes as [Facts['nodes'][number]];
-    const socket = await dial(node.ip, facts.services['echo']!.nodePort);
-    socket.setTimeout(0);
+    // The endpoint is nobody's pod, so that it stays whatever becomes of the node.
+    const server = createServer((peer) => peer.on('error', () => {}).pipe(peer));
+    await new Promise<void>((resolve) => server.listen(21503, facts.outside, resolve));
+    await putEndpoint('kept', 21503);
+    const { nodePort } = facts.services['kept']!;
+    const opened = () => dial(node.ip, nodePort).catch(() => undefined);
+    let socket: Socket | undefined;
+    await expect.poll(async () => (socket ??= await opened()), { timeout: 5_000 }).toBeDefined();
     const echo = async (text: string): Promise<string> => {
-      const answer = received(socket, (all) => all.endsWith('\n'));
-      socket.write(`${text}\n`);
+      const answer = received(socket!, (all) => all.endsWith('\n'));
+      socket!.write(`${text}\n`);
       return answer;
     };
     expect(await echo('before')).toBe('before\n');
-    const remembered = () =>
-      onNode(node.name, 'nft', '-j', 'list', 'sets', 'ip').then((text) => text.match(/"expires"/g)?.length);
-    const before = await remembered();
+    const remembered = async (): Promise<number> => {
+      const listed = JSON.parse(await onNode(node.name, 'nft', '-j', 'list', 'sets', 'ip')) as {
+        nftables: { set?: { name: string; elem?: unknown[] } }[];
+      };
+      return listed.nftables.flatMap(({ set }) => (set?.name.includes('/kept/') ? (set.elem ?? []) : []))
+        .length;
+    };
+    expect(await remembered()).toBe(1);
     const agent = agentOf(node.name);
     process.kill(agent, 'SIGKILL');
     expect(await echo('without')).toBe('without\n');
@@ -329,8 +339,9 @@ describe.skipIf(why !== undefined)('services', () => {
       .poll(() => cluster.kubectl('get', 'node', node.name), { timeout: 15_000 })
       .toMatch(/ Ready /);
     expect(await echo('after')).toBe('after\n');
-    expect(await remembered()).toBe(before);
-    socket.destroy();
+    expect(await remembered()).toBe(1);
+    socket!.destroy();
+    server.close();
   });
 
   test('an endpoint that comes or goes is in the rules of every node within a second', async () => {
@@ -359,16 +370,16 @@ async function serveDatagrams(port: number) {
   return server;
 }
 
-async function putEndpoint(port: number): Promise<void> {
+async function putEndpoint(service: string, port: number): Promise<void> {
   const file = join(cluster.directory, 'slice.yaml');
   writeFileSync(
     file,
     `
 apiVersion: discovery.k8s.io/v1
 kind: EndpointSlice
-metadata: { name: datagrams-1, labels: { kubernetes.io/service-name: datagrams } }
+metadata: { name: ${service}-1, labels: { kubernetes.io/service-name: ${service} } }
 addressType: IPv4
-ports: [{ port: ${port}, protocol: UDP, name: '' }]
+ports: [{ port: ${port}, protocol: ${service === 'datagrams' ? 'UDP' : 'TCP'}, name: '' }]
 endpoints: [{ addresses: [${facts.outside}] }]
 `,
   );
