@@ -27,6 +27,8 @@ export interface Packet {
   readonly port: number;
   /** The node itself sends it. */
   readonly own?: boolean;
+  /** It answers one that went the other way. */
+  readonly reply?: boolean;
 }
 
 export interface Fate {
@@ -41,6 +43,8 @@ export interface TraceOptions {
   readonly nodeIps: readonly string[];
   /** In place of `numgen random`: below `modulus`. */
   readonly pick?: (modulus: number) => number;
+  /** Whose rules alone it meets; default `jotasu-proxy`. */
+  readonly table?: string;
 }
 
 export class NftModel {
@@ -152,7 +156,7 @@ export class NftModel {
   /** The first packet of a new connection, from where it comes in (or is made) to where it leaves. */
   trace(packet: Packet, options: TraceOptions): Fate {
     const family: Family = packet.destination.includes(':') ? 'ip6' : 'ip';
-    return new Walk(this.#table(`${family} jotasu-proxy`), packet, options).run();
+    return new Walk(this.#table(`${family} ${options.table ?? 'jotasu-proxy'}`), packet, options).run();
   }
 }
 
@@ -257,7 +261,8 @@ class Walk {
       .map((part) => {
         if (/ daddr$/.test(part)) return this.#destination;
         if (/ saddr$/.test(part)) return this.#packet.source;
-        if (/ dport$/.test(part)) return String(this.#port);
+        if (/ dport$/.test(part))
+          return part === 'th dport' || this.isProtocol(part.split(' ')[0]!) ? String(this.#port) : 'none';
         if (part === 'meta l4proto') return this.#packet.protocol;
         const [, modulus] = /^numgen random mod (\d+)$/.exec(part) ?? [];
         if (modulus !== undefined) return String(this.#options.pick?.(Number(modulus)) ?? 0);
@@ -296,6 +301,14 @@ class Walk {
     return 'next';
   }
 
+  isPort(first: number, last: number): boolean {
+    return this.#port >= first && this.#port <= last;
+  }
+
+  get isReply(): boolean {
+    return this.#packet.reply === true;
+  }
+
   isProtocol(protocol: string): boolean {
     return this.#packet.protocol === protocol;
   }
@@ -324,6 +337,8 @@ const keys = String.raw`((?:ip6? [sd]addr|meta l4proto|\w+ dport|numgen random m
 
 const statements: readonly (readonly [RegExp, (walk: Walk, match: RegExpExecArray) => Step])[] = [
   [/^ct state new\b/, () => 'next'],
+  [/^ct state established,related\b/, (walk) => when(walk.isReply)],
+  [/^icmpv6 type \d+-\d+/, () => 'no-match'],
   [/^ct status dnat\b/, (walk) => when(walk.wasChanged)],
   [/^fib ([sd]addr) type local\b/, (walk, [, which]) => when(walk.isLocal(which!))],
   [/^meta l4proto (tcp|udp|sctp)\b/, (walk, [, protocol]) => when(walk.isProtocol(protocol!))],
@@ -351,9 +366,14 @@ const statements: readonly (readonly [RegExp, (walk: Walk, match: RegExpExecArra
   [new RegExp(`^${keys} @(\\S+)`), (walk, [, key, set]) => when(walk.find(`@${set}`).has(walk.key(key!)))],
   [new RegExp(`^${address} != (\\S+)`), (walk, [, key, range]) => when(!inRange(walk.key(key!), range!))],
   [new RegExp(`^${address} (\\S+)`), (walk, [, key, range]) => when(inRange(walk.key(key!), range!))],
+  [
+    /^(tcp|udp|sctp) dport (\d+)(?:-(\d+))?/,
+    (walk, [, protocol, first, last]) =>
+      when(walk.isProtocol(protocol!) && walk.isPort(Number(first), Number(last ?? first))),
+  ],
   [/^masquerade fully-random/, (walk) => walk.masquerade()],
   [/^reject with tcp reset/, () => 'reject'],
-  [/^(?:(?:goto|jump) \S+|return|drop|reject)/, (walk, [verdict]) => walk.verdict(verdict)],
+  [/^(?:(?:goto|jump) \S+|return|accept|drop|reject)/, (walk, [verdict]) => walk.verdict(verdict)],
 ];
 
 const inRange = (ip: string, range: string): boolean =>
