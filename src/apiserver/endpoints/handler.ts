@@ -12,13 +12,7 @@ import { impersonate } from '../auth/impersonate.ts';
 import type { RegistryCore } from '../registry/core.ts';
 import { InconsistentContinue } from '../registry/list.ts';
 import { keyFor, objectOf } from '../registry/objects.ts';
-import {
-  type ConnectionCall,
-  findConnection,
-  type NodeCredentials,
-  serveStream,
-  serveUpgrade,
-} from './connections.ts';
+import { type Connection, findConnection } from './connections.ts';
 import { Deadlines } from './deadlines.ts';
 import { InFlight, type InFlightLimits, laneOf } from './in-flight.ts';
 import { Lasting } from './lasting.ts';
@@ -27,9 +21,11 @@ import { ApiMetrics, HealthMetrics } from './metrics.ts';
 import type { RequestSeries } from './metrics-requests.ts';
 import { isKnownPath, type PathOptions, servePath } from './path.ts';
 import { type Query, splitTarget } from './query.ts';
+import { serveStream, serveUpgrade } from './relay.ts';
 import { notFoundPath, serveResource, verbOf } from './resource.ts';
 import { readable, sendError, sendJson, sendPageNotFound } from './respond.ts';
 import { parseRoute, type ResourceRoute } from './route.ts';
+import type { ConnectionCall, NodeCredentials } from './targets.ts';
 
 export interface HandlerOptions
   extends Omit<PathOptions, 'kinds' | 'tokens' | 'discovered' | 'healthMetrics'> {
@@ -66,6 +62,17 @@ interface Asked {
   readonly route: ResourceRoute | undefined;
   /** Only with a route; undefined = no such resource. */
   readonly kind: KindDef | undefined;
+}
+
+/** A request for what is passed on. */
+interface ToConnect {
+  readonly request: HttpRequest;
+  readonly response: HttpResponse;
+  readonly kind: KindDef;
+  readonly route: ResourceRoute;
+  readonly query: Query;
+  /** undefined = OPTIONS */
+  readonly verb: Verb | undefined;
 }
 
 /** What is measured of one request; `series` null = it is not counted, or no longer here. */
@@ -161,29 +168,46 @@ export function createHandler(options: HandlerOptions): ApiHandler {
       sendPageNotFound(response);
       return 0;
     }
+    const connection = route.subresource === '' ? undefined : findConnection(kind, route.subresource);
+    if (connection !== undefined) {
+      if (verb === undefined) {
+        if (method !== 'OPTIONS' || connection.relays !== true) throw methodNotAllowed(kind, route);
+        // It has no verb of its own: only who may do everything may ask for it.
+        allow(resourceAttributes(user, '', { path, query, route }));
+      }
+      await connectTo(connection, { request, response, kind, route, query, verb }, measured);
+      return 0;
+    }
     if (verb === undefined) throw methodNotAllowed(kind, route);
     const contentType = request.headers['content-type'];
     const series = metrics.requests.ofResource(kind, route, { verb, query, contentType }) ?? null;
-    const connection = route.subresource === '' ? undefined : findConnection(kind, route.subresource);
-    if (series !== null && (verb === 'watch' || connection !== undefined)) lasts(series, response, measured);
+    if (series !== null && verb === 'watch') lasts(series, response, measured);
     else measured.series = series;
-    if (connection === undefined) {
-      const authorizeCreate = () => allow(resourceAttributes(user, 'create', { path, query, route }));
-      const call = { request, response, kind, route, query, verb, user, authorizeCreate };
-      const serving = () => serveResource(env, call);
-      if (verb === 'watch') return serving();
-      const lane = laneOf(verb);
-      if (!inFlight.hasRoom(lane, user)) {
-        metrics.dropped(lane);
-        series?.terminated(429);
-      }
-      return deadlines.run(query, () => inFlight.run(lane, user, serving));
+    const authorizeCreate = () => allow(resourceAttributes(user, 'create', { path, query, route }));
+    const call = { request, response, kind, route, query, verb, user, authorizeCreate };
+    const serving = () => serveResource(env, call);
+    if (verb === 'watch') return serving();
+    const lane = laneOf(verb);
+    if (!inFlight.hasRoom(lane, user)) {
+      metrics.dropped(lane);
+      series?.terminated(429);
     }
-    if (!connection.verbs.includes(verb)) throw methodNotAllowed(kind, route);
-    if (connection.upgrades) throw badRequest('Upgrade request required');
+    return deadlines.run(query, () => inFlight.run(lane, user, serving));
+  }
+
+  /** Serves what is passed on, for as long as it lasts. */
+  async function connectTo(
+    connection: Connection,
+    { request, response, kind, route, query, verb }: ToConnect,
+    measured: Measured,
+  ): Promise<void> {
+    const asked = { verb: verb ?? 'get', query, contentType: undefined };
+    const series = metrics.requests.ofResource(kind, route, asked);
+    if (series !== undefined) lasts(series, response, measured);
+    if (verb !== undefined && !connection.verbs.includes(verb)) throw methodNotAllowed(kind, route);
+    if (connection.upgrades === 'only') throw badRequest('Upgrade request required');
     lasting.addStream(response);
-    await serveStream(connection, callOf(kind, route, query), request, response);
-    return 0;
+    await serveStream(connection, callOf(kind, route, { request, query }), request, response);
   }
 
   /** A watch or stream is counted when its connection has ended. */
@@ -195,12 +219,17 @@ export function createHandler(options: HandlerOptions): ApiHandler {
     });
   };
 
-  const callOf = (kind: KindDef, route: ResourceRoute, query: Query): ConnectionCall => ({
+  const callOf = (
+    kind: KindDef,
+    route: ResourceRoute,
+    { request, query }: Pick<ToConnect, 'request' | 'query'>,
+  ): ConnectionCall => ({
     core,
     kinds: core.kinds,
     credentials: options.credentials,
     at: { kind, namespace: route.namespace, name: route.name },
     query,
+    url: request.url ?? '/',
     rest: route.rest,
   });
 
@@ -218,9 +247,13 @@ export function createHandler(options: HandlerOptions): ApiHandler {
     const series = metrics.requests.ofResource(kind, route, { verb, query, contentType: undefined }) ?? null;
     measured.series = series;
     const connection = findConnection(kind, route.subresource);
-    if (connection?.upgrades !== true) throw badRequest('this resource does not take an upgraded connection');
+    if (connection === undefined || connection.upgrades === 'never')
+      throw badRequest('this resource does not take an upgraded connection');
+    // A browser's upgrade can only be a GET, yet what it opens is more than reading.
+    if (connection.upgrades === 'only' && verb === 'get')
+      allow(resourceAttributes(user, 'create', { path, query, route }));
     lasting.addStream(socket);
-    await serveUpgrade(connection, callOf(kind, route, query), request, socket, head);
+    await serveUpgrade(connection, callOf(kind, route, { request, query }), request, socket, head);
     if (series === null || socket.destroyed) return;
     measured.series = null;
     series.running(1);
@@ -325,7 +358,7 @@ const selectedName = /(?:^|,)metadata\.name==?([^,]+)/;
 
 function resourceAttributes(
   user: UserInfo,
-  verb: Verb,
+  verb: Verb | '',
   { path, query, route }: { path: string; query: Query; route: ResourceRoute },
 ): RequestAttributes {
   const isNamespace = route.group === '' && route.resource === 'namespaces';

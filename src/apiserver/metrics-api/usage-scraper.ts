@@ -3,7 +3,7 @@
 import { request } from 'node:https';
 import type { ContainerUsage, Node, NodeUsage, PodUsage, UsageSource } from '../../api/index.ts';
 import { type Clock, type Log, sleep } from '../../base/index.ts';
-import type { NodeCredentials } from '../endpoints/connections.ts';
+import type { NodeCredentials } from '../endpoints/targets.ts';
 
 export interface UsageScraperOptions {
   readonly clock: Clock;
