@@ -273,6 +273,13 @@ describe('scores of resources and images', () => {
     expect(score(1000 * mebibyte, 1000 * mebibyte)).toEqual([100, 100]);
     expect(score(20 * mebibyte)).toEqual([0]);
   });
+
+  test('an image without names is no hindrance', () => {
+    const node = buildNode('n');
+    const untagged = { names: null, sizeBytes: 1000 } as unknown as { names: string[] };
+    node.status!.images = [untagged, { names: ['i:latest'], sizeBytes: 1000 * 1024 * 1024 }];
+    expect(cluster(imageLocality, { nodes: [node] }).scores(buildPod('p'))).toEqual([100]);
+  });
 });
 
 test('SchedulingGates says what a pod waits for', () => {
