@@ -35,6 +35,7 @@ import {
 import { joinCluster, type Membership } from './join/join.ts';
 import { firstServing, keepMembership } from './join/membership.ts';
 import { startDns } from './node-dns.ts';
+import { startPolicies } from './node-policies.ts';
 import { startProxy } from './node-proxy.ts';
 import type { Surroundings } from './server.ts';
 import { versionInfo } from './version.ts';
@@ -90,7 +91,7 @@ const requestTimeoutMs = 15_000;
 const cniBinDirs = '/usr/lib/cni';
 
 /** Every node holds all of these, and writes none. */
-const onlyRead = new Set(['Service', 'EndpointSlice']);
+const onlyRead = new Set(['Service', 'EndpointSlice', 'NetworkPolicy']);
 const trimmed = <T extends KubeObject>(object: T): T =>
   onlyRead.has(object.kind) ? withoutManagedFields(object) : object;
 
@@ -145,6 +146,14 @@ export async function startNode(
     scope.onStop(() => runtime.close());
     const proxy = startProxy(config, { informers, clock, log: log.with({ part: 'proxy' }) });
     scope.onStop(() => proxy.stop());
+    const policies = startPolicies(config, {
+      client,
+      informers,
+      clock,
+      random,
+      log: log.with({ part: 'policies' }),
+    });
+    scope.onStop(() => policies.stop());
     let server: Pick<HttpsServer, 'setCertificate'> | undefined;
     const agent = await startAgent({
       client,
@@ -172,6 +181,7 @@ export async function startNode(
         },
         log: log.with({ part: 'network' }),
       }),
+      isolate: policies.isolate,
       server: {
         host: config.nodeIp,
         port: config.port,

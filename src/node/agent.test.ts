@@ -246,6 +246,31 @@ describe('a pod', () => {
     ).toBe(true);
   });
 
+  test('starts no container before it is isolated; what hinders that is told and tried again', async () => {
+    const asked: string[] = [];
+    let problem: Error | undefined = new Error('no rules');
+    let release = (): void => {};
+    const w = await world(undefined, {
+      isolate: async ({ metadata }, ips) => {
+        asked.push(`${metadata.name} ${ips.join()}`);
+        if (problem !== undefined) throw problem;
+        await new Promise<void>((resolve) => (release = resolve));
+      },
+    });
+    await w.start();
+    await w.create('web', {});
+    await w.until('it is told', async () =>
+      (await w.events('web')).some((event) => event.includes('network is not ready: no rules')),
+    );
+    const asks = asked.length;
+    problem = undefined;
+    await w.until('it is asked again', async () => asked.length > asks);
+    expect(new Set(asked)).toEqual(new Set(['web 10.244.0.1']));
+    expect(await w.runtime.listContainers()).toEqual([]);
+    release();
+    await w.until('ready', async () => isReady(await w.pod('web')));
+  });
+
   test('whose sandbox cannot be made is tried again', async () => {
     const w = await world();
     await w.start();

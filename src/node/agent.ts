@@ -49,7 +49,7 @@ import { Tokens } from './tokens.ts';
 import { PodVolumes } from './volumes/pod-volumes.ts';
 import { VolumeDirectories } from './volumes/volume-directories.ts';
 import { Allocations } from './worker/allocations.ts';
-import type { AdmissionRules, NodeContext } from './worker/node-context.ts';
+import type { AdmissionRules, IsolatePod, NodeContext } from './worker/node-context.ts';
 import { kernelCgroups, type PodCgroups } from './worker/pod-cgroups.ts';
 import { PodWorkers } from './worker/pod-workers.ts';
 
@@ -74,6 +74,8 @@ export interface AgentOptions {
   readonly cgroupParent: string;
   /** undefined = somebody else makes the pod network */
   readonly network?: NodeNetwork | undefined;
+  /** undefined = nothing isolates pods of this node */
+  readonly isolate?: IsolatePod | undefined;
   /** undefined = no HTTPS API: no logs, no exec */
   readonly server?: AgentServerOptions | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
@@ -332,6 +334,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     readNode: () => client(Node).get(nodeName),
     pressure: () => house.pressure,
     networkProblem: () => network?.problem,
+    isolate: options.isolate,
   };
 
   const server =

@@ -35,6 +35,12 @@ export interface AdmissionRules {
   readonly appArmor: boolean;
 }
 
+/**
+ * Called before containers of a pod start, with the pod's addresses: resolves when what keeps others from it, and it from others, is in
+ * force. Rejects when that cannot be brought about, or with the signal's reason.
+ */
+export type IsolatePod = (pod: Pod, ips: readonly string[], signal: AbortSignal) => Promise<void>;
+
 export interface NodeContext {
   readonly client: Client;
   readonly runtime: ContainerRuntime;
@@ -73,4 +79,6 @@ export interface NodeContext {
   pressure(): readonly PressureCondition[];
   /** Why no pod can get a network now; undefined = it can. */
   networkProblem(): string | undefined;
+  /** undefined = nothing isolates pods here */
+  readonly isolate: IsolatePod | undefined;
 }

@@ -80,6 +80,7 @@ export async function startPod(
       if (sandbox === undefined) return 'retry';
     }
     if (sandbox === undefined) return 'retry';
+    if (!(await isIsolated(input, sandbox))) return 'retry';
     let outcome: StartOutcome = 'ok';
     for (const start of plan.start) {
       signal.throwIfAborted();
@@ -92,6 +93,20 @@ export async function startPod(
     return outcome;
   } finally {
     slot.release();
+  }
+}
+
+/** False when it could not be brought about, and people have been told. Not before an address is known, hence not with the sandbox. */
+async function isIsolated({ pod, node, signal }: StartInput, { ips }: SandboxStatus): Promise<boolean> {
+  if (node.isolate === undefined || pod.spec.hostNetwork === true) return true;
+  try {
+    await node.isolate(pod, ips, signal);
+    return true;
+  } catch (error) {
+    signal.throwIfAborted();
+    const message = `network is not ready: ${(error as Error).message}`;
+    node.event(pod, 'Warning', { reason: 'NetworkNotReady', message });
+    return false;
   }
 }
 
