@@ -3,7 +3,7 @@ import type { Clock, Histogram, MetricFamily, MetricRegistry } from '../../base/
 
 export type AdmissionStep = 'admit' | 'validate';
 
-type Operation = 'create' | 'update' | 'delete';
+type Operation = 'create' | 'update' | 'delete' | 'connect';
 
 export interface AdmissionHook<Request> {
   readonly name: string;
@@ -120,7 +120,7 @@ class Step<Request extends { readonly operation: Operation }> {
 /** By operation, and by whether the request was rejected. Series appear with their first request. */
 class Durations {
   readonly #make: (operation: string, rejected: string) => Histogram;
-  readonly #of = { create: noSeries(), update: noSeries(), delete: noSeries() };
+  readonly #of = { create: noSeries(), update: noSeries(), delete: noSeries(), connect: noSeries() };
 
   constructor(make: (operation: string, rejected: string) => Histogram) {
     this.#make = make;

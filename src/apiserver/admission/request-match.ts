@@ -85,8 +85,10 @@ function inNamespace(
   return matcher(labelsOf(namespace));
 }
 
-function ofObject(selector: Selector | undefined, { object, old }: AdmissionRequest): boolean {
+/** What has no labels, as the options of a connection, is only of a selector that asks for none. */
+function ofObject(selector: Selector | undefined, { connect, object, old }: AdmissionRequest): boolean {
   const matcher = matcherOf(selector);
-  if (matcher === undefined) return true;
+  if (selector === undefined || matcher === undefined) return true;
+  if (connect !== undefined) return labelRequirements(selector).length === 0;
   return [object, old].some((one) => one !== null && matcher(one.metadata.labels));
 }

@@ -16,7 +16,7 @@ export interface Connection {
   readonly upgrades: 'never' | 'only' | 'also';
   /** Method, body, status and headers are handed on as they are; otherwise the node is only read from. */
   readonly relays?: boolean;
-  /** What discovery calls its options. Default: the kind. */
+  /** The kind of its options, in discovery and for admission. Without one it is read as the kind, and admission is not asked. */
   readonly options?: string;
   appliesTo(kind: KindDef): boolean;
   locate(call: ConnectionCall): Target;
@@ -34,18 +34,21 @@ const proxyOf = (kind: string, locate: Connection['locate']): Connection => ({
   locate,
 });
 
+const sessionOf = (name: string, options: string, locate: Connection['locate']): Connection => ({
+  name,
+  verbs: ['create', 'get'],
+  upgrades: 'only',
+  options,
+  appliesTo: isPod,
+  locate,
+});
+
 /** Every connection. Adding one = one entry here. */
 export const connections: readonly Connection[] = [
   { name: 'log', verbs: ['get'], upgrades: 'never', appliesTo: isPod, locate: locateLog },
-  { name: 'attach', verbs: ['create', 'get'], upgrades: 'only', appliesTo: isPod, locate: locateAttach },
-  { name: 'exec', verbs: ['create', 'get'], upgrades: 'only', appliesTo: isPod, locate: locateExec },
-  {
-    name: 'portforward',
-    verbs: ['create', 'get'],
-    upgrades: 'only',
-    appliesTo: isPod,
-    locate: locatePortForward,
-  },
+  sessionOf('attach', 'PodAttachOptions', locateAttach),
+  sessionOf('exec', 'PodExecOptions', locateExec),
+  sessionOf('portforward', 'PodPortForwardOptions', locatePortForward),
   proxyOf('Node', locateNode),
   proxyOf('Pod', locatePod),
   proxyOf('Service', locateService),

@@ -12,6 +12,7 @@ import { impersonate } from '../auth/impersonate.ts';
 import type { RegistryCore } from '../registry/core.ts';
 import { InconsistentContinue } from '../registry/list.ts';
 import { keyFor, objectOf } from '../registry/objects.ts';
+import { admitConnection } from './admit-connection.ts';
 import { type Connection, findConnection } from './connections.ts';
 import { Deadlines } from './deadlines.ts';
 import { InFlight, type InFlightLimits, laneOf } from './in-flight.ts';
@@ -23,7 +24,7 @@ import { isKnownPath, type PathOptions, servePath } from './path.ts';
 import { type Query, splitTarget } from './query.ts';
 import { serveStream, serveUpgrade } from './relay.ts';
 import { notFoundPath, serveResource, verbOf } from './resource.ts';
-import { readable, sendError, sendJson, sendPageNotFound } from './respond.ts';
+import { addWarnings, readable, sendError, sendJson, sendPageNotFound } from './respond.ts';
 import { parseRoute, type ResourceRoute } from './route.ts';
 import type { ConnectionCall, NodeCredentials } from './targets.ts';
 
@@ -66,6 +67,7 @@ interface Asked {
 
 /** A request for what is passed on. */
 interface ToConnect {
+  readonly user: UserInfo;
   readonly request: HttpRequest;
   readonly response: HttpResponse;
   readonly kind: KindDef;
@@ -175,7 +177,7 @@ export function createHandler(options: HandlerOptions): ApiHandler {
         // It has no verb of its own: only who may do everything may ask for it.
         allow(resourceAttributes(user, '', { path, query, route }));
       }
-      await connectTo(connection, { request, response, kind, route, query, verb }, measured);
+      await connectTo(connection, { user, request, response, kind, route, query, verb }, measured);
       return 0;
     }
     if (verb === undefined) throw methodNotAllowed(kind, route);
@@ -198,16 +200,19 @@ export function createHandler(options: HandlerOptions): ApiHandler {
   /** Serves what is passed on, for as long as it lasts. */
   async function connectTo(
     connection: Connection,
-    { request, response, kind, route, query, verb }: ToConnect,
+    { user, request, response, kind, route, query, verb }: ToConnect,
     measured: Measured,
   ): Promise<void> {
     const asked = { verb: verb ?? 'get', query, contentType: undefined };
     const series = metrics.requests.ofResource(kind, route, asked);
     if (series !== undefined) lasts(series, response, measured);
     if (verb !== undefined && !connection.verbs.includes(verb)) throw methodNotAllowed(kind, route);
+    const asking = callOf(kind, route, { request, query });
+    const { call, warnings } = await admitConnection(connection, asking, user);
+    addWarnings(response, warnings);
     if (connection.upgrades === 'only') throw badRequest('Upgrade request required');
     lasting.addStream(response);
-    await serveStream(connection, callOf(kind, route, { request, query }), request, response);
+    await serveStream(connection, call, request, response);
   }
 
   /** A watch or stream is counted when its connection has ended. */
@@ -252,8 +257,9 @@ export function createHandler(options: HandlerOptions): ApiHandler {
     // A browser's upgrade can only be a GET, yet what it opens is more than reading.
     if (connection.upgrades === 'only' && verb === 'get')
       allow(resourceAttributes(user, 'create', { path, query, route }));
+    const { call } = await admitConnection(connection, callOf(kind, route, { request, query }), user);
     lasting.addStream(socket);
-    await serveUpgrade(connection, callOf(kind, route, { request, query }), request, socket, head);
+    await serveUpgrade(connection, call, request, socket, head);
     if (series === null || socket.destroyed) return;
     measured.series = null;
     series.running(1);

@@ -1,11 +1,6 @@
 // AdmissionReview v1: what a webhook is asked, and what its answer means. Pure. Worded as Kubernetes words it.
-import {
-  applyJsonPatch,
-  badRequest,
-  type KubeObject,
-  type Status,
-  StatusError,
-} from '../../../machinery/index.ts';
+import { applyJsonPatch, badRequest, type Status, StatusError } from '../../../machinery/index.ts';
+import type { CallContext } from '../../registry/context.ts';
 import type { AdmissionRequest } from '../admission.ts';
 
 const apiVersion = 'admission.k8s.io/v1';
@@ -14,7 +9,8 @@ const optionKinds = { create: 'CreateOptions', update: 'UpdateOptions', delete: 
 
 /** The body to send. `uid` comes back in the answer. */
 export function reviewOf(request: AdmissionRequest, uid: string): object {
-  const { operation, kind, subresource, object, old, context, namespace } = request;
+  const { operation, kind, subresource, old, context, namespace } = request;
+  const object = request.object ?? request.connect ?? null;
   const shown = object ?? old;
   const [group, version] = groupVersionOf(shown?.apiVersion ?? kind.apiVersion);
   const gvk = { group, version, kind: shown?.kind ?? kind.kind };
@@ -39,15 +35,17 @@ export function reviewOf(request: AdmissionRequest, uid: string): object {
       object,
       oldObject: old,
       dryRun: context.dryRun,
-      options: {
-        kind: optionKinds[operation],
-        apiVersion: 'meta.k8s.io/v1',
-        ...(context.dryRun && { dryRun: ['All'] }),
-        ...(operation !== 'delete' && context.fieldManager !== '' && { fieldManager: context.fieldManager }),
-      },
+      options: operation === 'connect' ? null : optionsOf(operation, context),
     },
   };
 }
+
+const optionsOf = (operation: keyof typeof optionKinds, { dryRun, fieldManager }: CallContext): object => ({
+  kind: optionKinds[operation],
+  apiVersion: 'meta.k8s.io/v1',
+  ...(dryRun && { dryRun: ['All'] }),
+  ...(operation !== 'delete' && fieldManager !== '' && { fieldManager }),
+});
 
 function groupVersionOf(text: string): [string, string] {
   const slash = text.indexOf('/');
@@ -122,7 +120,7 @@ export const dryRunUnsupported = (webhook: string): StatusError =>
   badRequest(`admission webhook ${JSON.stringify(webhook)} does not support dry run`);
 
 /** The object after the webhook's patch, to be decoded anew. Throws an Error when the patch does not apply. */
-export function patched(object: KubeObject, patch: unknown): unknown {
+export function patched(object: object, patch: unknown): unknown {
   const result = applyJsonPatch(object, patch);
   if (!result.ok) throw new Error(result.message);
   return result.value;

@@ -191,6 +191,70 @@ describe('a mutating webhook', () => {
   });
 });
 
+describe('a connection', () => {
+  const url = '/api/v1/namespaces/default/pods/p/attach?container=c&stdin=true';
+  const connects = (more: object = {}) => ({
+    rules: [{ ...rule, operations: ['CONNECT'], resources: ['pods/attach'] }],
+    ...more,
+  });
+  const refuse = (_path: string, review: Loose) =>
+    respond(review, { allowed: false, status: { message: 'not this one' } });
+
+  it('is asked about as what it is to be', async () => {
+    await configure('validating', webhook('v', connects({ objectSelector: {} })));
+    answer = refuse;
+    const { code, json } = await f.ask('POST', url);
+    expect([code, json.message]).toEqual([
+      400,
+      'admission webhook "v.example.com" denied the request: not this one',
+    ]);
+    expect(asked[0]?.review.request).toMatchObject({
+      kind: { group: '', version: 'v1', kind: 'PodAttachOptions' },
+      resource: { group: '', version: 'v1', resource: 'pods' },
+      subResource: 'attach',
+      name: 'p',
+      namespace: 'default',
+      operation: 'CONNECT',
+      object: { kind: 'PodAttachOptions', apiVersion: 'v1', stdin: true, container: 'c' },
+      oldObject: null,
+      options: null,
+    });
+  });
+
+  it('is as the mutating ones leave it', async () => {
+    await configure('mutating', webhook('m', connects()));
+    await configure('validating', webhook('v', connects()));
+    answer = (path, review) =>
+      path.startsWith('/m')
+        ? patch(review, [{ op: 'replace', path: '/container', value: 'd' }])
+        : refuse(path, review);
+    await f.ask('GET', url);
+    expect(asked.map(({ path, review }) => [path[1], review.request.object.container])).toEqual([
+      ['m', 'c'],
+      ['v', 'd'],
+    ]);
+  });
+
+  it('has no labels by which it could be selected', async () => {
+    const selector = { matchExpressions: [{ key: 'a', operator: 'DoesNotExist' }] };
+    await configure('validating', webhook('v', connects({ objectSelector: selector })));
+    answer = refuse;
+    expect((await f.ask('POST', url)).json.message).toBe('Upgrade request required');
+    expect(asked).toEqual([]);
+  });
+
+  it('goes on when nobody objects, and reading a log is none', async () => {
+    await configure(
+      'validating',
+      webhook('v', connects({ rules: [{ ...rule, operations: ['*'], resources: ['pods/*'] }] })),
+    );
+    expect((await f.ask('POST', url)).json.message).toBe('Upgrade request required');
+    expect(asked).toHaveLength(1);
+    expect((await f.ask('GET', '/api/v1/namespaces/default/pods/p/log')).code).toBe(404);
+    expect(asked).toHaveLength(1);
+  });
+});
+
 describe('a webhook that fails', () => {
   const closed = { clientConfig: { url: 'https://127.0.0.1:1/', caBundle: '' } };
   it.each(['validating', 'mutating'] as const)('%s: refuses what it must not let pass', async (kind) => {

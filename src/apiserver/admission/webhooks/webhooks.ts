@@ -10,7 +10,7 @@ import { internalError, type KindDef, type KubeObject, type Labels } from '../..
 import type { Store } from '../../../storage/index.ts';
 import { decodePatched } from '../../registry/decode.ts';
 import { keyFor, objectOf, sameJson } from '../../registry/objects.ts';
-import type { AdmissionPlugin, AdmissionRequest, Admitted } from '../admission.ts';
+import type { AdmissionPlugin, AdmissionRequest, Admitted, ConnectOptions } from '../admission.ts';
 import { isExempt } from '../exempt.ts';
 import { matches } from '../request-match.ts';
 import { WebhookCalls } from './calls.ts';
@@ -73,26 +73,34 @@ async function mutateAll(
     // What it is about may follow from what others changed before.
     if (!caller.isAbout(webhook, request)) continue;
     await change(caller, webhook, request);
-    if (webhook.reinvocationPolicy === 'IfNeeded') seen.set(webhook, structuredClone(request.object));
+    if (webhook.reinvocationPolicy === 'IfNeeded') seen.set(webhook, structuredClone(subject(request)));
   }
   for (const [webhook, after] of seen)
-    if (!sameJson(after, request.object) && caller.isAbout(webhook, request))
+    if (!sameJson(after, subject(request)) && caller.isAbout(webhook, request))
       await change(caller, webhook, request);
 }
+
+/** What may be changed: the object, or how a connection is asked to be. */
+const subject = ({ object, connect }: AdmissionRequest): KubeObject | ConnectOptions => (object ?? connect)!;
 
 async function change(caller: WebhookCaller, webhook: Webhook, request: AdmissionRequest): Promise<void> {
   const verdict = await caller.ask(webhook, request);
   if (verdict?.patch === undefined) return;
   try {
-    replace(request, patched(request.object!, verdict.patch));
+    replace(request, patched(subject(request), verdict.patch));
   } catch (error) {
     caller.failed(webhook, error);
   }
 }
 
 /** Others hold the object and its metadata: both stay who they are. A webhook changes neither its name nor where it lies. */
-function replace({ kind, object }: AdmissionRequest, value: unknown): void {
-  const held = object!;
+function replace({ kind, object, connect }: AdmissionRequest, value: unknown): void {
+  if (object === null) {
+    const { apiVersion, kind: kindOfOptions } = connect!;
+    overwrite(connect!, { ...(value as object), apiVersion, kind: kindOfOptions });
+    return;
+  }
+  const held = object;
   const { name, namespace, uid } = held.metadata;
   const next = decodePatched(kind, value).object;
   const metadata = { ...next.metadata, name, namespace, uid };
