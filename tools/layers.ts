@@ -16,6 +16,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   node: ['base', 'machinery', 'api', 'http', 'client', 'os'],
   simulation: ['base', 'machinery', 'api', 'http', 'client', 'node'],
   proxy: ['base', 'machinery', 'api', 'http', 'client', 'os'],
+  ingress: ['base', 'machinery', 'api', 'http', 'client', 'os'],
   dns: ['base', 'machinery', 'api', 'http', 'client', 'os'],
   cli: ['base', 'machinery', 'api', 'http', 'client', 'os'],
   dashboard: ['base', 'machinery', 'api', 'client'],

@@ -106,7 +106,14 @@ export * from './metrics/usage-source.ts';
 export { NodeMetrics, type Usage } from './metrics/v1beta1/node-metrics.ts';
 export { type ContainerMetrics, PodMetrics } from './metrics/v1beta1/pod-metrics.ts';
 export { Ingress, ingressClassAnnotation } from './networking/v1/ingress.ts';
-export { IngressClass } from './networking/v1/ingress-class.ts';
+export {
+  defaultIngressClassAnnotation,
+  IngressClass,
+  ingressClassOf,
+  ownIngressClasses,
+  ownIngressController,
+  servesIngressAnnotation,
+} from './networking/v1/ingress-class.ts';
 export { IPAddress } from './networking/v1/ip-address.ts';
 export { NetworkPolicy } from './networking/v1/network-policy.ts';
 export { ServiceCIDR } from './networking/v1/service-cidr.ts';

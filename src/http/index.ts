@@ -24,6 +24,7 @@ export {
   createKeyPair,
   issueCertificate,
   type KeyPairPem,
+  pairProblem,
 } from './pki.ts';
 export { loadOrCreatePki, type Pki, PkiError, type PkiOptions } from './pki-directory.ts';
 export {

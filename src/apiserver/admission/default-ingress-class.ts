@@ -1,10 +1,13 @@
 // DefaultIngressClass: an ingress that names no class gets the default one; of several defaults the newest.
-import { type Ingress, IngressClass, ingressClassAnnotation } from '../../api/index.ts';
+import {
+  defaultIngressClassAnnotation,
+  type Ingress,
+  IngressClass,
+  ingressClassAnnotation,
+} from '../../api/index.ts';
 import type { Store } from '../../storage/index.ts';
 import { objectOf } from '../registry/objects.ts';
 import type { AdmissionPlugin } from './admission.ts';
-
-const defaultAnnotation = 'ingressclass.kubernetes.io/is-default-class';
 
 export const defaultIngressClass = (store: Store): AdmissionPlugin => ({
   name: 'DefaultIngressClass',
@@ -16,7 +19,7 @@ export const defaultIngressClass = (store: Store): AdmissionPlugin => ({
     const [chosen] = store
       .list(IngressClass.storagePrefix)
       .map((entry) => objectOf<IngressClass>(entry).metadata)
-      .filter(({ annotations }) => annotations?.[defaultAnnotation] === 'true')
+      .filter(({ annotations }) => annotations?.[defaultIngressClassAnnotation] === 'true')
       .sort(
         (a, b) =>
           Date.parse(b.creationTimestamp ?? '') - Date.parse(a.creationTimestamp ?? '') ||

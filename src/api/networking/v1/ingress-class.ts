@@ -13,8 +13,27 @@ import type {
   IngressClassParametersReference,
 } from '../../generated/networking-v1.ts';
 import { shape } from '../../shape.ts';
+import { type Ingress, ingressClassAnnotation } from './ingress.ts';
 
 export type IngressClass = IngressClassObject;
+
+/** What the class of ingresses that nodes serve by themselves names as its controller. */
+export const ownIngressController = 'jotasu.dev/ingress';
+export const defaultIngressClassAnnotation = 'ingressclass.kubernetes.io/is-default-class';
+/** On nodes that answer for ingresses: `true`. */
+export const servesIngressAnnotation = 'ingress.jotasu.dev/serves';
+
+/** The names of the classes that are served by nodes. */
+export const ownIngressClasses = (classes: readonly IngressClass[]): ReadonlySet<string> =>
+  new Set(
+    classes.flatMap(({ metadata, spec }) =>
+      spec?.controller === ownIngressController ? [metadata.name] : [],
+    ),
+  );
+
+/** The field, or else the annotation that came before it; undefined = none, which is nobody's. */
+export const ingressClassOf = ({ metadata, spec }: Ingress): string | undefined =>
+  spec?.ingressClassName ?? metadata.annotations?.[ingressClassAnnotation];
 
 const maxControllerBytes = 250;
 
