@@ -236,6 +236,24 @@ describe('informer', () => {
     expect(clock.waiting).toBe(0);
   });
 
+  it('lists at once when a server that was away for long has lost its history', async () => {
+    const { informers, scope, put, transport, clock } = begin();
+    const informer = informers(ConfigMap);
+    await informer.synced;
+    transport.failWith = () => serviceUnavailable('starting');
+    transport.cutWatches();
+    await clock.advance(30_000);
+    transport.failWith = null;
+    await put('new');
+    transport.compact();
+    transport.calls.length = 0;
+    for (let i = 0; i < 400 && transport.calls.length === 0; i++) await clock.advance(100);
+    expect(transport.calls.map((c) => c.verb)).toEqual(['watch']);
+    await clock.advance(1000);
+    expect(informer.size).toBe(1);
+    await scope.stop();
+  });
+
   it('tries again, later each time, until the server answers', async () => {
     const { informers, scope, transport, clock, put } = begin();
     await put('a');

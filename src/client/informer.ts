@@ -206,6 +206,7 @@ class RunningInformer<T extends KubeObject> implements Informer<T> {
     const signal = AbortSignal.any([scopeSignal, this.#ended.signal]);
     const { clock, random } = this.#options;
     const backoff = new Backoff({ initialMs: retryInitialMs, maxMs: retryMaxMs, jitter: 0.5, random });
+    let hadExpired = false;
     try {
       while (!signal.aborted) {
         const startedMs = clock.monotonicMs();
@@ -219,6 +220,9 @@ class RunningInformer<T extends KubeObject> implements Informer<T> {
         if (signal.aborted) break;
         const expired = isExpired(failure) || isFutureRevision(failure);
         if (expired) this.#resourceVersion = '';
+        // A server that says so is there again: the wait that grew while it was away is over.
+        if (expired && !hadExpired) backoff.reset();
+        hadExpired = expired;
         if (clock.monotonicMs() - startedMs >= shortWatchMs) {
           backoff.reset();
           if (failure === undefined || expired) continue;
