@@ -110,6 +110,12 @@ describe('addresses of the nodes', () => {
       set('10.0.0.2'),
     ],
     [
+      'Local: a slice that tells of no list of endpoints',
+      balancer('a', { externalTrafficPolicy: 'Local' }),
+      { slices: [{ ...slice('n2'), endpoints: null as unknown as EndpointSlice['endpoints'] }] },
+      problem('There are no available nodes for LoadBalancer'),
+    ],
+    [
       'the other family',
       balancer('a', { ipFamilies: ['IPv6'] }),
       {},

@@ -141,8 +141,9 @@ export function addressOf({ status }: Node, family: 'IPv4' | 'IPv6'): string | u
 
 function nodesWithEndpoints(slices: readonly EndpointSlice[]): Set<string> {
   const found = new Set<string>();
-  for (const { endpoints = [] } of slices)
-    for (const { nodeName, conditions } of endpoints)
+  for (const { endpoints } of slices)
+    // null is how a slice without endpoints is told of.
+    for (const { nodeName, conditions } of endpoints ?? [])
       if (nodeName !== undefined && conditions?.ready !== false) found.add(nodeName);
   return found;
 }
