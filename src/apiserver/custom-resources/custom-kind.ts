@@ -20,6 +20,7 @@ import {
   validateValue,
 } from '../../machinery/index.ts';
 import { type WebhookSurroundings, webhookTranslation } from './conversion-webhook.ts';
+import { settleEmbedded, validateEmbedded } from './embedded.ts';
 
 type Version = apiextensionsV1.CustomResourceDefinitionVersion;
 type Json = Record<string, unknown>;
@@ -73,6 +74,7 @@ function customKind(
   const ruled = hasRules(schema);
   const validate = (object: KubeObject, old: KubeObject | undefined, causes: FieldAt['causes']): void => {
     validateValue(schema, object, new FieldAt('', causes));
+    validateEmbedded(schema, object as unknown as Json, new FieldAt('', causes));
     // Rules are written for values that fit.
     if (ruled && causes.list.length === 0)
       validateRules(schema, { value: object, old }, new FieldAt('', causes));
@@ -104,6 +106,7 @@ function customKind(
         const object = structuredClone(rest);
         if (spec.preserveUnknownFields !== true) prune(schema, object, unknown);
         unknown.push(...below.map((path) => `metadata.${path}`));
+        settleEmbedded(schema, object, unknown);
         const { apiVersion: _v, kind: _k, ...fields } = object;
         return { apiVersion, kind: names.kind, metadata: meta, ...fields } as unknown as KubeObject;
       },
