@@ -15,5 +15,6 @@ export { type Delivery, type FakeCall, FakeTransport, type FakeTransportOptions 
 export { complaints, created, settleBody, updated } from './kind-check.ts';
 export { type ReadFamily, type ReadSample, readMetrics, sampleOf } from './metrics-text.ts';
 export { PluginFixture, refusalsOf } from './plugin-fixture.ts';
+export * from './policy-worlds.ts';
 export { SimulatedNode, type SimulatedNodeOptions } from './simulated-node.ts';
 export * from './storage-builders.ts';

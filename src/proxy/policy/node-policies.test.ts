@@ -3,10 +3,9 @@ import { Namespace, NetworkPolicy, Pod } from '../../api/index.ts';
 import { FakeClock, Scope, seededRandom, settle, silentLog } from '../../base/index.ts';
 import { type Client, createClient, createInformers } from '../../client/index.ts';
 import { FakeExec } from '../../os/index.ts';
-import { FakeTransport } from '../../testkit/index.ts';
+import { buildPolicy, buildPolicyPod, FakeTransport } from '../../testkit/index.ts';
 import { type NodePolicies, startNodePolicies } from './node-policies.ts';
 import { trimForPolicies } from './pod-facts.ts';
-import { buildPolicy, buildPolicyPod } from './policy-fixture.ts';
 
 let clock: FakeClock;
 let transport: FakeTransport;

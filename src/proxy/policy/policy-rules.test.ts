@@ -2,23 +2,23 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { NetworkPolicy } from '../../api/index.ts';
 import { keyOf, type Labels } from '../../machinery/index.ts';
-import { NftModel } from '../nft-model.ts';
-import { policyTable } from './frame.ts';
-import { podFacts } from './pod-facts.ts';
 import {
-  type Attempt,
-  arbitraryNamespaces,
-  arbitraryPod,
   arbitraryPolicy,
-  arbitraryWorld,
+  arbitraryPolicyNamespaces,
+  arbitraryPolicyPod,
+  arbitraryPolicyWorld,
   attemptsOf,
   buildPolicy,
   buildPolicyPod,
-  nodeAddresses,
-  type PodParts,
+  type ConnectionAttempt,
+  type PolicyPodParts,
+  type PolicyWorld,
+  policyNodeAddresses,
   referenceAllows,
-  type World,
-} from './policy-fixture.ts';
+} from '../../testkit/index.ts';
+import { NftModel } from '../nft-model.ts';
+import { policyTable } from './frame.ts';
+import { podFacts } from './pod-facts.ts';
 import { PolicyRules } from './policy-rules.ts';
 
 /** One node: its rules, and a kernel that has them. */
@@ -35,7 +35,7 @@ class NodeFixture {
     this.kernel.apply(this.rules.takeReplacement());
   }
 
-  putPod(parts: PodParts): void {
+  putPod(parts: PolicyPodParts): void {
     this.rules.setPod(`${parts.namespace}/${parts.name}`, podFacts(buildPolicyPod(parts), this.#node));
   }
 
@@ -43,7 +43,7 @@ class NodeFixture {
     this.rules.setPolicy(keyOf(policy), policy);
   }
 
-  put({ namespaces, pods, policies }: World): this {
+  put({ namespaces, pods, policies }: PolicyWorld): this {
     for (const [name, labels] of Object.entries(namespaces)) this.rules.setNamespace(name, labels);
     for (const pod of pods) this.putPod(pod);
     for (const policy of policies) this.putPolicy(policy);
@@ -58,33 +58,38 @@ class NodeFixture {
     return text;
   }
 
-  lets(packet: Attempt & { readonly reply?: boolean }): boolean {
-    const own = nodeAddresses[this.#node]!;
+  lets(packet: ConnectionAttempt & { readonly reply?: boolean }): boolean {
+    const own = policyNodeAddresses[this.#node]!;
     const options = { nodeIps: [own, ...this.#dns], table: policyTable };
     return this.kernel.trace({ ...packet, own: packet.source === own }, options).verdict === 'accept';
   }
 }
 
-const web: PodParts = {
+const web: PolicyPodParts = {
   name: 'web',
   namespace: 'ns',
   labels: { app: 'web' },
   ips: ['10.244.1.2', 'fd01::1:2'],
   ports: [{ name: 'http', port: 8080 }],
 };
-const client: PodParts = {
+const client: PolicyPodParts = {
   name: 'client',
   namespace: 'other',
   labels: { app: 'client' },
   ips: ['10.244.2.3', 'fd01::2:3'],
   node: 'n2',
 };
-const world = (...policies: NetworkPolicy[]): World => ({
+const world = (...policies: NetworkPolicy[]): PolicyWorld => ({
   namespaces: { ns: {}, other: { team: 'a' } },
   pods: [web, client],
   policies,
 });
-const attempt: Attempt = { source: '10.244.2.3', destination: '10.244.1.2', protocol: 'tcp', port: 8080 };
+const attempt: ConnectionAttempt = {
+  source: '10.244.2.3',
+  destination: '10.244.1.2',
+  protocol: 'tcp',
+  port: 8080,
+};
 const back = { ...attempt, source: attempt.destination, destination: attempt.source };
 
 describe('the text', () => {
@@ -151,9 +156,9 @@ describe('packets', () => {
     expect(fixture.lets({ ...attempt, reply: true })).toBe(true);
     expect(fixture.lets({ ...back, reply: true })).toBe(true);
     expect(fixture.lets({ ...attempt, source: '10.244.1.2' })).toBe(true);
-    expect(fixture.lets({ ...back, destination: nodeAddresses['n1']! })).toBe(true);
-    expect(fixture.lets({ ...attempt, source: nodeAddresses['n1']! })).toBe(true);
-    expect(fixture.lets({ ...attempt, source: nodeAddresses['n2']! })).toBe(false);
+    expect(fixture.lets({ ...back, destination: policyNodeAddresses['n1']! })).toBe(true);
+    expect(fixture.lets({ ...attempt, source: policyNodeAddresses['n1']! })).toBe(true);
+    expect(fixture.lets({ ...attempt, source: policyNodeAddresses['n2']! })).toBe(false);
     expect(fixture.lets({ ...attempt, source: 'fd01::2:3', destination: 'fd01::1:2' })).toBe(false);
   });
 
@@ -222,7 +227,7 @@ describe('packets', () => {
     fixture.put(
       world(buildPolicy('names', { podSelector: {}, policyTypes: ['Egress'], egress: egress as never })),
     );
-    const question: Attempt = {
+    const question: ConnectionAttempt = {
       source: '10.244.1.2',
       destination: '10.96.0.10',
       protocol: 'udp',
@@ -237,7 +242,7 @@ test('generated worlds: what two nodes let pass is what the reference says', () 
   let allowed = 0;
   let denied = 0;
   fc.assert(
-    fc.property(arbitraryWorld({ pods: 6, policies: 4 }), (generated) => {
+    fc.property(arbitraryPolicyWorld({ pods: 6, policies: 4 }), (generated) => {
       const nodes = ['n1', 'n2'].map((name) => new NodeFixture(name).put(generated));
       for (const one of attemptsOf(generated)) {
         const expected = referenceAllows(generated, one);
@@ -254,24 +259,24 @@ test('generated worlds: what two nodes let pass is what the reference says', () 
 });
 
 type Change =
-  | { readonly pod: PodParts; readonly gone: boolean }
+  | { readonly pod: PolicyPodParts; readonly gone: boolean }
   | { readonly policy: NetworkPolicy; readonly gone: boolean }
   | { readonly namespaces: Readonly<Record<string, Labels>> };
 
 const arbitraryChange: fc.Arbitrary<Change> = fc.oneof(
   fc.record({
-    pod: fc.nat(5).chain(arbitraryPod),
+    pod: fc.nat(5).chain(arbitraryPolicyPod),
     gone: fc.constantFrom(false, false, true),
   }),
   fc.record({ policy: arbitraryPolicy(2), gone: fc.constantFrom(false, false, true) }),
-  fc.record({ namespaces: arbitraryNamespaces }),
+  fc.record({ namespaces: arbitraryPolicyNamespaces }),
 );
 
 test('after any changes the kernel has what a new table would have', () => {
   fc.assert(
     fc.property(fc.array(fc.array(arbitraryChange, { maxLength: 4 }), { maxLength: 12 }), (batches) => {
       const fixture = new NodeFixture();
-      const pods = new Map<string, PodParts>();
+      const pods = new Map<string, PolicyPodParts>();
       const policies = new Map<string, NetworkPolicy>();
       let namespaces: Readonly<Record<string, Labels>> = {};
       for (const batch of batches) {

@@ -2,10 +2,10 @@
 // written from the words of the API alone, which shares no code with the plan.
 import { BlockList, isIPv6 } from 'node:net';
 import fc from 'fast-check';
-import type { NetworkPolicy, Pod } from '../../api/index.ts';
-import type { Draft, Labels } from '../../machinery/index.ts';
+import type { NetworkPolicy, Pod } from '../api/index.ts';
+import type { Draft, Labels } from '../machinery/index.ts';
 
-export interface PodParts {
+export interface PolicyPodParts {
   readonly name: string;
   readonly namespace: string;
   readonly labels?: Labels;
@@ -17,13 +17,13 @@ export interface PodParts {
   readonly ports?: readonly { readonly name: string; readonly port: number; readonly protocol?: string }[];
 }
 
-export interface World {
+export interface PolicyWorld {
   readonly namespaces: Readonly<Record<string, Labels>>;
-  readonly pods: readonly PodParts[];
+  readonly pods: readonly PolicyPodParts[];
   readonly policies: readonly NetworkPolicy[];
 }
 
-export interface Attempt {
+export interface ConnectionAttempt {
   readonly source: string;
   readonly destination: string;
   readonly protocol: 'tcp' | 'udp' | 'sctp';
@@ -31,9 +31,9 @@ export interface Attempt {
 }
 
 /** Of every world's nodes. */
-export const nodeAddresses: Readonly<Record<string, string>> = { n1: '192.0.2.1', n2: '192.0.2.2' };
+export const policyNodeAddresses: Readonly<Record<string, string>> = { n1: '192.0.2.1', n2: '192.0.2.2' };
 
-export function buildPolicyPod(parts: PodParts): Pod {
+export function buildPolicyPod(parts: PolicyPodParts): Pod {
   const {
     name,
     namespace,
@@ -102,8 +102,8 @@ function blockHas(cidr: string, ip: string): boolean {
 }
 
 /** Whether the policies of a world let a new connection pass. */
-export function referenceAllows(world: World, attempt: Attempt): boolean {
-  const podAt = (ip: string): PodParts | undefined =>
+export function referenceAllows(world: PolicyWorld, attempt: ConnectionAttempt): boolean {
+  const podAt = (ip: string): PolicyPodParts | undefined =>
     world.pods.find(
       ({ ips, hostNetwork, phase = 'Running' }) =>
         hostNetwork !== true && phase !== 'Succeeded' && phase !== 'Failed' && ips.includes(ip),
@@ -144,7 +144,7 @@ export function referenceAllows(world: World, attempt: Attempt): boolean {
     });
   };
 
-  const passes = (pod: PodParts | undefined, type: 'Ingress' | 'Egress', other: string): boolean => {
+  const passes = (pod: PolicyPodParts | undefined, type: 'Ingress' | 'Egress', other: string): boolean => {
     if (pod === undefined) return true;
     const isolating = world.policies.filter(({ metadata, spec }) => {
       const types =
@@ -167,13 +167,13 @@ export function referenceAllows(world: World, attempt: Attempt): boolean {
   return passes(podAt(source), 'Egress', destination) && passes(target, 'Ingress', source);
 }
 
-const nodeOf = (pod: PodParts | undefined): string | undefined =>
-  pod === undefined ? undefined : nodeAddresses[pod.node ?? 'n1'];
+const nodeOf = (pod: PolicyPodParts | undefined): string | undefined =>
+  pod === undefined ? undefined : policyNodeAddresses[pod.node ?? 'n1'];
 
 /** Namespaces of generated worlds. */
-export const worldNamespaces = ['red', 'green', 'blue'] as const;
+export const policyNamespaces = ['red', 'green', 'blue'] as const;
 /** Outside of the cluster: the second is what blocks with an exception leave out. */
-export const strangers = ['203.0.113.9', '203.0.113.200', 'fd00:9::9'] as const;
+export const policyStrangers = ['203.0.113.9', '203.0.113.200', 'fd00:9::9'] as const;
 
 const arbitraryLabels = fc.record(
   { app: fc.constantFrom('web', 'db'), tier: fc.constantFrom('front', 'back') },
@@ -254,15 +254,15 @@ const arbitrarySpec = fc.record(
 /** The policy of a name below `count`. */
 export const arbitraryPolicy = (count: number): fc.Arbitrary<NetworkPolicy> =>
   fc
-    .tuple(fc.nat(count - 1), fc.constantFrom(...worldNamespaces), arbitrarySpec)
+    .tuple(fc.nat(count - 1), fc.constantFrom(...policyNamespaces), arbitrarySpec)
     .map(([i, namespace, spec]) => buildPolicy(`policy-${i}`, spec, namespace));
 
-export const arbitraryNamespaces = fc.record(
-  Object.fromEntries(worldNamespaces.map((name) => [name, arbitraryNamespaceLabels])),
+export const arbitraryPolicyNamespaces = fc.record(
+  Object.fromEntries(policyNamespaces.map((name) => [name, arbitraryNamespaceLabels])),
 ) as fc.Arbitrary<Readonly<Record<string, Labels>>>;
 
 /** What may differ in the pod of a number; addresses, node and namespace follow from the number. */
-export const arbitraryPod = (i: number): fc.Arbitrary<PodParts> =>
+export const arbitraryPolicyPod = (i: number): fc.Arbitrary<PolicyPodParts> =>
   fc
     .record({
       labels: arbitraryLabels,
@@ -274,38 +274,38 @@ export const arbitraryPod = (i: number): fc.Arbitrary<PodParts> =>
       const node = (i % 2) + 1;
       return {
         name: `pod-${i}`,
-        namespace: worldNamespaces[i % worldNamespaces.length]!,
+        namespace: policyNamespaces[i % policyNamespaces.length]!,
         node: `n${node}`,
         labels,
         phase,
         hostNetwork,
         ips: hostNetwork
-          ? [nodeAddresses[`n${node}`]!]
+          ? [policyNodeAddresses[`n${node}`]!]
           : [`10.244.${node}.${i * 40 + 2}`, `fd01:0:0:${node}::${i + 2}`],
         ports: httpPort === undefined ? [] : [{ name: 'http', port: httpPort }],
       };
     });
 
-export const arbitraryWorld = (options: { readonly pods: number; readonly policies: number }) =>
+export const arbitraryPolicyWorld = (options: { readonly pods: number; readonly policies: number }) =>
   fc.record({
-    namespaces: arbitraryNamespaces,
-    pods: fc.tuple(...Array.from({ length: options.pods }, (_, i) => arbitraryPod(i))),
+    namespaces: arbitraryPolicyNamespaces,
+    pods: fc.tuple(...Array.from({ length: options.pods }, (_, i) => arbitraryPolicyPod(i))),
     policies: fc.uniqueArray(arbitraryPolicy(options.policies), {
       minLength: 1,
       maxLength: options.policies,
       selector: ({ metadata }) => `${metadata.namespace}/${metadata.name}`,
     }),
-  }) as fc.Arbitrary<World>;
+  }) as fc.Arbitrary<PolicyWorld>;
 
 /** What is tried in a world: everybody to everybody, on the ports that policies tell apart. */
-export function attemptsOf({ pods }: World): Attempt[] {
+export function attemptsOf({ pods }: PolicyWorld): ConnectionAttempt[] {
   const services = [
     ['tcp', 8080],
     ['tcp', 8081],
     ['udp', 8080],
     ['sctp', 8080],
   ] as const;
-  const addresses = [...new Set([...pods.flatMap(({ ips }) => ips), ...strangers])];
+  const addresses = [...new Set([...pods.flatMap(({ ips }) => ips), ...policyStrangers])];
   return addresses.flatMap((source) =>
     addresses
       .filter((destination) => destination.includes(':') === source.includes(':'))
