@@ -67,3 +67,5 @@ export {
 export { SpdyError, type SpdyHeaders } from './spdy-headers.ts';
 export { SpdySession, type SpdyStream } from './spdy-session.ts';
 export { acceptSpdy, connectSpdy, type Upgrade } from './spdy-upgrade.ts';
+export { isWebSocketUpgrade } from './websocket.ts';
+export { WebSocketAnswer, type WebSocketFraming } from './websocket-answer.ts';

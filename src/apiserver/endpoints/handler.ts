@@ -3,7 +3,13 @@
 import type { Duplex, Writable } from 'node:stream';
 import { APIService } from '../../api/index.ts';
 import type { Clock, Log } from '../../base/index.ts';
-import { connectionOf, type HttpRequest, type HttpResponse } from '../../http/index.ts';
+import {
+  connectionOf,
+  type HttpRequest,
+  type HttpResponse,
+  isWebSocketUpgrade,
+  WebSocketAnswer,
+} from '../../http/index.ts';
 import { badRequest, type KindDef, StatusError, unauthorized, type Verb } from '../../machinery/index.ts';
 import type { RequestAttributes, UserInfo } from '../auth/attributes.ts';
 import type { Authenticate } from '../auth/authenticate.ts';
@@ -27,6 +33,7 @@ import { notFoundPath, serveResource, verbOf } from './resource.ts';
 import { addWarnings, readable, sendError, sendJson, sendPageNotFound } from './respond.ts';
 import { parseRoute, type ResourceRoute } from './route.ts';
 import type { ConnectionCall, NodeCredentials } from './targets.ts';
+import { framingOf, refuseUpgrade } from './upgrades.ts';
 
 export interface HandlerOptions
   extends Omit<PathOptions, 'kinds' | 'tokens' | 'discovered' | 'healthMetrics'> {
@@ -296,29 +303,36 @@ export function createHandler(options: HandlerOptions): ApiHandler {
     });
   };
 
+  const onRequest: ApiHandler['onRequest'] = (request, response) => {
+    if (options.requestLog !== undefined) note(request, response, connectionOf(request).remoteAddress);
+    const measured = new Measured(clock.monotonicMs());
+    serve(request, response, measured).then(
+      (bytes) => {
+        finished(measured, response.statusCode);
+        if (bytes > 0) measured.series?.sent(bytes);
+      },
+      (error: unknown) => {
+        report(request, error);
+        if (response.headersSent) response.destroy();
+        else sendError(request, response, error);
+        if (response.statusCode === 504) measured.series?.terminated(504);
+        finished(measured, response.statusCode);
+      },
+    );
+  };
+
   return {
     drain() {
       deadlines.drain();
       lasting.drain(streamGraceMs);
     },
-    onRequest(request, response) {
-      if (options.requestLog !== undefined) note(request, response, connectionOf(request).remoteAddress);
-      const measured = new Measured(clock.monotonicMs());
-      serve(request, response, measured).then(
-        (bytes) => {
-          finished(measured, response.statusCode);
-          if (bytes > 0) measured.series?.sent(bytes);
-        },
-        (error: unknown) => {
-          report(request, error);
-          if (response.headersSent) response.destroy();
-          else sendError(request, response, error);
-          if (response.statusCode === 504) measured.series?.terminated(504);
-          finished(measured, response.statusCode);
-        },
-      );
-    },
+    onRequest,
     onUpgrade(request, socket, head) {
+      const framing = isWebSocketUpgrade(request) ? framingOf(request) : undefined;
+      if (framing !== undefined) {
+        onRequest(request, new WebSocketAnswer({ request, socket, head }, framing));
+        return;
+      }
       if (options.requestLog !== undefined) note(request, socket, connectionOf(request).remoteAddress);
       const measured = new Measured(clock.monotonicMs());
       upgrade(request, { socket, head }, measured).then(
@@ -380,16 +394,4 @@ function resourceAttributes(
     name: (fields === null ? undefined : selectedName.exec(fields)?.[1]) ?? route.name,
     path,
   };
-}
-
-/** An HTTP answer written by hand: the connection has left node's HTTP machinery. Returns its code. */
-function refuseUpgrade(socket: Duplex, error: unknown): number {
-  const status = (
-    error instanceof StatusError ? error : new StatusError(500, 'InternalError', String(error))
-  ).toStatus();
-  const body = `${JSON.stringify(status)}\n`;
-  socket.end(
-    `HTTP/1.1 ${status.code} ${status.reason}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
-  return status.code ?? 500;
 }

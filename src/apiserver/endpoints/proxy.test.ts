@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { connect } from 'node:tls';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
 import { Endpoints, Node, Pod, Service } from '../../api/index.ts';
 import { MetricRegistry, seededRandom, silentLog, systemClock } from '../../base/index.ts';
 import {
@@ -148,6 +149,10 @@ beforeAll(async () => {
   await api.client(Pod).create({
     metadata,
     spec: { containers: [{ name: 'c', image: 'i' }] },
+  } as never);
+  await api.client(Pod).create({
+    metadata: { name: 'logged', namespace: 'default' },
+    spec: { nodeName: 'n1', containers: [{ name: 'c', image: 'i' }] },
   } as never);
   const placed = await api.client(Pod).get('web', 'default');
   await api.client(Pod).updateStatus({
@@ -296,4 +301,46 @@ test('an upgraded connection reaches the workload', async () => {
     if (heard.endsWith('hello')) break;
   }
   expect(heard).toMatch(/^HTTP\/1.1 101 [\s\S]*\/ws hello$/);
+});
+
+const messages = (path: string, protocols: readonly string[] = []) =>
+  new Promise<{ protocol: string; heard: { text: string; binary: boolean }[] }>((resolve, reject) => {
+    const { port, ...keys } = secured;
+    const socket = new WebSocket(`wss://127.0.0.1:${port}${path}`, [...protocols], { ...keys });
+    const heard: { text: string; binary: boolean }[] = [];
+    socket.on('message', (data, binary) => heard.push({ text: String(data), binary }));
+    socket.on('error', reject);
+    socket.on('close', () => resolve({ protocol: socket.protocol, heard }));
+    closing.push(() => socket.terminate());
+  });
+
+const logOf = '/api/v1/namespaces/default/pods/logged/log';
+
+test('a log is followed over WebSocket', async () => {
+  expect(await messages(logOf)).toEqual({
+    protocol: '',
+    heard: [
+      { text: '', binary: true },
+      { text: expect.stringContaining('"/containerLogs/default/logged/c"'), binary: true },
+    ],
+  });
+  const { protocol, heard } = await messages(logOf, ['other', 'base64.binary.k8s.io']);
+  expect([protocol, heard.map((one) => one.binary)]).toEqual(['base64.binary.k8s.io', [false, false]]);
+  expect(Buffer.from(heard[1]!.text, 'base64').toString()).toContain('/containerLogs/');
+});
+
+test('a watch is followed over WebSocket, an event a message', async () => {
+  const { heard } = await messages('/api/v1/nodes?watch=true&timeoutSeconds=1');
+  expect(
+    heard.map(({ text, binary }) => [binary, JSON.parse(text).type, JSON.parse(text).object.metadata.name]),
+  ).toEqual([
+    [false, 'ADDED', 'n1'],
+    [false, 'ADDED', 'sim-1'],
+  ]);
+});
+
+test('what cannot be followed is refused before a WebSocket is opened', async () => {
+  await expect(messages(`${logOf}?container=x`)).rejects.toThrow('Unexpected server response: 400');
+  await expect(messages('/api/v1/namespaces/default/pods/none/log')).rejects.toThrow('404');
+  await expect(messages(logOf, ['other'])).rejects.toThrow('403');
 });
