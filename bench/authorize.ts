@@ -33,7 +33,7 @@ for (let i = 0; i < podCount; i++) {
   };
   await store.commit({ key: storageKey(Pod, metadata), value: Buffer.from(JSON.stringify(pod)), expect: 0 });
 }
-const authorize = createAuthorization(store);
+const authorize = createAuthorization(store, { hasIngress: true });
 const user = {
   name: 'system:node:node-7',
   uid: '',

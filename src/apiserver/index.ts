@@ -6,6 +6,7 @@ export {
   createAuthenticator,
   createAuthorizer,
   createBootstrapAuthorizer,
+  createIngressSecrets,
   createNodeAuthorizer,
   type Existence,
   everyoneAuthorizer,

@@ -35,6 +35,7 @@ import {
 import { joinCluster, type Membership } from './join/join.ts';
 import { firstServing, keepMembership } from './join/membership.ts';
 import { startDns } from './node-dns.ts';
+import { startIngress } from './node-ingress.ts';
 import { startPolicies } from './node-policies.ts';
 import { startProxy } from './node-proxy.ts';
 import type { Surroundings } from './server.ts';
@@ -61,7 +62,7 @@ export interface AgentConfig {
   readonly clusterDomain: string;
   readonly clusterDns: readonly string[];
   /** Parts that somebody else is. */
-  readonly without: readonly 'dns'[];
+  readonly without: readonly ('dns' | 'ingress')[];
   readonly podNetwork: PodNetworkBackend;
   readonly labels: Readonly<Record<string, string>>;
   readonly port: number;
@@ -146,6 +147,8 @@ export async function startNode(
     scope.onStop(() => runtime.close());
     const proxy = startProxy(config, { informers, clock, log: log.with({ part: 'proxy' }) });
     scope.onStop(() => proxy.stop());
+    const ingress = startIngress(config, { client, informers, clock, log: log.with({ part: 'ingress' }) });
+    scope.onStop(() => ingress.stop());
     const policies = startPolicies(config, {
       client,
       informers,

@@ -12,6 +12,7 @@ import {
   bootstrapTokens,
   createAuthorizer,
   createBootstrapAuthorizer,
+  createIngressSecrets,
   createNodeAuthorizer,
   everyoneAuthorizer,
   mastersAuthorizer,
@@ -23,10 +24,11 @@ import type { Clock } from '../base/index.ts';
 import { type KindDef, type KubeObject, storageKey } from '../machinery/index.ts';
 import type { Store } from '../storage/index.ts';
 
-/** Roles (RBAC) would come between nodes and everybody. */
-export function createAuthorization(store: Store): Authorize {
+/** Roles (RBAC) would come between nodes and everybody. `hasIngress`: nodes answer for ingresses. */
+export function createAuthorization(store: Store, { hasIngress }: { hasIngress: boolean }): Authorize {
   const find = finder(store);
   const relations = new NodeRelations(store);
+  const isNamedByIngress = createIngressSecrets(store);
   return createAuthorizer([
     mastersAuthorizer,
     createNodeAuthorizer({
@@ -39,7 +41,8 @@ export function createAuthorization(store: Store): Authorize {
         return volume === undefined ? undefined : keeperOf(volume);
       },
       nodeOfAttachment: (name) => find(VolumeAttachment, { name })?.spec.nodeName,
-      isRelated: (node, kind, at) => relations.isRelated(node, kind, at),
+      isRelated: (node, kind, at) =>
+        relations.isRelated(node, kind, at) || (hasIngress && kind === 'secrets' && isNamedByIngress(at)),
     }),
     createBootstrapAuthorizer({
       requesterOf(name) {

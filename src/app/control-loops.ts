@@ -23,14 +23,15 @@ import {
   startGarbageCollector,
   startLocalPathClass,
 } from '../controllers/index.ts';
+import { planIngress, startIngressClass } from '../ingress/index.ts';
 import { type SchedulerConfiguration, startScheduler } from '../scheduler/index.ts';
 import type { NodeGroupBounds, Script, SimulatedNodeGroupsOptions } from '../simulation/index.ts';
 import { trialsWith } from './node-trial.ts';
 import type { SimulatedUsage } from './simulated-usage.ts';
 
 /** The parts that can be left out and run elsewhere; local-storage is the storage class that a cluster comes with, servicelb what
- *  gives load balancers their addresses. */
-export type ServerPart = 'controllers' | 'scheduler' | 'local-storage' | 'servicelb';
+ *  gives load balancers their addresses, ingress what makes nodes answer for ingresses. */
+export type ServerPart = 'controllers' | 'scheduler' | 'local-storage' | 'servicelb' | 'ingress';
 
 export interface ControlLoopsOptions extends Omit<ControllerSettings, 'kinds'> {
   readonly api: Pick<ApiServer, 'client' | 'transport'>;
@@ -62,6 +63,7 @@ export interface ControlLoopsOptions extends Omit<ControllerSettings, 'kinds'> {
 }
 
 const namespace = 'kube-system';
+type IngressFacts = Omit<Parameters<typeof planIngress>[0], 'slices'>;
 
 /** Resolves when everything runs, or, with an election, when this server stands for its roles. */
 export async function startControlLoops(options: ControlLoopsOptions): Promise<void> {
@@ -102,7 +104,19 @@ export async function startControlLoops(options: ControlLoopsOptions): Promise<v
     const volumeProvisioners = [...(options.volumeProvisioners ?? []), localPathProvisioner(parts)];
     if (!without.includes('local-storage')) startLocalPathClass(parts);
     const serviceLoadBalancer = without.includes('servicelb') ? undefined : { pool: options.servicelbPool };
-    const settings = { ...options, kinds, clusterAutoscaler, volumeProvisioners, serviceLoadBalancer };
+    const hasIngress = !without.includes('ingress');
+    if (hasIngress) startIngressClass(parts);
+    const ingressStatus = hasIngress
+      ? { findProblems: (view: IngressFacts) => planIngress({ ...view, slices: () => [] }).problems }
+      : undefined;
+    const settings = {
+      ...options,
+      kinds,
+      clusterAutoscaler,
+      volumeProvisioners,
+      serviceLoadBalancer,
+      ingressStatus,
+    };
     startControllers(allControllers(settings), { ...parts, events });
     await startGarbageCollector({ ...parts, events, kinds, log: log.with({ part: 'garbage-collector' }) });
   };

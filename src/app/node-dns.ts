@@ -19,7 +19,7 @@ export interface DnsConfig {
   readonly clusterDns: readonly string[];
   readonly clusterDomain: string;
   readonly clusterCidr: string;
-  readonly without: readonly 'dns'[];
+  readonly without: readonly ('dns' | 'ingress')[];
 }
 
 /** The addresses at which this node answers itself; none when somebody else does. */

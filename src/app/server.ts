@@ -234,7 +234,7 @@ export async function startServer(
         anonymous: 'health',
         clock,
       }),
-      authorize: createAuthorization(store),
+      authorize: createAuthorization(store, { hasIngress: !options.without.includes('ingress') }),
       clientCa: pki.ca.cert,
       token,
       tokens: accountTokens,

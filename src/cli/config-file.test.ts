@@ -100,7 +100,7 @@ describe('mistakes name the file and the key', () => {
     ['tls-san: [1]', 'tls-san must be a list of texts, not [1]'],
     [
       'without: [storage]',
-      'without: ["storage"] is invalid. Must be any of controllers, scheduler, local-storage, servicelb.',
+      'without: ["storage"] is invalid. Must be any of controllers, scheduler, local-storage, servicelb, ingress.',
     ],
     ['log-level: loud', 'log-level: "loud" is invalid. Allowed choices are debug, info, warn, error.'],
     ['data-dir:', 'data-dir must be a text, not null'],

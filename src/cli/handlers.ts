@@ -35,7 +35,8 @@ export interface ServerFlags extends LogFlags, RequestLogFlags {
   readonly nodeCidrMaskSize?: number;
   readonly nodeCidrMaskSizeIpv6?: number;
   readonly clusterDomain?: string;
-  readonly without?: readonly ('controllers' | 'scheduler' | 'local-storage')[];
+  readonly without?: readonly ('controllers' | 'scheduler' | 'local-storage' | 'servicelb' | 'ingress')[];
+  readonly servicelbPool?: readonly string[];
   readonly leaderElectLeaseDurationMs?: number;
   readonly leaderElectRenewDeadlineMs?: number;
   readonly leaderElectRetryPeriodMs?: number;
@@ -112,7 +113,7 @@ export interface AgentFlags extends LogFlags, NodeSettingsFlags {
   readonly clusterCidr?: string;
   readonly clusterDomain?: string;
   readonly clusterDns?: readonly string[];
-  readonly without?: readonly 'dns'[];
+  readonly without?: readonly ('dns' | 'ingress')[];
   readonly flannelBackend?: 'host-gw' | 'vxlan';
   readonly nodeLabels?: readonly string[];
   readonly port?: number;
@@ -135,7 +136,7 @@ export interface UpFlags extends ClusterFlags {
   /** Whether missing packages may be installed. */
   readonly install: boolean;
   /** What the cluster is to be made without. */
-  readonly without?: readonly 'local-storage'[];
+  readonly without?: readonly ('local-storage' | 'servicelb' | 'ingress')[];
   readonly images: readonly string[];
 }
 

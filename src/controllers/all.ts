@@ -25,6 +25,7 @@ import { ephemeralVolumeController } from './ephemeral-volume/controller.ts';
 import type { Controller } from './framework/index.ts';
 import { horizontalPodAutoscalerController } from './horizontal-pod-autoscaler/controller.ts';
 import { type AutoscalerSettings, autoscalerDefaults } from './horizontal-pod-autoscaler/settings.ts';
+import { type IngressStatusOptions, ingressStatusController } from './ingress-status/controller.ts';
 import { jobController } from './job/controller.ts';
 import { namespaceController } from './namespace/controller.ts';
 import { nodeIpamController } from './node-ipam/controller.ts';
@@ -73,6 +74,8 @@ export interface ControllerSettings {
   readonly horizontalPodAutoscaler?: Partial<AutoscalerSettings>;
   /** undefined = somebody else gives load balancers their addresses. */
   readonly serviceLoadBalancer?: LoadBalancerOptions | undefined;
+  /** undefined = nodes serve no ingresses. */
+  readonly ingressStatus?: IngressStatusOptions | undefined;
   /** Whose nodes come and go with the need for them; undefined = all nodes are somebody else's. */
   readonly clusterAutoscaler?: ClusterAutoscalerOptions | undefined;
 }
@@ -106,6 +109,7 @@ export const allControllers = (settings: ControllerSettings): readonly Controlle
   ...(settings.serviceLoadBalancer === undefined
     ? []
     : [serviceLoadBalancerController(settings.serviceLoadBalancer)]),
+  ...(settings.ingressStatus === undefined ? [] : [ingressStatusController(settings.ingressStatus)]),
   persistentVolumeController({ provisioners: settings.volumeProvisioners ?? [] }),
   volumeExpandController({ provisioners: settings.volumeProvisioners ?? [] }),
   pvProtectionController,

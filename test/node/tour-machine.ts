@@ -10,7 +10,18 @@ export const root = resolve(import.meta.dirname, '../..');
 export const bundle = join(root, 'dist/jotasu.js');
 export const busyboxImage = 'docker.io/library/busybox:1.36';
 
-const needed = ['kubectl', 'containerd', 'ctr', 'nft', 'conntrack', 'ip', 'nsenter', 'setpriv', 'busybox'];
+const needed = [
+  'kubectl',
+  'containerd',
+  'ctr',
+  'nft',
+  'conntrack',
+  'haproxy',
+  'ip',
+  'nsenter',
+  'setpriv',
+  'busybox',
+];
 
 /** Why the tour cannot be made here; throws instead when JOTASU_REQUIRE_ALL is set. */
 export function whyNot(): string | undefined {

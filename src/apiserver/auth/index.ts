@@ -4,6 +4,7 @@ export * from './authorize.ts';
 export { type BootstrapAuthorizerOptions, createBootstrapAuthorizer } from './bootstrap-authorizer.ts';
 export { type BootstrapTokensOptions, bootstrapTokens } from './bootstrap-tokens.ts';
 export { impersonate } from './impersonate.ts';
+export { createIngressSecrets } from './ingress-secrets.ts';
 export { createNodeAuthorizer, type NodeAuthorizerOptions, nodeOfUser } from './node-authorizer.ts';
 export { NodeRelations } from './node-relations.ts';
 export {

@@ -4,8 +4,9 @@
 //
 // What a kubelet needs is what Kubernetes gives it. Beyond that a node of ours runs the service proxy, the DNS server and the pod network,
 // which elsewhere have credentials of their own: so it also lists and watches Services, EndpointSlices, Nodes, Pods, Namespaces and
-// NetworkPolicies of the whole cluster. It sees all volumes and marks those whose directory it keeps. What it writes is looked at
-// once more by admission/node-restriction.ts; that a token is for a pod of the node is checked where it is made (subresources/token.ts).
+// NetworkPolicies of the whole cluster, Ingresses and their classes too, and the secrets with certificates that ingresses of the nodes'
+// own class name: each node answers for them (ingress-secrets.ts). It sees all volumes and marks those whose directory it keeps. What it
+// writes is looked at once more by admission/node-restriction.ts; that a token is for a pod of the node is checked where it is made (subresources/token.ts).
 import { isClusterSettings, type RequestAttributes, wellKnown } from './attributes.ts';
 import { type Authorizer, allowed, noOpinion, noOpinionBecause, noRules, type Verdict } from './authorize.ts';
 import type { ReferenceKind } from './pod-references.ts';
@@ -115,6 +116,8 @@ const table: readonly (readonly [string, string, Check])[] = [
   ['storage.k8s.io/volumeattachments', 'get', ownAttachment],
   ['node.k8s.io/runtimeclasses', read, any],
   ['networking.k8s.io/networkpolicies', read, any],
+  ['networking.k8s.io/ingresses', read, any],
+  ['networking.k8s.io/ingressclasses', read, any],
   ['certificates.k8s.io/certificatesigningrequests', 'create get list watch', any],
   // Its requests for new certificates of its own are approved by themselves (controllers/certificate-approver).
   ['certificates.k8s.io/certificatesigningrequests/selfnodeclient', 'create', any],

@@ -228,6 +228,7 @@ export function planAgentCommand(state: ClusterState, node: NodeState, program: 
     ...thresholds,
     `--cluster-cidr=${state.podCidr}`,
     `--cluster-dns=${dnsAddressOf(state.serviceCidr)}`,
+    ...(state.without?.includes('ingress') ? ['--without=ingress'] : []),
   ];
 }
 

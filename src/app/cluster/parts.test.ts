@@ -210,6 +210,7 @@ describe('requirements', () => {
     '/usr/sbin/nft',
     '/usr/sbin/conntrack',
     '/usr/sbin/ip',
+    '/usr/sbin/haproxy',
     '/usr/lib/cni/bridge',
     '/usr/bin/apt-get',
   ];
@@ -228,6 +229,14 @@ describe('requirements', () => {
       programs: { exists: (path) => all.includes(path) },
     });
     expect(exec.ran).toEqual([]);
+  });
+
+  test('HAProxy is needed for ingress alone', async () => {
+    const programs = { exists: (path: string) => without('haproxy').includes(path) };
+    await ensurePackages(machine(new FakeExec()), { install: false, without: ['ingress'], programs });
+    await expect(ensurePackages(machine(new FakeExec()), { install: false, programs })).rejects.toThrow(
+      /lacks haproxy/,
+    );
   });
 
   test('what is missing is named, then installed, each package once', async () => {

@@ -211,6 +211,11 @@ describe('processes', () => {
     ]);
   });
 
+  test('an agent of a cluster without ingress', () => {
+    const command = planAgentCommand({ ...state, without: ['ingress'] }, state.nodes[1]!, ['j']);
+    expect(command).toContain('--without=ingress');
+  });
+
   test('the v2 tree is taken away on hybrid machines alone', () => {
     const layout = (mode: CgroupLayout['mode']): CgroupLayout => ({
       mode,

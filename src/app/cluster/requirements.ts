@@ -39,9 +39,13 @@ const always: readonly Requirement[] = [
 ];
 
 /** crun costs half of runc. */
-export const requirements: readonly Requirement[] = [
+const runtimes: Requirement = { what: 'crun or runc', programs: ['crun', 'runc'], debianPackage: 'crun' };
+
+/** What a cluster without these parts needs. */
+export const requirementsOf = (without: readonly string[]): readonly Requirement[] => [
   ...always,
-  { what: 'crun or runc', programs: ['crun', 'runc'], debianPackage: 'crun' },
+  runtimes,
+  ...(without.includes('ingress') ? [] : [program('haproxy', 'haproxy')]),
 ];
 
 /** Throws unless the process is root's; for `up` with what can be had without. */
@@ -59,10 +63,11 @@ Without root there are simulated nodes, which run no containers and are real in 
 /** Installs what is missing, after saying what; or, when it may not, throws with the list. */
 export async function ensurePackages(
   machine: Pick<Machine, 'exec' | 'searchPath' | 'say'>,
-  options: { install: boolean; programs?: Programs },
+  options: { install: boolean; without?: readonly string[]; programs?: Programs },
 ): Promise<void> {
   const { exec, searchPath, say } = machine;
   const programs = options.programs ?? systemPrograms;
+  const requirements = requirementsOf(options.without ?? []);
   const missing = listMissing(requirements, searchPath, programs);
   if (missing.length === 0) return;
   const packages = [...new Set(missing.map((requirement) => requirement.debianPackage))];

@@ -37,7 +37,7 @@ const neededMb = 20;
 export async function up(machine: Machine, flags: UpFlags, signal: AbortSignal): Promise<void> {
   needRoot(machine, 'up');
   await checkArchives(flags.images);
-  await ensurePackages(machine, { install: flags.install });
+  await ensurePackages(machine, { install: flags.install, without: flags.without ?? [] });
   await ensureKernel(machine);
   const release = await lockDirectory(machine.clustersDir, () =>
     machine.say('Waiting for another jotasu command to finish.'),

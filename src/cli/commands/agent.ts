@@ -47,8 +47,8 @@ export function agentCommand(program: Command, handlers: Handlers): void {
     )
     .option(
       '--without <parts>',
-      'leave out dns: somebody else answers at the addresses of --cluster-dns',
-      listOf(['dns']),
+      'leave out any of dns (somebody else answers at the addresses of --cluster-dns), ingress (HAProxy at the ports 80 and 443)',
+      listOf(['dns', 'ingress']),
     )
     .addOption(
       new Option(

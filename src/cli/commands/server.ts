@@ -103,8 +103,8 @@ export function serverCommand(program: Command, handlers: Handlers): void {
     .option('--cluster-domain <domain>', 'DNS domain of the cluster (default: cluster.local)')
     .option(
       '--without <parts>',
-      'leave out any of controllers, scheduler, local-storage (the default storage class), servicelb (addresses of load balancers)',
-      listOf(['controllers', 'scheduler', 'local-storage', 'servicelb']),
+      'leave out any of controllers, scheduler, local-storage (the default storage class), servicelb (addresses of load balancers), ingress (its class, addresses and secrets)',
+      listOf(['controllers', 'scheduler', 'local-storage', 'servicelb', 'ingress']),
     )
     .option(
       '--servicelb-pool <ranges>',

@@ -20,8 +20,8 @@ export function upCommand(program: Command, handlers: Handlers): void {
     .option('--image <files>', 'image archives to load into every node', list)
     .option(
       '--without <parts>',
-      'leave out local-storage (the default storage class), servicelb (addresses of load balancers)',
-      listOf(['local-storage', 'servicelb']),
+      'leave out local-storage (the default storage class), servicelb (addresses of load balancers), ingress (HAProxy on each node)',
+      listOf(['local-storage', 'servicelb', 'ingress']),
     )
     .option('--no-install', 'say which packages are missing instead of installing them')
     .action(({ image, ...rest }: Parsed) => handlers.up({ ...rest, images: image ?? [] }));

@@ -4,7 +4,15 @@ import { EndpointSlice, Node, Service } from '../../api/index.ts';
 import { isNotFound, keyOf } from '../../machinery/index.ts';
 import { type Controller, type ControllerContext, defineController, maps } from '../framework/index.ts';
 import { AddressPool } from './address-pool.ts';
-import { addressOf, ingressIps, isOurs, isUsable, type LoadBalancerPlan, planLoadBalancer } from './plan.ts';
+import {
+  addressOf,
+  ingressIps,
+  isOurs,
+  isUsable,
+  type LoadBalancerPlan,
+  planLoadBalancer,
+  servesIngress,
+} from './plan.ts';
 
 export interface LoadBalancerOptions {
   /** Ranges of addresses; none = the nodes' own. */
@@ -19,7 +27,7 @@ const concerned = (lister: ControllerContext['lister']): readonly string[] =>
 
 /** What of a node decides whether it takes part. */
 const nodeFacts = (node: Node): string =>
-  [isUsable(node), addressOf(node, 'IPv4'), addressOf(node, 'IPv6')].join();
+  [isUsable(node), servesIngress(node), addressOf(node, 'IPv4'), addressOf(node, 'IPv6')].join();
 
 /** Throws when a range of the pool cannot be read. */
 export function serviceLoadBalancerController(options: LoadBalancerOptions): Controller {

@@ -62,6 +62,11 @@ const set = (...ips: string[]) => ({ action: 'set', ips });
 const problem = (text: string) => ({ action: 'set', ips: [], problem: text });
 const nothing = { action: 'none' };
 
+const serving = (one: Node): Node => ({
+  ...one,
+  metadata: { ...one.metadata, annotations: { 'ingress.jotasu.dev/serves': 'true' } },
+});
+
 describe('addresses of the nodes', () => {
   const other = balancer('a');
   const later = (spec: Partial<Service['spec']> = {}) => balancer('b', spec);
@@ -140,6 +145,13 @@ describe('addresses of the nodes', () => {
       {},
       problem('port 10250/TCP is used by node n1 itself'),
     ],
+    [
+      'a port of ingresses',
+      balancer('a'),
+      { nodes: [serving(nodes[0]!)] },
+      problem('port 80/TCP is used by node n1 itself'),
+    ],
+    ['which it had before them', balancer('a', {}, ['10.0.0.1']), { nodes: [serving(nodes[0]!)] }, nothing],
     [
       'a port of the server',
       balancer('a', { ports: [{ port: 6443, protocol: 'TCP' }] }),

@@ -1,6 +1,6 @@
 // Which addresses a service of type LoadBalancer gets: pure, from the service, the others, the nodes and where its endpoints run. With a
 // pool each service has addresses of its own; without one it has those of the nodes, on which each port can be given out once.
-import type { EndpointSlice, Node, Service } from '../../api/index.ts';
+import { type EndpointSlice, type Node, type Service, servesIngressAnnotation } from '../../api/index.ts';
 import { keyOf } from '../../machinery/index.ts';
 import type { AddressPool } from './address-pool.ts';
 
@@ -24,6 +24,9 @@ const excludeLabel = 'node.kubernetes.io/exclude-from-external-load-balancers';
 const autoscalerTaint = 'ToBeDeletedByClusterAutoscaler';
 /** Of the service proxy's health. */
 const proxyHealthPort = 10256;
+
+/** On nodes that answer for ingresses. */
+const ingressPorts: ReadonlySet<number> = new Set([80, 443]);
 
 /** More would make every change of a node a change of a large object, and of rules on all nodes. */
 const maxNodeAddresses = 32;
@@ -100,7 +103,13 @@ function nodeAddresses(view: LoadBalancerView): Found {
     );
     if (nodePort !== undefined)
       return { ips: [], problem: `port ${port}/${protocol} is a node port of service ${keyOf(nodePort)}` };
-    const own = usable.find((node) => protocol === 'TCP' && isNodesOwn(node, port, serverAddresses));
+    const own = usable.find(
+      (node) =>
+        protocol === 'TCP' &&
+        (isNodesOwn(node, port, serverAddresses) ||
+          // A service that was there before the first ingress keeps what it has.
+          (ingressIps(service).length === 0 && ingressPorts.has(port) && servesIngress(node))),
+    );
     if (own !== undefined)
       return { ips: [], problem: `port ${port}/${protocol} is used by node ${own.metadata.name} itself` };
   }
@@ -122,6 +131,10 @@ function isNodesOwn(node: Node, port: number, serverAddresses: ReadonlySet<strin
   return (node.status?.addresses ?? []).some(({ address }) => serverAddresses.has(`${address} ${port}`));
 }
 
+/** Whether it says that it answers for ingresses. */
+export const servesIngress = ({ metadata }: Node): boolean =>
+  metadata.annotations?.[servesIngressAnnotation] === 'true';
+
 /** As Kubernetes' service controller: ready, not excluded, not about to go. */
 export function isUsable(node: Node): boolean {
   return (
@@ -141,8 +154,8 @@ export function addressOf({ status }: Node, family: 'IPv4' | 'IPv6'): string | u
 
 function nodesWithEndpoints(slices: readonly EndpointSlice[]): Set<string> {
   const found = new Set<string>();
+  // null is how a slice without endpoints is told of.
   for (const { endpoints } of slices)
-    // null is how a slice without endpoints is told of.
     for (const { nodeName, conditions } of endpoints ?? [])
       if (nodeName !== undefined && conditions?.ready !== false) found.add(nodeName);
   return found;
