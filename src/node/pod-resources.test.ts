@@ -1,7 +1,8 @@
 // What a node grants to pods: taken or refused, and resized while they run. Over fakes.
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Pod } from '../api/index.ts';
 import { condition, container, isReady, type World, world } from './testdata/agent-world.ts';
+import { noCgroups } from './worker/pod-cgroups.ts';
 
 const asking = (requests: Record<string, string>, more: object = {}) => ({
   containers: [container('main', { resources: { requests }, ...more })] as Pod['spec']['containers'],
@@ -127,6 +128,20 @@ describe('a resize', () => {
     await w.until('an event', async () =>
       (await w.events('web')).includes('Normal Killing: Container main resize requires restart'),
     );
+  });
+
+  test('makes the group of the pod larger before what starts anew has more', async () => {
+    const w = await started();
+    const policy = { resizePolicy: [{ resourceName: 'memory', restartPolicy: 'RestartContainer' }] };
+    await w.create('web', asking({ cpu: '1', memory: '1Gi' }, policy));
+    await w.until('it runs', async () => isReady(await w.pod('web')));
+    const starts = () => w.runtime.calls.filter((c) => c.method === 'createContainer').length;
+    const before: number[] = [];
+    const loosen = vi.spyOn(noCgroups, 'loosen').mockImplementation(() => before.push(starts()));
+    onTestFinished(() => loosen.mockRestore());
+    await resize(w, 'web', { requests: { cpu: '2', memory: '2Gi' } });
+    await w.until('it was started anew', async () => starts() === 2 && isReady(await w.pod('web')));
+    expect(before).toContain(1);
   });
 
   test('waits for room, and is granted when another pod has gone', async () => {

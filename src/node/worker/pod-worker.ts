@@ -307,7 +307,10 @@ export class PodWorker {
       });
     if (plan.stopSandboxes) await stopSandboxes(node, this.uid);
     if (plan.finished) return 'ok';
-    const resized = plan.update.length === 0 || (await this.#place.resize.apply(pod, plan.update));
+    const { resize } = this.#place;
+    // What starts anew with more than it had needs a larger group too.
+    const resizes = plan.update.length > 0 || resize.state.inProgress !== undefined;
+    const resized = !resizes || (await resize.apply(pod, plan.update));
     const started = await startPod(
       {
         pod,
