@@ -118,6 +118,18 @@ describe('container status', () => {
     });
   });
 
+  test('an ephemeral container runs, but is neither ready nor started', () => {
+    const debug = { name: 'debug', image: 'img:1' } as coreV1.EphemeralContainer;
+    const { ephemeralContainerStatuses } = build({
+      pod: pod({ ephemeralContainers: [debug] }),
+      containers: [container('a'), container('debug')],
+    });
+    expect(ephemeralContainerStatuses).toMatchObject([
+      { name: 'debug', ready: false, state: { running: { startedAt: '2026-01-01T00:00:01Z' } } },
+    ]);
+    expect(ephemeralContainerStatuses?.[0]).not.toHaveProperty('started');
+  });
+
   test('of a container the runtime has lost', () => {
     const previous = build({ containers: [container('a')] });
     const lost = build({ previous });

@@ -211,9 +211,12 @@ export function buildPodStatus(input: StatusInput): coreV1.PodStatus {
   const defaultWaiting = initSpecs.length > 0 ? 'PodInitializing' : 'ContainerCreating';
   const initStatuses = initSpecs.map((c) => containerStatusOf(input, c, { init: true, defaultWaiting }));
   const statuses = spec.containers.map((c) => containerStatusOf(input, c, { init: false, defaultWaiting }));
-  const ephemeral = (spec.ephemeralContainers ?? []).map((c) =>
-    containerStatusOf(input, c as coreV1.Container, { init: false, defaultWaiting: 'ContainerCreating' }),
-  );
+  const ephemeral = (spec.ephemeralContainers ?? []).map((c) => {
+    const waits = { init: false, defaultWaiting: 'ContainerCreating' };
+    const { started: _, ...status } = containerStatusOf(input, c as coreV1.Container, waits);
+    // Nobody waits for them: they have no probes, and no service counts on them.
+    return { ...status, ready: false };
+  });
   const appsStarted = statuses.some(
     (s) => s.state?.running || s.state?.terminated || s.lastState?.terminated,
   );
