@@ -4,138 +4,41 @@
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { type coreV1, isMirror, Node, Pod, Service } from '../api/index.ts';
-import { type Clock, type Log, type Random, Scope, sleep } from '../base/index.ts';
-import {
-  type Client,
-  createEventRecorder,
-  createInformers,
-  type EventType,
-  type Informers,
-} from '../client/index.ts';
-import type { HttpsServer } from '../http/index.ts';
-import {
-  type ContainerRuntime,
-  type Exec,
-  ensureCgroup,
-  limitCgroup,
-  RuntimeError,
-  readCgroupLayout,
-  readCgroupUsage,
-} from '../os/index.ts';
+import { isMirror, Node, Pod, Service } from '../api/index.ts';
+import { Scope, sleep } from '../base/index.ts';
+import { createEventRecorder, createInformers, type EventType } from '../client/index.ts';
+import { ensureCgroup, limitCgroup, readCgroupLayout, readCgroupUsage } from '../os/index.ts';
+import { type AgentOptions, defaultIntervals } from './agent-options.ts';
 import { parseResolvConf } from './container/dns.ts';
 import { podCgroup } from './container/pod-cgroup.ts';
 import { SharedTurns, soloTurns } from './eviction/turns.ts';
 import { Housekeeping, statsMaxAgeMs } from './garbage/housekeeping.ts';
 import { Images } from './images.ts';
 import { Limiter } from './limiter.ts';
-import type { NodeNetwork } from './network.ts';
 import { NetworkFollower } from './network-follower.ts';
 import { CrashBackoff } from './plan/crash-backoff.ts';
+import { podEvents } from './pod-events.ts';
 import { ProbeManager } from './probes/probe-manager.ts';
 import { References } from './references.ts';
-import { type MachineInfo, readMachine } from './registration/machine.ts';
+import { readMachine } from './registration/machine.ts';
 import { nodeReference } from './registration/node-events.ts';
 import { NodeRegistration } from './registration/node-registration.ts';
-import { defaultNodeSettings, type NodeSettings, reservedOf } from './registration/node-settings.ts';
-import type { NodeStatusInput } from './registration/node-status.ts';
+import { nodeReport } from './registration/node-report.ts';
+import { defaultNodeSettings, reservedOf } from './registration/node-settings.ts';
 import { RuntimeCache } from './runtime-cache.ts';
+import { waitForRuntime } from './runtime-start.ts';
 import { NodeAuthorizer } from './server/node-authorizer.ts';
 import { type NodeServerOptions, startNodeServer } from './server/node-server.ts';
 import { StaticPods } from './static-pods/static-pods.ts';
-import { type MachineUsage, thisMachine } from './stats/machine-usage.ts';
+import { thisMachine } from './stats/machine-usage.ts';
 import { StatusWriter } from './status-writer.ts';
 import { Tokens } from './tokens.ts';
 import { PodVolumes } from './volumes/pod-volumes.ts';
 import { VolumeDirectories } from './volumes/volume-directories.ts';
 import { Allocations } from './worker/allocations.ts';
-import type { AdmissionRules, IsolatePod, NodeContext } from './worker/node-context.ts';
-import { kernelCgroups, type PodCgroups } from './worker/pod-cgroups.ts';
+import type { NodeContext } from './worker/node-context.ts';
+import { kernelCgroups } from './worker/pod-cgroups.ts';
 import { PodWorkers } from './worker/pod-workers.ts';
-
-export interface AgentOptions {
-  readonly client: Client;
-  /** Shared with other parts of the same node; undefined = the agent makes its own. They must outlive the agent. */
-  readonly informers?: Informers | undefined;
-  readonly nodeName: string;
-  readonly nodeIps: readonly string[];
-  readonly clusterDns?: readonly string[] | undefined;
-  /** Default `cluster.local`. */
-  readonly clusterDomain?: string | undefined;
-  readonly runtime: ContainerRuntime;
-  /** Settles when the runtime has started and has what pods need of it, or cannot; undefined = somebody else's, which is waited for. */
-  readonly runtimeStarted?: Promise<unknown> | undefined;
-  readonly exec: Exec;
-  /** Volumes and small files of pods; what /var/lib/kubelet is elsewhere. */
-  readonly stateDir: string;
-  /** Container logs go to `pods/…` below it. */
-  readonly logDir: string;
-  /** Below which the pods' control groups lie: `/jotasu/NODE`. */
-  readonly cgroupParent: string;
-  /** undefined = somebody else makes the pod network */
-  readonly network?: NodeNetwork | undefined;
-  /** undefined = nothing isolates pods of this node */
-  readonly isolate?: IsolatePod | undefined;
-  /** undefined = no HTTPS API: no logs, no exec */
-  readonly server?: AgentServerOptions | undefined;
-  readonly labels?: Readonly<Record<string, string>> | undefined;
-  readonly taints?: readonly coreV1.Taint[] | undefined;
-  readonly maxPods?: number | undefined;
-  /** What kubectl shows as the node's version. */
-  readonly version: string;
-  /** In place of what is read from the machine: several nodes may share it, or there is none. */
-  readonly machine?: MachineInfo | undefined;
-  /** Default: read from this machine. */
-  readonly usage?: MachineUsage | undefined;
-  /** What is reserved, when pods are evicted, what is collected. Default: as the kubelet does. */
-  readonly settings?: NodeSettings | undefined;
-  /** A directory that all nodes on this machine see, through which they take turns in evicting; undefined = the machine is this node's. */
-  readonly sharedDir?: string | undefined;
-  /** Default: those of this machine. */
-  readonly cgroups?: PodCgroups | undefined;
-  /** A folder, or one file, with manifests of pods that run here whether there is an API or not. */
-  readonly podManifestPath?: string | undefined;
-  /** How many processes a pod may have. Default: as many as the node. */
-  readonly podMaxPids?: number | undefined;
-  /** What pods may do besides the usual. */
-  readonly admission?: Partial<AdmissionRules> | undefined;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly intervals?: Partial<AgentIntervals> | undefined;
-  /** How many pods start at once. Default twice the processors. */
-  readonly parallelStarts?: number | undefined;
-}
-
-export interface AgentServerOptions {
-  readonly host: string;
-  /** 0 = any free one; what it is becomes part of the Node's status. Usually 10250. */
-  readonly port: number;
-  readonly cert: string;
-  readonly key: string;
-  readonly clientCa: string;
-  /** Called when it listens: who holds it may change its certificate. */
-  readonly onListening?: ((server: Pick<HttpsServer, 'setCertificate'>) => void) | undefined;
-}
-
-export interface AgentIntervals {
-  readonly leaseRenewMs: number;
-  readonly statusCheckMs: number;
-  readonly statusReportMs: number;
-  readonly relistMs: number;
-  readonly fastRelistMs: number;
-  readonly firstStatusDelayMs: number;
-}
-
-export const defaultIntervals: AgentIntervals = {
-  // A node that misses four of them is seen as lost after about two seconds.
-  leaseRenewMs: 500,
-  statusCheckMs: 10_000,
-  statusReportMs: 300_000,
-  relistMs: 10_000,
-  fastRelistMs: 1_000,
-  firstStatusDelayMs: 200,
-};
 
 export interface Agent {
   /** Of the HTTPS API; 0 without one. */
@@ -148,10 +51,6 @@ export interface Agent {
   stop(): Promise<void>;
 }
 
-const runtimeRetryMs = 500;
-/** A runtime that has not answered for this long makes the node not ready. */
-const runtimeSilenceMs = 30_000;
-
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { client, clock, log, nodeName, runtime } = options;
   const intervals = { ...defaultIntervals, ...options.intervals };
@@ -163,17 +62,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const userAgent = `kube-probe/${options.version.replace(/^v/, '').split('.').slice(0, 2).join('.')}`;
   const recorder = createEventRecorder(client, { scope, clock, random: options.random, log });
   const record = recorder.from('kubelet', nodeName);
-  const event: NodeContext['event'] = (pod, type, { reason, message, container }) => {
-    if (container === undefined) return record(pod, type, reason, message);
-    const field = pod.spec.initContainers?.some((c) => c.name === container.name)
-      ? 'initContainers'
-      : pod.spec.ephemeralContainers?.some((c) => c.name === container.name)
-        ? 'ephemeralContainers'
-        : 'containers';
-    const { name, namespace, uid, resourceVersion } = pod.metadata;
-    const about = { apiVersion: 'v1', kind: 'Pod', name, namespace, uid, resourceVersion };
-    record({ ...about, fieldPath: `spec.${field}{${container.name}}` }, type, reason, message);
-  };
+  const event = podEvents(record);
 
   let workers: PodWorkers | undefined;
   const wake = (uid: string) => workers?.runtimeChanged(uid);
@@ -393,36 +282,22 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     leaseDurationSeconds: Math.max(1, Math.ceil((4 * intervals.leaseRenewMs) / 1000)),
     statusCheckMs: intervals.statusCheckMs,
     statusReportMs: intervals.statusReportMs,
-    status: async () => describe(),
+    status: () =>
+      nodeReport({
+        nodeName,
+        nodeIps: options.nodeIps,
+        machine,
+        maxPods: options.maxPods ?? 110,
+        versions: { kubelet: options.version, runtime: runtimeVersion },
+        kubeletPort: server?.port ?? 10250,
+        reserved: reserved.allocatable,
+        pressure: house.pressure,
+        runtime,
+        runtimeProblem: cache.problem,
+        networkProblem: network?.problem,
+      }),
     event: ({ type, reason, message }) => nodeEvent(type, reason, message),
   });
-
-  async function describe(): Promise<Omit<NodeStatusInput, 'previous' | 'nowMs'>> {
-    const problems: string[] = [];
-    if (cache.healthError !== undefined) problems.push(cache.healthError);
-    else if (clock.nowMs() - cache.lastListMs > runtimeSilenceMs + intervals.relistMs)
-      problems.push('PLEG is not healthy: pleg was last seen active too long ago');
-    if (network?.problem !== undefined)
-      problems.push(
-        `container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:${network.problem}`,
-      );
-    const present = await runtime.listImages().catch(() => []);
-    return {
-      nodeName,
-      nodeIps: options.nodeIps,
-      machine,
-      maxPods: options.maxPods ?? 110,
-      versions: { kubelet: options.version, runtime: runtimeVersion },
-      kubeletPort: server?.port ?? 10250,
-      reserved: reserved.allocatable,
-      pressure: house.pressure,
-      problems,
-      images: [...present]
-        .sort((a, b) => b.sizeBytes - a.sizeBytes)
-        .slice(0, 50)
-        .map((i) => ({ names: [...i.repoDigests, ...i.repoTags], sizeBytes: i.sizeBytes })),
-    };
-  }
 
   nodeEvent('Normal', 'Starting', 'Starting kubelet.');
   scope.run('agent', async (signal) => {
@@ -516,24 +391,6 @@ function readOr(file: string, other: string): string {
     return fs.readFileSync(file, 'utf8');
   } catch {
     return other;
-  }
-}
-
-interface Wait {
-  readonly clock: Clock;
-  readonly signal: AbortSignal;
-}
-
-async function waitForRuntime(runtime: ContainerRuntime, wait: Wait & { log: Log }): Promise<void> {
-  for (let tries = 0; ; tries++) {
-    try {
-      if ((await runtime.status()).runtimeReady) return;
-    } catch (error) {
-      wait.signal.throwIfAborted();
-      if (!(error instanceof RuntimeError)) throw error;
-      if (tries % 20 === 0) wait.log.warn('waiting for the container runtime', { error });
-    }
-    await sleep(wait.clock, runtimeRetryMs, wait.signal);
   }
 }
 

@@ -1,14 +1,13 @@
 // The node agent and what the program needs to wire it.
 
 export type { ContainerStatus, SandboxStatus } from '../os/index.ts';
+export { type Agent, startAgent } from './agent.ts';
 export {
-  type Agent,
   type AgentIntervals,
   type AgentOptions,
   type AgentServerOptions,
   defaultIntervals,
-  startAgent,
-} from './agent.ts';
+} from './agent-options.ts';
 export {
   createNodeNetwork,
   type NodeNetwork,

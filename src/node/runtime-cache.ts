@@ -34,6 +34,9 @@ interface CachedPod {
 /** How long after an exit the runtime's own record may lag behind. */
 const exitLagMs = [5, 25, 100, 400];
 
+/** A runtime that has not answered for this long makes the node not ready. */
+const silenceMs = 30_000;
+
 export class RuntimeCache {
   readonly #options: RuntimeCacheOptions;
   readonly #pods = new Map<string, CachedPod>();
@@ -47,14 +50,18 @@ export class RuntimeCache {
     this.#options = options;
   }
 
-  /** When the last successful list began; a node whose runtime does not answer is not ready. */
-  get lastListMs(): number {
-    return this.#lastListMs;
-  }
-
-  /** undefined = healthy */
+  /** The last list failed; undefined = healthy. */
   get healthError(): string | undefined {
     return this.#healthError;
+  }
+
+  /** Why a node of this runtime is not ready: it failed, or has not answered for too long. undefined = nothing. */
+  get problem(): string | undefined {
+    const { clock, relistMs } = this.#options;
+    if (this.#healthError !== undefined) return this.#healthError;
+    return clock.nowMs() - this.#lastListMs > silenceMs + relistMs
+      ? 'PLEG is not healthy: pleg was last seen active too long ago'
+      : undefined;
   }
 
   get(podUid: string): PodRuntime {

@@ -9,7 +9,8 @@ import { FakeClock, seededRandom, silentLog } from '../../base/index.ts';
 import { type Client, createClient } from '../../client/index.ts';
 import { FakeExec, type FakeProcess, FakeRuntime } from '../../os/index.ts';
 import { FakeTransport } from '../../testkit/index.ts';
-import { type Agent, type AgentOptions, startAgent } from '../agent.ts';
+import { type Agent, startAgent } from '../agent.ts';
+import type { AgentOptions } from '../agent-options.ts';
 import type { MachineUsage } from '../stats/machine-usage.ts';
 import { noCgroups } from '../worker/pod-cgroups.ts';
 
