@@ -37,6 +37,8 @@ export const generationVariable = 'JOTASU_GENERATION';
 const connectTimeout = '2s';
 /** An endpoint that does not acknowledge what it was sent is gone with its node. */
 const unacknowledgedTimeout = '3s';
+/** The same for one that has the request and says nothing: its kernel is asked whether it is there. */
+const silentBeforeProbes = '3s';
 
 /** All files but the default certificate. `generation`: what the process shall answer when it is asked. */
 export function configFiles(
@@ -93,6 +95,9 @@ defaults
   timeout http-request 10s
   timeout http-keep-alive 60s
   timeout queue 10s
+  option srvtcpka
+  srvtcpka-idle ${silentBeforeProbes}
+  srvtcpka-intvl 1s
   retries 3
   option redispatch 1
   retry-on conn-failure empty-response

@@ -63,7 +63,7 @@ function ask(address: string, more: { host?: string; tls?: boolean; agent?: Agen
   return new Promise((resolve, reject) => {
     const options = { host: address, path: '/', headers: { host }, timeout: 20_000 };
     const asked = tls
-      ? requestTls({ ...options, servername: host, rejectUnauthorized: false })
+      ? requestTls({ ...options, agent: false, servername: host, rejectUnauthorized: false })
       : request({ ...options, agent: more.agent });
     asked.on('response', (response) => {
       let text = '';
