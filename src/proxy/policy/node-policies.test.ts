@@ -4,6 +4,7 @@ import { FakeClock, Scope, seededRandom, settle, silentLog } from '../../base/in
 import { type Client, createClient, createInformers } from '../../client/index.ts';
 import { FakeExec } from '../../os/index.ts';
 import { buildPolicy, buildPolicyPod, FakeTransport } from '../../testkit/index.ts';
+import { NftModel } from '../nft-model.ts';
 import { type NodePolicies, startNodePolicies } from './node-policies.ts';
 import { trimForPolicies } from './pod-facts.ts';
 
@@ -11,6 +12,7 @@ let clock: FakeClock;
 let transport: FakeTransport;
 let client: Client;
 let exec: FakeExec;
+let refuses: boolean;
 let scope: Scope;
 let policies: NodePolicies | undefined;
 
@@ -19,6 +21,7 @@ beforeEach(() => {
   transport = new FakeTransport({ clock, random: seededRandom(1) });
   client = createClient(transport);
   exec = new FakeExec();
+  refuses = false;
   exec.answer(/^nft list tables/, { stdout: 'table ip jotasu-policy\n' });
   scope = new Scope(silentLog);
 });
@@ -48,8 +51,15 @@ async function start(): Promise<NodePolicies> {
 
 const pass = (ms: number): Promise<void> => clock.advance(ms);
 
-const transactions = (): string[] =>
-  exec.ran.filter((line) => line.startsWith('nft -f -')).map((line) => line.slice('nft -f -\n< '.length));
+/** As text; first they are brought to the model of a kernel, which refuses what the real one would. */
+function transactions(): string[] {
+  const kernel = new NftModel();
+  const texts = exec.ran
+    .filter((line) => line.startsWith('nft -f -'))
+    .map((line) => line.slice('nft -f -\n< '.length));
+  if (!refuses) for (const text of texts) kernel.apply(text);
+  return texts;
+}
 
 const deny = buildPolicy('deny', { podSelector: {}, policyTypes: ['Ingress'] });
 const pod = (name: string, ips: readonly string[] = []) => buildPolicyPod({ name, namespace: 'ns', ips });
@@ -146,6 +156,7 @@ test('a pod that was gone before it was announced is forgotten', async () => {
 test('a kernel that does not take the rules: tried again as a whole, and the pod that waits is told', async () => {
   await client(NetworkPolicy).create(deny);
   const { isolate } = await start();
+  refuses = true;
   exec.answer(/^nft -f/, { code: 1, stderr: 'no' });
   const isolated = isolate(pod('a'), ['10.244.1.1'], signal);
   const failure = expect(isolated).rejects.toThrow('timed out waiting for network policies to be in force');

@@ -79,8 +79,8 @@ class RunningPolicies {
   readonly #announced = new Map<string, Announced>();
   /** Something differs from what the kernel has been told. */
   #changed = true;
-  /** The next transaction makes everything anew. */
-  #whole = true;
+  /** Of ours. What is not known is made anew. */
+  #kernelHas: 'unknown' | 'nothing' | 'rules' = 'unknown';
   /** A transaction is under way. */
   #isBusy = false;
   /** Resolved when everything that is known now is in the kernel. */
@@ -155,8 +155,10 @@ class RunningPolicies {
       this.#waiters = [];
       this.#changed = false;
       try {
-        const text = this.#rules.policyCount === 0 ? await this.#endText() : this.#text();
+        const isEnd = this.#rules.policyCount === 0;
+        const text = isEnd ? await this.#endText() : this.#text();
         if (text !== '') await applyRuleset(exec, text);
+        this.#kernelHas = isEnd ? 'nothing' : 'rules';
       } catch (error) {
         this.#waiters.push(...waiters);
         throw error;
@@ -164,7 +166,7 @@ class RunningPolicies {
       for (const resolve of waiters) resolve();
       return true;
     } catch (error) {
-      this.#whole = true;
+      this.#kernelHas = 'unknown';
       this.#changed = true;
       if (!signal.aborted)
         log.warn('cannot bring network policies to the kernel, all rules will be made anew', { error });
@@ -175,22 +177,18 @@ class RunningPolicies {
   }
 
   #text(): string {
-    const text = this.#whole ? this.#rules.takeReplacement() : this.#rules.takeChanges();
-    this.#whole = false;
-    return text;
+    return this.#kernelHas === 'rules' ? this.#rules.takeChanges() : this.#rules.takeReplacement();
   }
 
   /** The last policy has gone, or there was none: no table, no pods in memory. */
   async #endText(): Promise<string> {
-    const isThere = this.#whole || this.#following !== undefined;
     const following = this.#following;
     this.#following = undefined;
     this.#pods = undefined;
     this.#announced.clear();
     this.#rules = this.#noRules();
     await following?.stop();
-    this.#whole = false;
-    if (!isThere) return '';
+    if (this.#kernelHas === 'nothing') return '';
     return this.#families
       .map((family) => `add table ${family} ${policyTable}\ndelete table ${family} ${policyTable}\n`)
       .join('');
@@ -308,7 +306,7 @@ class RunningPolicies {
     if (present === undefined || this.#families.every((family) => present.has(`${family} ${policyTable}`)))
       return;
     log.warn('somebody removed the rules of network policies, making them anew');
-    this.#whole = true;
+    this.#kernelHas = 'unknown';
     this.#changed = true;
   }
 }
