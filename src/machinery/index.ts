@@ -10,6 +10,7 @@ export {
   typeFaults,
   type VersionView,
 } from './apply/index.ts';
+export { conditionFault, RequestConditions, type RequestFacts } from './cel/request-conditions.ts';
 export { checkRules, hasRules, validateRules } from './cel/rules.ts';
 export { humanDuration, translateTimestampSince } from './codec/age.ts';
 export { durationError, formatDuration, parseDuration } from './codec/duration.ts';

@@ -4,30 +4,47 @@ import { type ASTNode, Environment, Optional } from '@marcbachmann/cel-js';
 import { patternOf } from '../structural/validate.ts';
 import { addKubernetesLibrary } from './library.ts';
 
-export interface Expression {
-  readonly usesOldSelf: boolean;
+interface Bounded {
   /** Steps for lists and maps that have at most so many members. */
   cost(members: number): number;
+}
+
+export interface Expression extends Bounded {
+  readonly usesOldSelf: boolean;
   /** Throws an Error that tells why there is no value. */
   evaluate(self: unknown, oldSelf: unknown): unknown;
 }
 
-export type Compiled =
-  | { readonly ok: true; readonly value: Expression }
+/** An expression over an API request. */
+export interface RequestExpression extends Bounded {
+  /** Throws an Error that tells why there is no value. */
+  evaluate(values: Readonly<Record<RequestVariable, unknown>>): unknown;
+}
+
+export type Compiled<E = Expression> =
+  | { readonly ok: true; readonly value: E }
   | { readonly ok: false; readonly error: string };
 
 /** As much as a rule may cost; larger ones are refused, not asked. */
 export const maxCost = 10_000_000;
 
-const environment = addKubernetesLibrary(
-  new Environment({
-    unlistedVariablesAreDyn: false,
-    enableOptionalTypes: true,
-    homogeneousAggregateLiterals: false,
-  })
-    .registerVariable('self', 'dyn')
-    .registerVariable('oldSelf', 'dyn'),
-);
+const requestVariables = ['object', 'oldObject', 'request'] as const;
+export type RequestVariable = (typeof requestVariables)[number];
+
+const environmentOf = (variables: readonly string[]): Environment =>
+  addKubernetesLibrary(
+    variables.reduce(
+      (environment, name) => environment.registerVariable(name, 'dyn'),
+      new Environment({
+        unlistedVariablesAreDyn: false,
+        enableOptionalTypes: true,
+        homogeneousAggregateLiterals: false,
+      }),
+    ),
+  );
+
+const ofValues = environmentOf(['self', 'oldSelf']);
+const ofRequests = environmentOf(requestVariables);
 
 const durationOf = new Environment().registerVariable('text', 'string').parse('duration(text)');
 export const toDuration = (text: string): unknown => durationOf({ text });
@@ -71,22 +88,49 @@ function look(value: unknown, depth: number, found: Found): void {
       found.badPattern = pattern.args;
 }
 
-const compiled = new Map<string, Compiled>();
 const keptAtMost = 5000;
+type Result = 'bool' | 'string';
 
-/** An expression over `self` and `oldSelf` that comes to a value of `type`. */
-export function compileExpression(text: string, type: 'bool' | 'string'): Compiled {
-  const key = `${type} ${text}`;
-  let known = compiled.get(key);
-  if (known === undefined) {
-    if (compiled.size >= keptAtMost) compiled.clear();
-    known = compile(text, type);
-    compiled.set(key, known);
-  }
-  return known;
+/** Compiles each text once. */
+function remembering<E>(compile: (text: string, type: Result) => Compiled<E>) {
+  const compiled = new Map<string, Compiled<E>>();
+  return (text: string, type: Result): Compiled<E> => {
+    const key = `${type} ${text}`;
+    let known = compiled.get(key);
+    if (known === undefined) {
+      if (compiled.size >= keptAtMost) compiled.clear();
+      known = compile(text, type);
+      compiled.set(key, known);
+    }
+    return known;
+  };
 }
 
-function compile(text: string, type: 'bool' | 'string'): Compiled {
+/** An expression over `self` and `oldSelf` that comes to a value of `type`. */
+export const compileExpression = remembering<Expression>((text, type) => {
+  const compiled = compile(ofValues, text, type);
+  if (!compiled.ok) return compiled;
+  const { evaluate, ...rest } = compiled.value;
+  return {
+    ok: true,
+    value: {
+      ...rest,
+      evaluate: (self, oldSelf) => evaluate({ self, ...(oldSelf !== undefined && { oldSelf }) }),
+    },
+  };
+});
+
+/** An expression over `object`, `oldObject` and `request` that comes to a value of `type`. */
+export const compileRequestExpression = remembering<RequestExpression>((text, type) =>
+  compile(ofRequests, text, type),
+);
+
+interface OfAnything extends Bounded {
+  readonly usesOldSelf: boolean;
+  evaluate(values: Readonly<Record<string, unknown>>): unknown;
+}
+
+function compile(environment: Environment, text: string, type: Result): Compiled<OfAnything> {
   try {
     const parsed = environment.parse(text);
     const check = parsed.check();
@@ -103,9 +147,9 @@ function compile(text: string, type: 'bool' | 'string'): Compiled {
       value: {
         usesOldSelf,
         cost: (members) => nodes * Math.max(members, 1) ** depth,
-        evaluate(self, oldSelf) {
+        evaluate(values) {
           try {
-            return parsed({ self, ...(oldSelf !== undefined && { oldSelf }) });
+            return parsed(values);
           } catch (error) {
             throw new Error(summaryOf(error), { cause: error });
           }

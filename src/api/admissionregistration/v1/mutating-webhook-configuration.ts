@@ -3,7 +3,7 @@ import { defineKind, FieldAt } from '../../../machinery/index.ts';
 import { ageColumn, integerColumn, nameColumn } from '../../columns.ts';
 import type { MutatingWebhookConfiguration as MutatingWebhookConfigurationObject } from '../../generated/admissionregistration-v1.ts';
 import { shape } from '../../shape.ts';
-import { defaultWebhook, validateWebhooks, webhookWarnings } from './rules.ts';
+import { defaultWebhook, validateWebhooks } from './rules.ts';
 
 export type MutatingWebhookConfiguration = MutatingWebhookConfigurationObject;
 
@@ -28,7 +28,6 @@ export const MutatingWebhookConfiguration = defineKind<MutatingWebhookConfigurat
       webhook.reinvocationPolicy ??= 'Never';
     }
   },
-  warn: ({ webhooks }) => webhookWarnings(webhooks),
   validate({ webhooks }, old, causes) {
     validateWebhooks(
       webhooks ?? [],

@@ -6,6 +6,7 @@ import {
   checkPathSegment,
   checkPortNumber,
   checkQualifiedName,
+  conditionFault,
   type FieldAt,
   validateLabelSelector,
 } from '../../../machinery/index.ts';
@@ -55,15 +56,6 @@ export function defaultMatchResources(match: MatchResources | undefined): void {
   defaultRules(match.excludeResourceRules);
 }
 
-/** What the author of a webhook should know of this server, said when he writes it. */
-export const webhookWarnings = (webhooks: readonly Webhook[] | undefined): string[] =>
-  (webhooks ?? [])
-    .filter(({ matchConditions }) => (matchConditions?.length ?? 0) > 0)
-    .map(
-      ({ name, failurePolicy }) =>
-        `webhook ${JSON.stringify(name)}: this server does not evaluate matchConditions; requests that match its rules are ${failurePolicy === 'Ignore' ? 'admitted' : 'refused'}, as its failurePolicy says`,
-    );
-
 /** Faults that the older object has as well are not held against the new one. */
 export function validateWebhooks(
   webhooks: readonly Webhook[],
@@ -74,10 +66,23 @@ export function validateWebhooks(
   const strictEffects =
     old === undefined || old.every(({ sideEffects }) => noEffects.includes(sideEffects ?? ''));
   const strictNames = old === undefined || new Set(old.map((webhook) => webhook.name)).size === old.length;
+  const known = new Set(
+    old?.flatMap(({ matchConditions }) => (matchConditions ?? []).map(({ expression }) => expression)),
+  );
   const names = new Set<string>();
   for (const [i, webhook] of webhooks.entries()) {
     const here = field.index(i);
     validateWebhook(webhook, strictEffects ? noEffects : anyEffects, here);
+    for (const [j, { expression }] of (webhook.matchConditions ?? []).entries()) {
+      const fault =
+        known.has(expression) || expression.trim() === '' ? undefined : conditionFault(expression);
+      if (fault !== undefined)
+        here
+          .child('matchConditions')
+          .index(j)
+          .child('expression')
+          .invalid(expression, `compilation failed: ${fault}`);
+    }
     validateReviewVersions(
       webhook.admissionReviewVersions ?? [],
       strictVersions,

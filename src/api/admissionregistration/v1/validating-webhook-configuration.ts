@@ -3,7 +3,7 @@ import { defineKind, FieldAt } from '../../../machinery/index.ts';
 import { ageColumn, integerColumn, nameColumn } from '../../columns.ts';
 import type { ValidatingWebhookConfiguration as ValidatingWebhookConfigurationObject } from '../../generated/admissionregistration-v1.ts';
 import { shape } from '../../shape.ts';
-import { defaultWebhook, validateWebhooks, webhookWarnings } from './rules.ts';
+import { defaultWebhook, validateWebhooks } from './rules.ts';
 
 export type ValidatingWebhookConfiguration = ValidatingWebhookConfigurationObject;
 
@@ -27,7 +27,6 @@ export const ValidatingWebhookConfiguration = defineKind<ValidatingWebhookConfig
       defaultWebhook(webhook);
     }
   },
-  warn: ({ webhooks }) => webhookWarnings(webhooks),
   validate({ webhooks }, old, causes) {
     validateWebhooks(
       webhooks ?? [],

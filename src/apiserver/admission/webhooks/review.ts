@@ -7,8 +7,19 @@ const apiVersion = 'admission.k8s.io/v1';
 
 const optionKinds = { create: 'CreateOptions', update: 'UpdateOptions', delete: 'DeleteOptions' } as const;
 
+interface Review {
+  readonly kind: string;
+  readonly apiVersion: string;
+  readonly request: {
+    readonly uid: string;
+    readonly object: object | null;
+    readonly oldObject: object | null;
+    readonly [field: string]: unknown;
+  };
+}
+
 /** The body to send. `uid` comes back in the answer. */
-export function reviewOf(request: AdmissionRequest, uid: string): object {
+export function reviewOf(request: AdmissionRequest, uid: string): Review {
   const { operation, kind, subresource, old, context, namespace } = request;
   const object = request.object ?? request.connect ?? null;
   const shown = object ?? old;

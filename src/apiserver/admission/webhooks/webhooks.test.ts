@@ -255,6 +255,62 @@ describe('a connection', () => {
   });
 });
 
+describe('conditions', () => {
+  const when = (...expressions: string[]) => ({
+    matchConditions: expressions.map((expression, i) => ({ name: `c${i}`, expression })),
+  });
+
+  it.each<[string[], boolean]>([
+    [["object.metadata.name != 'skip-me'"], true],
+    [["object.metadata.name == 'skip-me'"], false],
+    [["request.kind.kind == 'ConfigMap'", "request.operation == 'CREATE'", 'oldObject == null'], true],
+    [["request.userInfo.groups.exists(g, g == 'system:nodes')"], false],
+    [["object.metadata.labels['app.kubernetes.io/name'] == 'x' && size(object.data) == 1"], true],
+    [["has(object.metadata.annotations) && 'a' in object.metadata.annotations"], false],
+  ])('%j: asked %s', async (expressions, isAsked) => {
+    await configure('validating', webhook('v', when(...expressions)));
+    const labels = { 'app.kubernetes.io/name': 'x' };
+    expect((await make({ name: 'm', labels }, '', { data: { a: 'b' } })).code).toBe(201);
+    expect(asked).toHaveLength(isAsked ? 1 : 0);
+  });
+
+  const unsaid = "object.metadata.labels['a'] == 'b'";
+  it.each<[string[], string, number, string | undefined]>([
+    [[unsaid], 'Fail', 403, `expression '${unsaid}' resulted in error: No such key: labels`],
+    [[unsaid], 'Ignore', 201, undefined],
+    [[unsaid, 'false'], 'Fail', 201, undefined],
+  ])('that cannot be said: %j with failurePolicy %s', async (expressions, failurePolicy, code, why) => {
+    await configure('mutating', webhook('m', { ...when(...expressions), failurePolicy }));
+    const told = await make();
+    expect([told.code, asked]).toEqual([code, []]);
+    if (why !== undefined) expect(told.json.message).toContain(why);
+  });
+
+  it('must be expressions', async () => {
+    const body = {
+      metadata: { name: 'a' },
+      webhooks: [webhook('v', when('object.metadata.name', "'a' == 1 +", 'nobody.knows', 'true'))],
+    };
+    const { code, json } = await f.ask('POST', `${group}/validatingwebhookconfigurations`, { body });
+    expect([code, json.details.causes.map((cause: { field: string }) => cause.field)]).toEqual([
+      422,
+      [1, 2].map((i) => `webhooks[0].matchConditions[${i}].expression`),
+    ]);
+    expect(json.message).toContain('compilation failed: ');
+  });
+
+  it('are asked of what others have changed', async () => {
+    const second = { ...webhook('second', when("'x' in object.data")) };
+    await configure('mutating', webhook('first'), second);
+    answer = (path, review) =>
+      path.startsWith('/first')
+        ? patch(review, [{ op: 'add', path: '/data', value: { x: 'y' } }])
+        : allow(review);
+    expect((await make()).code).toBe(201);
+    expect(asked.map(({ path }) => path.split('?')[0])).toEqual(['/first', '/second']);
+  });
+});
+
 describe('a webhook that fails', () => {
   const closed = { clientConfig: { url: 'https://127.0.0.1:1/', caBundle: '' } };
   it.each(['validating', 'mutating'] as const)('%s: refuses what it must not let pass', async (kind) => {
@@ -304,13 +360,6 @@ describe('a webhook that fails', () => {
     await configure('mutating', webhook('w'));
     answer = (_path, review) => wrong(review);
     expect((await make()).json.message).toContain(why);
-  });
-
-  it('an expression cannot be evaluated: its author is warned, and the failure policy holds', async () => {
-    const matchConditions = [{ name: 'c', expression: 'true' }];
-    const { headers } = await configure('validating', webhook('w', { matchConditions }));
-    expect(headers['warning']).toEqual([expect.stringContaining('does not evaluate matchConditions')]);
-    expect((await make()).json.message).toContain('this server does not evaluate expressions');
   });
 
   it('the certificate of another is not accepted', async () => {

@@ -6,8 +6,16 @@ import {
   ValidatingWebhookConfiguration,
 } from '../../../api/index.ts';
 import type { Clock, Log, Random } from '../../../base/index.ts';
-import { internalError, type KindDef, type KubeObject, type Labels } from '../../../machinery/index.ts';
+import {
+  forbidden,
+  internalError,
+  type KindDef,
+  type KubeObject,
+  type Labels,
+  RequestConditions,
+} from '../../../machinery/index.ts';
 import type { Store } from '../../../storage/index.ts';
+import { refOf } from '../../registry/core.ts';
 import { decodePatched } from '../../registry/decode.ts';
 import { keyFor, objectOf, sameJson } from '../../registry/objects.ts';
 import type { AdmissionPlugin, AdmissionRequest, Admitted, ConnectOptions } from '../admission.ts';
@@ -114,6 +122,30 @@ function overwrite(target: object, source: object): void {
   for (const [key, value] of Object.entries(source)) if (value !== undefined) to[key] = value;
 }
 
+/** One that does not hold is enough to know that the webhook is not about the request, whatever the others come to. */
+function conditionsHold(
+  { matchConditions = [], failurePolicy }: Webhook,
+  request: AdmissionRequest,
+): boolean {
+  if (matchConditions.length === 0) return true;
+  const { object, oldObject, uid: _uid, ...rest } = reviewOf(request, '').request;
+  const conditions = new RequestConditions({ object, oldObject, request: rest });
+  const faults: string[] = [];
+  for (const { expression } of matchConditions)
+    try {
+      if (!conditions.holds(expression)) return false;
+    } catch (error) {
+      faults.push((error as Error).message);
+    }
+  if (faults.length === 0) return true;
+  if (failurePolicy === 'Ignore') return false;
+  throw forbidden(
+    refOf(request.kind),
+    request.name,
+    faults.length === 1 ? faults[0]! : `[${faults.join(', ')}]`,
+  );
+}
+
 class WebhookCaller {
   readonly #options: WebhookOptions;
   readonly #kind: KindDef;
@@ -139,8 +171,12 @@ class WebhookCaller {
       .flatMap((entry) => (objectOf<Configuration & KubeObject>(entry).webhooks ?? []) as Webhook[]);
   }
 
+  /** Throws a refusal when that cannot be said and the webhook must not fail. */
   isAbout(webhook: Webhook, request: AdmissionRequest): boolean {
-    return matches({ ...webhook, rules: webhook.rules ?? [] }, request, this.#labelsOf);
+    return (
+      matches({ ...webhook, rules: webhook.rules ?? [] }, request, this.#labelsOf) &&
+      conditionsHold(webhook, request)
+    );
   }
 
   /** undefined = it could not be asked, and need not be. Rejects with its refusal, or with 500 when it fails and must not. */
@@ -170,8 +206,6 @@ class WebhookCaller {
 
   async #call(webhook: Webhook, request: AdmissionRequest): Promise<Verdict> {
     const { random } = this.#options;
-    if ((webhook.matchConditions?.length ?? 0) > 0)
-      throw new Error('it has matchConditions, and this server does not evaluate expressions');
     if (!webhook.admissionReviewVersions.includes('v1'))
       throw new Error('it knows no version of AdmissionReview that this server speaks: v1');
     const uid = random.uuid();
