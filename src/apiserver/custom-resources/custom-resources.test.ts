@@ -24,11 +24,6 @@ const spec = {
     note: { type: 'string', nullable: true },
     name: { type: 'string' },
     free: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
-    template: {
-      type: 'object',
-      'x-kubernetes-embedded-resource': true,
-      'x-kubernetes-preserve-unknown-fields': true,
-    },
     ports: {
       type: 'array',
       'x-kubernetes-list-type': 'map',
@@ -89,50 +84,6 @@ const tab = (name: string, more: object = {}) => ({
 });
 const causes = (json: { details: { causes: { field: string; message: string }[] } }) =>
   json.details.causes.map(({ field, message }) => `${field}: ${message}`);
-
-describe('an object inside a resource', () => {
-  const inside = (metadata: unknown, more: object = {}) =>
-    tab('a', { template: { apiVersion: 'v1', kind: 'Pod', metadata, ...more } });
-  const ask = (body: object, query = '') => f.ask('POST', `${tabs}${query}`, { body });
-  beforeEach(() => define(definition()));
-
-  it('keeps what metadata may hold, and says what it may not', async () => {
-    const body = inside({ labels: { a: 'b' }, creationTimestamp: null, foo: 1 }, { spec: { any: 1 } });
-    const strict = await ask(body, '?fieldValidation=Strict');
-    expect([strict.code, strict.json.message]).toEqual([
-      400,
-      'CronTab in version "v1" cannot be handled as a CronTab: strict decoding error: unknown field "spec.template.metadata.foo"',
-    ]);
-    const { code, json } = await ask(body);
-    expect([code, json.spec.template]).toEqual([
-      201,
-      { apiVersion: 'v1', kind: 'Pod', metadata: { labels: { a: 'b' } }, spec: { any: 1 } },
-    ]);
-  });
-
-  it('whose metadata is of another form cannot be read', async () => {
-    const { code, json } = await ask(inside({ labels: { a: 1 } }));
-    expect([code, json.message]).toEqual([
-      400,
-      expect.stringContaining('spec.template.metadata: Invalid value: '),
-    ]);
-  });
-
-  it.each<[object, string]>([
-    [inside({}, { kind: '' }), 'spec.template.kind: Invalid value: "": must not be empty'],
-    [inside({}, { kind: 'A_B' }), 'spec.template.kind: Invalid value: "A_B": may have mixed case, but'],
-    [
-      inside({}, { apiVersion: 'a/b/c' }),
-      'spec.template.apiVersion: Invalid value: "a/b/c": unexpected GroupVersion',
-    ],
-    [tab('a', { template: { kind: 'Pod' } }), 'spec.template.apiVersion: Required value: must not be empty'],
-    [inside({ name: 'a/b' }), 'spec.template.metadata.name: Invalid value: "a/b": may not contain'],
-    [inside({ labels: { 'a b': 'c' } }), 'spec.template.metadata.labels: Invalid value: "a b"'],
-  ])('must be one: %j', async (body, wanted) => {
-    const { code, json } = await ask(body);
-    expect([code, causes(json)]).toEqual([422, [expect.stringContaining(wanted)]]);
-  });
-});
 
 describe('a definition', () => {
   it('gets the names it left out, and is established', async () => {
