@@ -9,6 +9,19 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { silentLog, systemClock } from '../src/base/index.ts';
+import { createCa } from '../src/http/index.ts';
+import {
+  type Arrangement,
+  arrange,
+  configFiles,
+  defaultCertificateName,
+  Haproxy,
+  type IngressPlan,
+  mapFileName,
+  planStep,
+} from '../src/ingress/index.ts';
+import { systemExec } from '../src/os/index.ts';
 
 const run = promisify(execFile);
 const seconds = Number(process.argv[2] ?? 5);
@@ -162,7 +175,69 @@ async function end(child: ChildProcess): Promise<void> {
   clearTimeout(late);
 }
 
+/** What a change costs with so many backends of ten endpoints and as many rules. */
+async function changes(backends: number): Promise<void> {
+  const plan = (first: string): IngressPlan => ({
+    backends: Array.from({ length: backends }, (_, i) => ({
+      name: `d_web-${i}_80`,
+      protocol: 'h1',
+      sticky: false,
+      endpoints: Array.from({ length: 10 }, (_, j) =>
+        i + j === 0 ? first : `10.${i >> 8}.${i & 255}.${j}:80`,
+      ),
+    })),
+    exact: new Map(),
+    prefix: new Map(
+      Array.from({ length: backends }, (_, i) => [
+        `h${i}.example/`,
+        { backend: `d_web-${i}_80`, timeoutMs: 60_000, maxBodyBytes: 0, redirects: i === 0 && first === 'x' },
+      ]),
+    ),
+    certificates: [],
+    problems: [],
+  });
+  const log = join(directory, 'log');
+  const haproxy = new Haproxy({
+    directory,
+    logFile: log,
+    exec: systemExec,
+    clock: systemClock,
+    log: silentLog,
+  });
+  const settings = {
+    ...{ directory, httpPort: 21905, httpsPort: 21906, metricsPort: 21907, maxConnections: 4000 },
+    ...{ threads: 2, ipv6: false, user: undefined },
+  };
+  const ca = await createCa({ commonName: 'default', days: 1, nowMs: Date.now() });
+  haproxy.write([{ name: defaultCertificateName, text: `${ca.cert}${ca.key}` }]);
+  const timed = async (what: string, work: () => Promise<unknown>): Promise<void> => {
+    const startedMs = performance.now();
+    await work();
+    console.log(`${what.padEnd(40)} ${(performance.now() - startedMs).toFixed(0)} ms`);
+  };
+  let now: Arrangement = arrange(plan('10.255.0.1:80'), undefined);
+  const load = (generation: string): Promise<void> =>
+    haproxy.load(configFiles(now, settings, generation), generation);
+  try {
+    await timed(`${backends} backends: start`, () => load('a'));
+    await timed(`${backends} backends: reload`, () => load('b'));
+    await timed(`${backends} backends: one endpoint changes`, async () => {
+      const next = arrange(plan('10.255.0.2:80'), now);
+      const step = planStep(now, next);
+      if (step.kind !== 'runtime') throw new Error(step.kind);
+      await haproxy.runtime.setServers(step.commands);
+      now = next;
+    });
+    await timed(`${backends} rules: replaced`, () =>
+      haproxy.runtime.replaceMap(join(directory, mapFileName('prefix')), now.prefix),
+    );
+  } finally {
+    await haproxy.stop();
+  }
+}
+
 try {
+  for (const backends of [10, 1000]) await changes(backends);
   const answer = `${haproxyHead()}${upstreams
     .map(
       (one) =>
