@@ -41,11 +41,12 @@ export function protocolOf(appProtocol = ''): BackendProtocol {
 export function endpointsBehind(slices: readonly EndpointSlice[], portName: string): readonly string[] {
   const ready = new Set<string>();
   const ending = new Set<string>();
-  for (const { addressType, ports, endpoints = [] } of slices) {
+  for (const { addressType, ports, endpoints } of slices) {
     if (addressType === 'FQDN') continue;
     for (const { name = '', protocol = 'TCP', port } of ports ?? []) {
       if (name !== portName || protocol !== 'TCP' || port === undefined) continue;
-      for (const { addresses, conditions } of endpoints) {
+      // null is how a slice without endpoints is told of.
+      for (const { addresses, conditions } of endpoints ?? []) {
         const address = addresses[0];
         if (address === undefined) continue;
         const isReady = conditions?.ready ?? true;
