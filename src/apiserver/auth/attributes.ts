@@ -33,6 +33,7 @@ export const wellKnown = {
   unauthenticated: 'system:unauthenticated',
   anonymous: 'system:anonymous',
   nodes: 'system:nodes',
+  serviceAccounts: 'system:serviceaccounts',
   nodeUserPrefix: 'system:node:',
   /** What nodes are told of the cluster: a ConfigMap that they may read before any pod of theirs refers to it. */
   clusterSettings: { namespace: 'kube-system', name: 'jotasu-cluster' },

@@ -117,9 +117,16 @@ describe('who may', () => {
         'get /',
         'get /metrics',
         'get /apix',
+        'get /openid/v1/jwks',
         'list core/pods',
         'create authorization.k8s.io/subjectaccessreviews',
       ],
+    ],
+    [
+      'a service account',
+      user('system:serviceaccount:d:a', 'system:serviceaccounts', authenticated),
+      ['get /api', 'get /.well-known/openid-configuration', 'get /openid/v1/jwks', 'get /openid/v1/jwks/'],
+      ['get /openid/v1', 'put /openid/v1/jwks', 'get /.well-known', 'list core/pods'],
     ],
     [
       'nobody known',

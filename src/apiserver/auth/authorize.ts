@@ -85,6 +85,10 @@ export const mastersAuthorizer: Authorizer = Object.assign(
 
 const publicPaths = new Set(['/healthz', '/livez', '/readyz', '/version', '/version/']);
 const discoveryPaths = new Set(['/api', '/apis', '/openapi']);
+/** Where it is told with which keys tokens of service accounts are signed. */
+const issuerPaths = new Set(
+  ['/.well-known/openid-configuration', '/openid/v1/jwks'].flatMap((path) => [path, `${path}/`]),
+);
 const discoveryPrefixes = ['/api/', '/apis/', '/openapi/'];
 const selfReviews = new Set([
   'authorization.k8s.io/selfsubjectaccessreviews',
@@ -109,6 +113,7 @@ const mayEverybody = (a: RequestAttributes): Verdict => {
   if (!groups.includes(wellKnown.authenticated)) return noOpinion;
   if (discoveryPaths.has(a.path)) return allowed;
   for (const prefix of discoveryPrefixes) if (a.path.startsWith(prefix)) return allowed;
+  if (issuerPaths.has(a.path) && groups.includes(wellKnown.serviceAccounts)) return allowed;
   // The parts of the health checks, e.g. /readyz/storage: brief words, nothing secret.
   for (const path of ['/healthz/', '/livez/', '/readyz/']) if (a.path.startsWith(path)) return allowed;
   return noOpinion;
@@ -129,15 +134,21 @@ const authenticatedRules: UserRules = {
     publicRule,
   ],
 };
+const serviceAccountRules: UserRules = {
+  ...authenticatedRules,
+  paths: [...authenticatedRules.paths, { verbs: ['get'], nonResourceURLs: [...issuerPaths] }],
+};
 const anybodysRules: UserRules = { ...noRules, paths: [publicRule] };
 
 /**
- * What everybody may: health and version, also anonymously; discovery, and asking about oneself, once authenticated. The rights
- * of the roles system:public-info-viewer, system:discovery and system:basic-user of every Kubernetes cluster.
+ * What everybody may: health and version, also anonymously; discovery, and asking about oneself, once authenticated; and service
+ * accounts, who signs their tokens. The rights of the roles system:public-info-viewer, system:discovery, system:basic-user and
+ * system:service-account-issuer-discovery of every Kubernetes cluster.
  */
 export const everyoneAuthorizer: Authorizer = Object.assign(mayEverybody, {
   rulesFor: ({ groups }: UserInfo): UserRules => {
-    if (groups.includes(wellKnown.authenticated)) return authenticatedRules;
+    if (groups.includes(wellKnown.authenticated))
+      return groups.includes(wellKnown.serviceAccounts) ? serviceAccountRules : authenticatedRules;
     return groups.includes(wellKnown.unauthenticated) ? anybodysRules : noRules;
   },
 });
