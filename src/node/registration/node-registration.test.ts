@@ -67,6 +67,7 @@ function setUp() {
     return { scope, registration };
   };
   return {
+    client,
     clock,
     launch,
     problems,
@@ -119,5 +120,46 @@ describe('a node whose agent starts again', () => {
     registration.touch();
     await settle();
     expect(await ready()).toBe('True');
+  });
+});
+
+describe('a device of which somebody else knows', () => {
+  const device = 'example.com/gpu';
+  const resources = async ({ client }: ReturnType<typeof setUp>) => {
+    const { status } = await client(Node).get('n1');
+    return [status?.capacity?.[device], status?.allocatable?.[device]];
+  };
+  const tell = async (
+    { client, clock }: ReturnType<typeof setUp>,
+    registration: NodeRegistration,
+    count: string | null,
+  ) => {
+    const patch = { status: { capacity: { [device]: count } } };
+    registration.observe(await client(Node).patch({ name: 'n1', subresource: 'status' }, 'merge', patch));
+    await clock.advance(100);
+  };
+
+  test('is for pods to have, for as long as it is there', async () => {
+    const set = setUp();
+    const { registration } = set.launch();
+    await set.clock.advance(100);
+    await tell(set, registration, '3');
+    expect(await resources(set)).toEqual(['3', '3']);
+    expect((await set.client(Node).get('n1')).status?.allocatable).toMatchObject({ cpu: '4', pods: '110' });
+    await tell(set, registration, '2');
+    expect(await resources(set)).toEqual(['2', '2']);
+    await tell(set, registration, null);
+    expect(await resources(set)).toEqual([undefined, undefined]);
+  });
+
+  test('is known to the next agent of the node', async () => {
+    const set = setUp();
+    const first = set.launch();
+    await set.clock.advance(100);
+    await tell(set, first.registration, '3');
+    await first.scope.stop();
+    set.launch();
+    await set.clock.advance(20_000);
+    expect(await resources(set)).toEqual(['3', '3']);
   });
 });

@@ -3,10 +3,18 @@
 import { type coreV1, Lease, Node } from '../../api/index.ts';
 import { type Clock, type Log, type Scope, sleep } from '../../base/index.ts';
 import type { Client } from '../../client/index.ts';
-import { formatMicroTime, isAlreadyExists, isConflict, isNotFound, isStatus } from '../../machinery/index.ts';
+import {
+  formatMicroTime,
+  isAlreadyExists,
+  isConflict,
+  isNotFound,
+  isStatus,
+  semanticEqual,
+} from '../../machinery/index.ts';
 import { type NodeEvent, nodeStatusEvent, planNodeEvents } from './node-events.ts';
 import {
   buildNodeStatus,
+  extendedResources,
   type NodeStatusInput,
   nodeLabels,
   planLabels,
@@ -29,7 +37,7 @@ export interface RegistrationOptions {
   /** How often it is written in any case. */
   readonly statusReportMs: number;
   /** Everything of the status but what is remembered here. */
-  status(): Promise<Omit<NodeStatusInput, 'previous' | 'nowMs'>>;
+  status(): Promise<Omit<NodeStatusInput, 'extended' | 'previous' | 'nowMs'>>;
   /** About the node. */
   event(event: NodeEvent): void;
 }
@@ -47,6 +55,7 @@ export class NodeRegistration {
   /** The Node was there before this agent. */
   #mayWait = false;
   #unschedulable = false;
+  #extended: Readonly<Record<string, string>> = {};
 
   constructor(options: RegistrationOptions) {
     this.#options = options;
@@ -105,6 +114,11 @@ export class NodeRegistration {
     }
     const written = this.#written;
     if (written === undefined) return;
+    const extended = extendedResources(status);
+    if (!semanticEqual(extended, this.#extended)) {
+      this.#extended = extended;
+      this.touch();
+    }
     const judged = (written.conditions ?? []).map(
       (own) => status?.conditions?.find(({ type }) => type === own.type) ?? own,
     );
@@ -140,6 +154,7 @@ export class NodeRegistration {
     }
     if (this.#written === undefined) this.#mayWait = true;
     this.#written = existing.status;
+    this.#extended = extendedResources(existing.status);
     const labels = planLabels(existing, own);
     if (labels === undefined) return existing;
     return client(Node).patch({ name: nodeName }, 'strategic', { metadata: { labels } });
@@ -181,10 +196,18 @@ export class NodeRegistration {
     const input = await this.#options.status();
     // The write comes back to `observe` before it is answered.
     const before = this.#written;
-    const status = buildNodeStatus({ ...input, previous: before, nowMs: clock.nowMs() });
+    const extended = this.#extended;
+    const status = buildNodeStatus({ ...input, extended, previous: before, nowMs: clock.nowMs() });
     if (!regular && !statusDiffers(before, status)) return;
-    // Addresses would be merged by type: what is no longer there must go.
-    const patch = { status: { ...status, addresses: [...(status.addresses ?? []), { $patch: 'replace' }] } };
+    // Addresses would be merged by type, resources are by name: what is no longer there must go.
+    const gone = Object.keys(before?.allocatable ?? {}).filter((name) => !(name in status.allocatable!));
+    const patch = {
+      status: {
+        ...status,
+        allocatable: { ...status.allocatable, ...Object.fromEntries(gone.map((name) => [name, null])) },
+        addresses: [...(status.addresses ?? []), { $patch: 'replace' }],
+      },
+    };
     await client(Node).patch({ name: nodeName, subresource: 'status' }, 'strategic', patch);
     this.#wrote(before, status);
   }

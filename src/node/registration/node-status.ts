@@ -1,5 +1,5 @@
 // The Node object and its status, from what the machine is and how it fares. Pure; reasons and messages are the kubelet's.
-import type { coreV1, Node } from '../../api/index.ts';
+import { type coreV1, isExtendedResource, type Node } from '../../api/index.ts';
 import { formatTime } from '../../machinery/index.ts';
 import type { PressureCondition } from '../eviction/signals.ts';
 import type { MachineInfo } from './machine.ts';
@@ -19,6 +19,8 @@ export interface NodeStatusInput {
   /** Why it is not ready, in words; none = ready. */
   readonly problems: readonly string[];
   readonly images: readonly coreV1.ContainerImage[];
+  /** Extended resources that others have put into the node's capacity. Left out = none. */
+  readonly extended?: Readonly<Record<string, string>>;
   readonly previous: coreV1.NodeStatus | undefined;
   readonly nowMs: number;
 }
@@ -51,6 +53,7 @@ export function buildNodeStatus(input: NodeStatusInput): coreV1.NodeStatus {
       'ephemeral-storage': String(machine.storageBytes - reserved.storageBytes),
       memory: kibi(machine.memoryBytes - reserved.memoryBytes),
       ...common,
+      ...input.extended,
     },
     conditions: conditions(input, [
       {
@@ -87,6 +90,10 @@ export function buildNodeStatus(input: NodeStatusInput): coreV1.NodeStatus {
     images: [...input.images],
   };
 }
+
+/** Whoever knows of devices writes them into the capacity of a node; it is for the node to say that pods may have them. */
+export const extendedResources = (status: coreV1.NodeStatus | undefined): Record<string, string> =>
+  Object.fromEntries(Object.entries(status?.capacity ?? {}).filter(([name]) => isExtendedResource(name)));
 
 interface Judged {
   readonly type: string;
