@@ -106,7 +106,7 @@ backend u
   balance leastconn
   option redispatch 1
   http-reuse always
-${upstreams.map((one) => `  server s${one} 127.0.0.1:${one}\n`).join('')}`;
+${upstreams.map((one) => `  server s${one} 127.0.0.1:${one}\n`).join('')}${Array.from({ length: 10 }, (_, i) => `  server free${i + 1} 127.0.0.1:1 disabled\n`).join('')}`;
 
 function ask(command: string): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -137,8 +137,9 @@ const candidates: readonly Candidate[] = [
     name: 'HAProxy, runtime socket',
     start: () => start('haproxy', ['-W', '-f', file('haproxy.cfg', haproxyText)]),
     change: async (_, n) => {
-      const said = await ask(`add server u/extra${n} 127.0.0.1:${upstreams[0]};enable server u/extra${n}`);
-      if (!said.includes('registered')) throw new Error(said);
+      const server = `set server u/free${n}`;
+      const said = await ask(`${server} addr 127.0.0.1 port ${upstreams[n % 2]};${server} state ready`);
+      if (!said.includes('changed from')) throw new Error(said);
     },
   },
 ];

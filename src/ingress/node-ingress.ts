@@ -30,7 +30,7 @@ export interface NodeIngressOptions {
   readonly exec: Exec;
   readonly clock: Clock;
   readonly log: Log;
-  /** Told when requests begin or cease to be answered here. Tried again when it rejects. */
+  /** Told when requests begin or cease to be answered here. Called again when it rejects. */
   readonly announce: (serves: boolean) => Promise<void>;
 }
 
@@ -98,7 +98,7 @@ class RunningIngress {
         // Nobody knows what it has taken up: the next round tells it everything.
         this.#now = undefined;
         log.error('cannot bring ingresses to HAProxy, trying again', { error });
-        await this.#announce(this.#haproxy.isRunning).catch(() => {});
+        await this.#announce(this.#haproxy.isRunning);
         await sleep(clock, backoff.nextMs(), signal).catch(() => {});
         continue;
       }
@@ -219,7 +219,13 @@ class RunningIngress {
 
   async #announce(serves: boolean): Promise<void> {
     if (this.#announced === serves) return;
-    await this.#options.announce(serves);
-    this.#announced = serves;
+    try {
+      await this.#options.announce(serves);
+      this.#announced = serves;
+    } catch (error) {
+      // The next round tells it again. Requests do not wait for that.
+      if (!this.#scope.stopped)
+        this.#options.log.warn('cannot tell whether ingresses are answered here', { error });
+    }
   }
 }
