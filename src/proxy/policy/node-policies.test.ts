@@ -138,8 +138,32 @@ test('a pod waits until it is isolated, before its status tells where it is, and
   // A container that starts again does not wait.
   await isolate(created, ['10.244.1.1'], signal);
   await client(Pod).delete('a', 'ns', { gracePeriodSeconds: 0 });
-  await pass(200);
+  // Its containers may still run; then it is forgotten.
+  await pass(20_000);
+  expect(transactions()).toHaveLength(2);
+  await pass(60_000);
   expect(transactions()[2]).toContain('delete element ip jotasu-policy ingress-pods { 10.244.1.1 }');
+});
+
+test('who gets the address of a pod that went is not taken for it', async () => {
+  const podSelector = { matchLabels: { app: 'a' } };
+  await client(NetworkPolicy).create(buildPolicy('a', { podSelector, egress: [] }));
+  await start();
+  const { isolate } = policies!;
+  const created = await client(Pod).create(
+    buildPolicyPod({ name: 'a', namespace: 'ns', labels: { app: 'a' }, ips: [] }),
+  );
+  const [address] = ['10.244.1.1'];
+  const isolated = isolate(created, [address], signal);
+  await pass(200);
+  await isolated;
+  await client(Pod).delete('a', 'ns', { gracePeriodSeconds: 0 });
+  await pass(200);
+  expect(transactions()).toHaveLength(2);
+  const next = isolate(await client(Pod).create(pod('b')), [address], signal);
+  await pass(200);
+  await next;
+  expect(transactions()[2]).toContain(`delete element ip jotasu-policy ingress-pods { ${address} }`);
 });
 
 test('a pod that was gone before it was announced is forgotten', async () => {

@@ -8,7 +8,7 @@ import { applyRuleset, type Exec, readTables } from '../../os/index.ts';
 import type { Family } from '../contribution.ts';
 import { familyOfAddress } from '../service-ports.ts';
 import { policyTable } from './frame.ts';
-import { podFacts, statusIps } from './pod-facts.ts';
+import { type PodFacts, podFacts, statusIps } from './pod-facts.ts';
 import { PolicyRules } from './policy-rules.ts';
 
 export interface NodePoliciesOptions {
@@ -48,6 +48,11 @@ const checkMs = 30_000;
 /** How long a pod waits for the first word from the API, and for the kernel. */
 const silenceMs = 2_000;
 const isolateMs = 10_000;
+/**
+ * How long a pod that the API has forgotten stays isolated, at least: one that is deleted without grace is removed from there before its
+ * containers have ended.
+ */
+const lingerMs = 30_000;
 
 export function startNodePolicies(options: NodePoliciesOptions): NodePolicies {
   const scope = new Scope(options.log);
@@ -77,10 +82,13 @@ class RunningPolicies {
   #following: Scope | undefined;
   #pods: Informer<Pod> | undefined;
   readonly #announced = new Map<string, Announced>();
+  /** Pods that lately went, by a key of their own: their addresses, and when that was. */
+  readonly #gone = new Map<string, { readonly ips: readonly string[]; readonly sinceMs: number }>();
   /** Something differs from what the kernel has been told. */
   #changed = true;
   /** Of ours. What is not known is made anew. */
   #kernelHas: 'unknown' | 'nothing' | 'rules' = 'unknown';
+  #checkedMs: number;
   /** A transaction is under way. */
   #isBusy = false;
   /** Resolved when everything that is known now is in the kernel. */
@@ -94,6 +102,7 @@ class RunningPolicies {
     this.#families = [...new Set(options.nodeIps.map(familyOfAddress))];
     this.#policies = options.informers(NetworkPolicy);
     this.#rules = this.#noRules();
+    this.#checkedMs = options.clock.monotonicMs();
     this.ready = new Promise<void>((resolve, reject) => {
       this.#becomeReady = resolve;
       scope.signal.addEventListener('abort', () => reject(scope.signal.reason), { once: true });
@@ -119,7 +128,8 @@ class RunningPolicies {
     );
     while (!signal.aborted) {
       if (!this.#changed) {
-        if (!(await this.#change(signal))) await this.#check();
+        await this.#change(signal);
+        if (clock.monotonicMs() - this.#checkedMs >= checkMs) await this.#check();
         // One change is often the first of several.
         if (this.#changed) await sleep(clock, batchMs, signal);
         continue;
@@ -186,6 +196,7 @@ class RunningPolicies {
     this.#following = undefined;
     this.#pods = undefined;
     this.#announced.clear();
+    this.#gone.clear();
     this.#rules = this.#noRules();
     await following?.stop();
     if (this.#kernelHas === 'nothing') return '';
@@ -236,15 +247,33 @@ class RunningPolicies {
       if (announced !== undefined && announced.pod.metadata.uid !== pod.metadata.uid) return;
       const waits = announced !== undefined && isThere && statusIps(pod).length === 0;
       if (!waits) this.#announced.delete(key);
-      const ips = waits ? announced.ips : statusIps(pod);
-      const facts = isThere ? podFacts(pod, this.#options.nodeName, ips) : undefined;
-      if (rules.setPod(key, facts)) this.#mark(() => {});
+      const known = statusIps(pod);
+      const ips = announced !== undefined && known.length === 0 ? announced.ips : known;
+      const facts = podFacts(pod, this.#options.nodeName, ips);
+      if (facts?.onThisNode === true)
+        if (isThere) this.#takeAddresses(rules, facts.ips);
+        else this.#linger(rules, `${key}@${pod.metadata.uid}`, facts);
+      if (rules.setPod(key, isThere ? facts : undefined)) this.#mark(() => {});
     };
     pods.onChange({
       added: (pod) => putPod(pod, true),
       updated: (_, pod) => putPod(pod, true),
       deleted: (pod) => putPod(pod, false),
     });
+  }
+
+  #linger(rules: PolicyRules, key: string, facts: PodFacts): void {
+    rules.setPod(key, { ...facts, isGone: true });
+    this.#gone.set(key, { ips: facts.ips, sinceMs: this.#options.clock.monotonicMs() });
+  }
+
+  /** What had these addresses before is over. */
+  #takeAddresses(rules: PolicyRules, ips: readonly string[]): void {
+    for (const [key, gone] of this.#gone)
+      if (gone.ips.some((ip) => ips.includes(ip))) {
+        this.#gone.delete(key);
+        rules.setPod(key, undefined);
+      }
   }
 
   async isolate(pod: Pod, ips: readonly string[], signal: AbortSignal): Promise<void> {
@@ -272,28 +301,30 @@ class RunningPolicies {
     if (this.#following === undefined) return;
     const known = this.#pods?.get(keyOf(pod));
     const shown = known !== undefined && known.metadata.uid === pod.metadata.uid ? known : pod;
+    this.#takeAddresses(this.#rules, ips);
     this.#rules.setPod(keyOf(pod), podFacts(shown, this.#options.nodeName, ips));
   }
 
-  /** False when nothing changed for a while. */
-  #change(signal: AbortSignal): Promise<boolean> {
+  /** Resolves when something changed, or when it is time for a check. */
+  #change(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
-      const end = (changed: boolean): void => {
+      const end = (): void => {
         this.#wake = undefined;
         timer.cancel();
-        signal.removeEventListener('abort', stop);
-        resolve(changed);
+        signal.removeEventListener('abort', end);
+        resolve();
       };
-      const stop = (): void => end(true);
-      const timer = this.#options.clock.after(checkMs, () => end(false));
-      this.#wake = () => end(true);
-      signal.addEventListener('abort', stop, { once: true });
+      const { clock } = this.#options;
+      const timer = clock.after(this.#checkedMs + checkMs - clock.monotonicMs(), end);
+      this.#wake = end;
+      signal.addEventListener('abort', end, { once: true });
     });
   }
 
   async #check(): Promise<void> {
+    const { exec, clock, log } = this.#options;
+    this.#checkedMs = clock.monotonicMs();
     if (this.#following === undefined) return;
-    const { exec, log } = this.#options;
     for (const [key, { pod }] of this.#announced) {
       const shown = this.#pods?.get(key);
       if (shown !== undefined && shown.metadata.uid === pod.metadata.uid) continue;
@@ -302,6 +333,11 @@ class RunningPolicies {
       const facts = shown === undefined ? undefined : podFacts(shown, this.#options.nodeName);
       this.#mark(() => this.#rules.setPod(key, facts));
     }
+    for (const [key, { sinceMs }] of this.#gone)
+      if (clock.monotonicMs() - sinceMs >= lingerMs) {
+        this.#gone.delete(key);
+        this.#mark(() => this.#rules.setPod(key, undefined));
+      }
     const present = await readTables(exec).catch(() => undefined);
     if (present === undefined || this.#families.every((family) => present.has(`${family} ${policyTable}`)))
       return;

@@ -16,6 +16,8 @@ export interface PodFacts {
   readonly ips: readonly string[];
   readonly ports: readonly NamedPort[];
   readonly onThisNode: boolean;
+  /** No longer in the API, while its containers may still run: isolated as before, and nobody's peer. */
+  readonly isGone: boolean;
 }
 
 const protocolNames: Readonly<Record<string, Protocol>> = { TCP: 'tcp', UDP: 'udp', SCTP: 'sctp' };
@@ -54,6 +56,7 @@ export function podFacts(
     ips: known,
     ports,
     onThisNode: pod.spec.nodeName === nodeName,
+    isGone: false,
   };
 }
 

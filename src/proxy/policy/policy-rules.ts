@@ -53,6 +53,7 @@ const dnsPod = (ips: readonly string[]): PodFacts => ({
     { name: 'dns-tcp', protocol: 'tcp', port: 53 },
   ],
   onThisNode: false,
+  isGone: false,
 });
 const none: ReadonlySet<string> = new Set();
 /** No pod has such a name. */
@@ -243,7 +244,7 @@ export class PolicyRules {
 
   #touch(set: PodSet): void {
     for (const [key, { facts }] of this.#pods)
-      if (set.has(facts, this.#namespaces.get(facts.namespace))) this.#dirtyPods.add(key);
+      if (!facts.isGone && set.has(facts, this.#namespaces.get(facts.namespace))) this.#dirtyPods.add(key);
   }
 
   #ofPod({ facts, isolatedBy }: KnownPod, family: Family): Contribution | undefined {
@@ -252,7 +253,7 @@ export class PolicyRules {
     const wanted = new ContributionBuilder();
     const labels = this.#namespaces.get(facts.namespace);
     for (const { set } of this.#sets.values())
-      if (set.has(facts, labels))
+      if (!facts.isGone && set.has(facts, labels))
         for (const ip of ips)
           for (const element of set.elements(facts, ip)) wanted.element(set.name, element);
     for (const direction of ['ingress', 'egress'] satisfies Direction[]) {
