@@ -1,7 +1,7 @@
 // The configuration as text, and what a real HAProxy does with it where there is one.
 import { accessSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, request, type Server } from 'node:http';
-import { createServer as createHttp2Server } from 'node:http2';
+import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2';
 import { request as requestTls } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -242,6 +242,22 @@ describe.skipIf(!found)('a real HAProxy', () => {
     ).toBe('runtime');
     expect((await ask('a.example', '/', { tls: true })).certificate).toBe('second');
     expect(await apply(plan())).toBe('runtime');
+  });
+
+  test('HTTP/2 from clients', async () => {
+    const session = connectHttp2(`https://127.0.0.1:${ports.httpsPort}`, {
+      servername: 'a.example',
+      rejectUnauthorized: false,
+    });
+    const stream = session.request({ ':path': '/x', ':authority': 'a.example' });
+    const text = await new Promise<string>((resolve, reject) => {
+      let all = '';
+      stream.on('data', (data) => (all += data));
+      stream.on('end', () => resolve(all));
+      stream.on('error', reject);
+    });
+    expect([session.alpnProtocol, text]).toEqual(['h2', 'b /x https 127.0.0.1']);
+    await new Promise<void>((resolve) => session.close(resolve));
   });
 
   test('servers and rules change while it runs', async () => {
