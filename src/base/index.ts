@@ -16,3 +16,4 @@ export { Pause, sliceMs, TurnBudget } from './pause.ts';
 export { nameSuffix, type Random, safeEncode, seededRandom, systemRandom } from './random.ts';
 export { RingQueue } from './ring-queue.ts';
 export { Scope } from './scope.ts';
+export { unless } from './unless.ts';

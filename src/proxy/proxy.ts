@@ -2,7 +2,7 @@
 // changed is gathered for a few milliseconds and brought to the kernel as one transaction of what differs; after an error, and at the
 // start, everything is made anew in one transaction, which breaks no connection.
 import { EndpointSlice, Node, Service } from '../api/index.ts';
-import { type Clock, type Log, MetricRegistry, Scope, sleep } from '../base/index.ts';
+import { type Clock, type Log, MetricRegistry, Scope, sleep, unless } from '../base/index.ts';
 import type { Informers } from '../client/index.ts';
 import { keyOf } from '../machinery/index.ts';
 import { applyRuleset, type Exec, readTables, readTimedSets } from '../os/index.ts';
@@ -98,6 +98,7 @@ class RunningProxy {
   #queuedMs: number | undefined;
   #hasSynced = false;
   #updatedMs: number;
+  #checkedMs: number;
   #zone = '';
   #leaving = false;
   #bridgeSeen = true;
@@ -111,6 +112,7 @@ class RunningProxy {
     this.#scope = scope;
     this.#families = [...new Set(options.nodeIps.map(familyOfAddress))];
     this.#updatedMs = options.clock.nowMs();
+    this.#checkedMs = options.clock.monotonicMs();
     const registry = options.metrics ?? new MetricRegistry();
     this.#metrics = createProxyMetrics(registry);
     this.#conntrack = new Conntrack(options.exec, options.log);
@@ -131,12 +133,14 @@ class RunningProxy {
     const slices = informers(EndpointSlice);
     const nodes = informers(Node);
     slices.addIndex('service', byService);
-    const [probed] = await Promise.all([
-      Promise.all(this.#families.map((family) => kernel.probeProtocols(family))),
-      services.synced,
-      slices.synced,
-      nodes.synced,
-    ]);
+    const synced = Promise.all([services.synced, slices.synced, nodes.synced]);
+    const probed = await Promise.all(this.#families.map((family) => kernel.probeProtocols(family)));
+    try {
+      await unless(signal, synced);
+    } catch (error) {
+      if (signal.aborted) return;
+      throw error;
+    }
     this.#bridgeSeen = await kernel.ensureBridgeSeen(this.#families);
     const rules = this.#makeRules(protocols.filter((one) => probed.every((list) => list.includes(one))));
     this.#follow(rules);
@@ -149,10 +153,11 @@ class RunningProxy {
       }
       if (starting) this.#settleReady.resolve();
       starting = false;
-      if (this.#dirty.size === 0 && !this.#whole && !(await this.#change(signal))) {
+      if (clock.monotonicMs() - this.#checkedMs >= checkMs) {
         await this.#check(rules);
         continue;
       }
+      if (this.#dirty.size === 0 && !this.#whole) await this.#change(signal);
       await sleep(clock, batchMs, signal).catch(() => {});
     }
   }
@@ -309,24 +314,25 @@ class RunningProxy {
     }
   }
 
-  /** False when nothing changed for a while. */
-  #change(signal: AbortSignal): Promise<boolean> {
+  /** Until something changes, or it is time to check. */
+  #change(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
     return new Promise((resolve) => {
-      const end = (changed: boolean): void => {
+      const end = (): void => {
         this.#wake = undefined;
         timer.cancel();
-        signal.removeEventListener('abort', stop);
-        resolve(changed);
+        signal.removeEventListener('abort', end);
+        resolve();
       };
-      const stop = (): void => end(true);
-      const timer = this.#options.clock.after(checkMs, () => end(false));
-      this.#wake = () => end(true);
-      signal.addEventListener('abort', stop, { once: true });
+      const timer = clock.after(this.#checkedMs + checkMs - clock.monotonicMs(), end);
+      this.#wake = end;
+      signal.addEventListener('abort', end, { once: true });
     });
   }
 
   async #check(rules: Rules): Promise<void> {
     const { exec, log, nodeIps, nodePortAddresses, presentAddresses } = this.#options;
+    this.#checkedMs = this.#options.clock.monotonicMs();
     rules.setNodePortAddresses(chooseNodePortAddresses(nodePortAddresses, nodeIps, presentAddresses()));
     const present = await readTables(exec).catch(() => undefined);
     if (present === undefined || this.#families.every((family) => present.has(`${family} ${tableName}`)))

@@ -1,7 +1,7 @@
 // Network policies of one node: follows them and keeps the kernel's tables as they ask. The choice: all pods and namespaces are followed
 // only while there is a policy, and the table is there only then. Whoever starts a pod waits here until its isolation is in the kernel.
 import { Namespace, NetworkPolicy, Pod } from '../../api/index.ts';
-import { type Clock, type Log, Scope, sleep } from '../../base/index.ts';
+import { type Clock, type Log, Scope, sleep, unless } from '../../base/index.ts';
 import type { Informer, Informers } from '../../client/index.ts';
 import { keyOf, type Labels } from '../../machinery/index.ts';
 import { applyRuleset, type Exec, readTables } from '../../os/index.ts';
@@ -345,28 +345,6 @@ class RunningPolicies {
     this.#kernelHas = 'unknown';
     this.#changed = true;
   }
-}
-
-/** Rejects with the signal's reason when that comes first. */
-async function unless<T>(signal: AbortSignal, what: Promise<T>): Promise<T> {
-  const { promise, reject } = withRejection();
-  const stop = (): void => reject(signal.reason);
-  if (signal.aborted) stop();
-  signal.addEventListener('abort', stop, { once: true });
-  try {
-    return await Promise.race([what, promise]);
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
-}
-
-function withRejection(): { promise: Promise<never>; reject: (why: unknown) => void } {
-  let reject!: (why: unknown) => void;
-  const promise = new Promise<never>((_, no) => {
-    reject = no;
-  });
-  promise.catch(() => {});
-  return { promise, reject };
 }
 
 /** Rejects when it takes longer, or with the signal's reason. */
