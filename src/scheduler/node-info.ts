@@ -98,8 +98,8 @@ const noImages: ReadonlyMap<string, number> = new Map();
 function imagesOf({ status }: Node): ReadonlyMap<string, number> {
   if (status?.images === undefined || status.images.length === 0) return noImages;
   const out = new Map<string, number>();
+  // An image whose tag has gone to another is told of with null for its names.
   for (const { names, sizeBytes = 0 } of status.images)
-    // An image whose tag has gone to another is told of with null for its names.
     for (const name of names ?? []) out.set(name, Number(sizeBytes));
   return out;
 }
