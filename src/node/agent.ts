@@ -14,7 +14,7 @@ import { podCgroup } from './container/pod-cgroup.ts';
 import { SharedTurns, soloTurns } from './eviction/turns.ts';
 import { Housekeeping, statsMaxAgeMs } from './garbage/housekeeping.ts';
 import { Images } from './images.ts';
-import { Limiter } from './limiter.ts';
+import { Leftovers, Limiter } from './limiter.ts';
 import { NetworkFollower } from './network-follower.ts';
 import { CrashBackoff } from './plan/crash-backoff.ts';
 import { podEvents } from './pod-events.ts';
@@ -127,6 +127,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   });
   const services = informers(Service);
   const parallel = options.parallelStarts ?? 2 * os.availableParallelism();
+  const starts = new Limiter(parallel);
 
   const network =
     options.network === undefined
@@ -188,8 +189,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     probes,
     statuses,
     crash: new CrashBackoff(),
-    starts: new Limiter(parallel),
+    starts,
     stops: new Limiter(parallel),
+    leftovers: new Leftovers(parallel, { first: starts, clock, signal: scope.signal }),
     event,
     clock,
     log,

@@ -136,6 +136,8 @@ interface HostPort {
   readonly key: string;
 }
 
+export const usesHostPorts = (pod: Pod): boolean => hostPorts(pod).length > 0;
+
 function hostPorts(pod: Pod): HostPort[] {
   const containers = [
     ...(pod.spec.initContainers ?? []).filter((c) => c.restartPolicy === 'Always'),

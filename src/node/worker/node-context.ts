@@ -6,7 +6,7 @@ import type { ContainerRuntime } from '../../os/index.ts';
 import type { NodeDns } from '../container/dns.ts';
 import type { PressureCondition } from '../eviction/signals.ts';
 import type { Images } from '../images.ts';
-import type { Limiter } from '../limiter.ts';
+import type { Leftovers, Limiter } from '../limiter.ts';
 import type { CrashBackoff } from '../plan/crash-backoff.ts';
 import type { ProbeManager } from '../probes/probe-manager.ts';
 import type { References } from '../references.ts';
@@ -53,6 +53,8 @@ export interface NodeContext {
   readonly crash: CrashBackoff;
   readonly starts: Limiter;
   readonly stops: Limiter;
+  /** What is left of pods that the API has forgotten goes when no pod starts. */
+  readonly leftovers: Leftovers;
   readonly event: PodEvent;
   readonly clock: Clock;
   readonly log: Log;

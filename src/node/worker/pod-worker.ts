@@ -6,6 +6,7 @@ import { isTerminalPhase, type Pod } from '../../api/index.ts';
 import type { Timer } from '../../base/index.ts';
 import { parseTime, semanticEqual } from '../../machinery/index.ts';
 import { containerHash } from '../container/names.ts';
+import { usesHostPorts } from '../plan/admission.ts';
 import { type PodMemory, type PodPlan, planPod } from '../plan/pod-plan.ts';
 import { buildPodStatus, type Failure, type Waiting } from '../plan/pod-status.ts';
 import { noteBackoff } from './backoff-notes.ts';
@@ -357,7 +358,10 @@ export class PodWorker {
     this.#publish(false);
     await killContainers({ pod, node, graceSeconds: this.#graceSeconds });
     node.probes.retain(uid, new Set());
-    await stopSandboxes(node, uid);
+    // A pod that was deleted by force holds nothing any more that another one may be given, but for its ports.
+    const over = !this.#inApi && !usesHostPorts(pod);
+    if (over) this.#place.release();
+    await stopSandboxes(node, uid, over ? node.leftovers : node.stops);
     await this.#collectMessages();
     if (this.#inApi) {
       this.#publish(true);

@@ -140,15 +140,19 @@ export async function killContainers(input: StopInput): Promise<void> {
 }
 
 /** Takes the network away and ends what still runs in the pod's sandboxes. */
-export async function stopSandboxes(node: NodeContext, uid: string): Promise<void> {
+export async function stopSandboxes(
+  node: NodeContext,
+  uid: string,
+  turns: NodeContext['stops'] | NodeContext['leftovers'] = node.stops,
+): Promise<void> {
   for (const sandbox of node.cache.get(uid).sandboxes) {
     if (!sandbox.ready) continue;
-    await node.stops.run(() => node.runtime.stopPodSandbox(sandbox.id));
+    await turns.run(() => node.runtime.stopPodSandbox(sandbox.id));
     await node.cache.inspectSandbox(uid, sandbox.id);
   }
 }
 
-/** Removes sandboxes with their containers from the runtime. */
+/** Removes sandboxes with their containers from the runtime; all of them when the pod is over, which is in no hurry. */
 export async function removeSandboxes(
   node: NodeContext,
   uid: string,
@@ -156,7 +160,8 @@ export async function removeSandboxes(
 ): Promise<void> {
   for (const sandbox of node.cache.get(uid).sandboxes) {
     if (which === 'stopped' && sandbox.ready) continue;
-    await node.stops.run(() => node.runtime.removePodSandbox(sandbox.id));
+    const turns = which === 'all' ? node.leftovers : node.stops;
+    await turns.run(() => node.runtime.removePodSandbox(sandbox.id));
     node.cache.removeSandbox(uid, sandbox.id);
   }
   if (which === 'all') await node.cgroups.remove(uid);

@@ -1,0 +1,71 @@
+// What is left of pods gives way to pods that start, though not for ever.
+import { describe, expect, it } from 'vitest';
+import { FakeClock, settle } from '../base/index.ts';
+import { Leftovers, Limiter } from './limiter.ts';
+
+function world() {
+  const clock = new FakeClock(0);
+  const starts = new Limiter(2);
+  const end = new AbortController();
+  const leftovers = new Leftovers(1, { first: starts, clock, signal: end.signal });
+  const done: string[] = [];
+  const leave = (name: string) => leftovers.run(async () => void done.push(name));
+  return { clock, starts, end, leave, done };
+}
+
+describe('leftovers', () => {
+  it('go at once when nothing starts', async () => {
+    const { leave, done } = world();
+    await leave('a');
+    expect(done).toEqual(['a']);
+  });
+
+  it('wait until nothing starts any more', async () => {
+    const { clock, starts, leave, done } = world();
+    const [one, two] = [await starts.acquire(), await starts.acquire()];
+    leave('a');
+    leave('b');
+    await clock.advance(5_000);
+    one();
+    await settle();
+    expect(done).toEqual([]);
+    two();
+    await settle();
+    expect(done).toEqual(['a', 'b']);
+    expect(clock.waiting).toBe(0);
+  });
+
+  it('wait again when the next start comes in between', async () => {
+    const { clock, starts, leave, done } = world();
+    const one = await starts.acquire();
+    leave('a');
+    await settle();
+    one();
+    const two = await starts.acquire();
+    leave('b');
+    await clock.advance(1_000);
+    expect(done).toEqual(['a']);
+    two();
+    await settle();
+    expect(done).toEqual(['a', 'b']);
+  });
+
+  it('are not put off for ever', async () => {
+    const { clock, starts, leave, done } = world();
+    await starts.acquire();
+    leave('a');
+    await clock.advance(14_900);
+    expect(done).toEqual([]);
+    await clock.advance(200);
+    expect(done).toEqual(['a']);
+  });
+
+  it('end with the node', async () => {
+    const { starts, end, leave, done } = world();
+    await starts.acquire();
+    const left = leave('a');
+    end.abort(new Error('stopped'));
+    await expect(left).rejects.toThrow('stopped');
+    expect(done).toEqual([]);
+  });
+});
