@@ -30,6 +30,8 @@ export const webSocketProtocolsOf = (request: HttpRequest): string[] =>
 /**
  * Answers with 101 and the client's first protocol that is among `protocols`; '' = the client asked for none. Resolves to
  * undefined when it was refused, and answered so. The socket is paused, as messages may be there already.
+ *
+ * @internal The library for WebSockets is none of the types that other programs get.
  */
 export function acceptWebSocket(
   { request, socket, head }: Upgrade,
@@ -63,6 +65,7 @@ export function acceptWebSocket(
   });
 }
 
+/** @internal As `acceptWebSocket`. */
 export const bytesOf = (data: RawData): Buffer =>
   Buffer.isBuffer(data) ? data : Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
 
@@ -75,7 +78,7 @@ export class WebSocketChannels {
   /** Resolves when the connection is gone; never rejects. */
   readonly closed: Promise<void>;
 
-  /** Takes over a paused socket. */
+  /** @internal Takes over a paused socket. */
   constructor(socket: WebSocket, encoding: ChannelEncoding) {
     this.#socket = socket;
     this.#encoding = encoding;

@@ -94,7 +94,7 @@ describe.each(programs)('kubectl %s', (version, program) => {
       ['pod.spec.containers.resources.limits', 'At most this much may be used.'],
       ['pod.metadata.labels', 'Names and values by which objects are selected.'],
       ['node.spec.taints.effect', 'Refuse new pods, avoid them, or evict running ones too.'],
-      ['pod.metadata.creationTimestamp', 'When it was created.'],
+      ['pod.metadata.creationTimestamp', 'a timestamp of when the object was created.'],
     ])
       expect(flat(await k.ok(`explain ${field}`))).toContain(said);
   });

@@ -119,7 +119,7 @@ export function validateParameters(parameters: Record<string, string> | undefine
 
 function validateTopologies(terms: readonly TopologySelectorTerm[], field: FieldAt): void {
   // Kubernetes begins with an empty term for each, so that one without expressions is a duplicate as often as there are terms.
-  const before: Record<string, string[]>[] = terms.map(() => ({}));
+  const before: string[] = terms.map(() => '[]');
   for (const [i, term] of terms.entries()) {
     const here = field.index(i).child('matchLabelExpressions');
     const expressions: Record<string, string[]> = {};
@@ -135,7 +135,8 @@ function validateTopologies(terms: readonly TopologySelectorTerm[], field: Field
       }
       place.child('key').refuse(key, checkLabelKey(key));
     }
-    for (const other of before) if (semanticEqual(other, expressions)) here.duplicate('');
-    before.push(expressions);
+    const told = JSON.stringify(Object.entries(expressions).sort());
+    for (const other of before) if (other === told) here.duplicate('');
+    before.push(told);
   }
 }
