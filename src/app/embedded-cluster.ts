@@ -132,7 +132,7 @@ async function startOnMachine(
   const machine: Machine = {
     ...systemMachine({ program: programFile(), say: options.log ?? (() => {}) }),
     // Ours are for this program, not for a server.
-    program: [process.execPath, '--max-semi-space-size=32', programFile()],
+    program: [process.execPath, '--min-semi-space-size=16', '--max-semi-space-size=32', programFile()],
   };
   const signal = options.signal ?? new AbortController().signal;
   const dataDir = options.dataDir === undefined ? undefined : resolve(options.dataDir);

@@ -201,7 +201,7 @@ export function planAgentProgram([node, ...rest]: readonly string[]): string[] {
   return [
     node!,
     '--max-semi-space-size=4',
-    ...rest.filter((word) => !word.startsWith('--max-semi-space-size')),
+    ...rest.filter((word) => !/^--m(?:in|ax)-semi-space-size/.test(word)),
   ];
 }
 

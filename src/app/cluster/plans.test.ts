@@ -178,12 +178,15 @@ describe('processes', () => {
   });
 
   test('the flags of node.js are those of an agent', () => {
-    expect(planAgentProgram(['node', '--max-semi-space-size=32', '--inspect', '/j.js'])).toEqual([
-      'node',
-      '--max-semi-space-size=4',
-      '--inspect',
-      '/j.js',
-    ]);
+    expect(
+      planAgentProgram([
+        'node',
+        '--min-semi-space-size=16',
+        '--max-semi-space-size=32',
+        '--inspect',
+        '/j.js',
+      ]),
+    ).toEqual(['node', '--max-semi-space-size=4', '--inspect', '/j.js']);
   });
 
   test('an agent', () => {
