@@ -114,10 +114,11 @@ export function createHttpsClient(options: HttpsClientOptions): HttpsClient {
     minVersion: 'TLSv1.2' as const,
   };
   // Without `tls`: an agent's own options win over those of a request, and connections are kept apart by the certificate they show.
+  // Few connections that stay: a burst on many would be handshakes above all.
   const short = new https.Agent({
     keepAlive: true,
-    maxSockets: 64,
-    maxFreeSockets: 16,
+    maxSockets: 8,
+    maxFreeSockets: 8,
     scheduling: 'lifo',
   });
   const long = new https.Agent({ keepAlive: true, maxFreeSockets: 4 });

@@ -187,6 +187,7 @@ describe.skipIf(why !== undefined).each([
   });
 
   it('a pod that is over', async () => {
+    await cluster.kubectl('wait', '--for=jsonpath={.status.phase}=Succeeded', 'pod/done', '--timeout=30s');
     await expect(
       mustRun([program, '--kubeconfig', cluster.kubeconfig, 'port-forward', 'pod/done', ':80']),
     ).rejects.toThrow('unable to forward port because pod is not running. Current status=Succeeded');
