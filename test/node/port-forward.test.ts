@@ -130,7 +130,9 @@ function ask(port: number, bytes: number): Promise<string> {
 /** Resident memory of the cluster's server and agents, in MB. */
 async function memoryMb(): Promise<number[]> {
   const lines = (await mustRun(['ps', '-eo', 'rss,args'])).split('\n');
-  const ours = lines.filter((line) => /^\s*\d+ \S*node (?:--\S+ )*\S+jotasu\.js (server|agent) .*jt-forward/.test(line));
+  const ours = lines.filter((line) =>
+    /^\s*\d+ \S*node (?:--\S+ )*\S+jotasu\.js (server|agent) .*jt-forward/.test(line),
+  );
   return ours.map((line) => Number.parseInt(line, 10) / 1024);
 }
 
