@@ -213,7 +213,8 @@ describe.skipIf(why !== undefined)('a static pod', () => {
     });
     expect(metadata.ownerReferences).toMatchObject([{ kind: 'Node', name: node, controller: true }]);
     expect(await cluster.kubectl('exec', shown, '--', 'hostname')).toBe(`${node}\n`);
-    await cluster.kubectl('delete', 'pod', shown, '--timeout=20s');
+    // Not waited for: kubectl takes the next one of its name, which is there at once, for the one that it deletes.
+    await cluster.kubectl('delete', 'pod', shown, '--wait=false');
     await sees(shown, (pod) => pod.metadata.uid !== metadata.uid && ready(pod));
     expect(pods.get(shown)!.status?.containerStatuses?.[0]?.restartCount).toBe(0);
     expect(processesLike('sleep 7001')).toBe(1);
