@@ -198,7 +198,7 @@ describe.skipIf(why !== undefined)('kill -9 at random moments', () => {
         const image = `docker.io/library/busybox:${round % 2 === 1 ? '1.35' : '1.36'}`;
         await patiently(() => cluster.kubectl('set', 'image', 'deployment/rolling', `main=${image}`));
         // kubectl gives up when its watch ends with the server.
-        await patiently(() => cluster.kubectl('rollout', 'status', 'deployment/rolling', '--timeout=60s'));
+        await patiently(() => cluster.kubectl('rollout', 'status', 'deployment/rolling', '--timeout=20s'));
         for (const pod of await patiently(() => pods('app=rolling')))
           if (pod.metadata.deletionTimestamp === undefined) expect(pod.spec.containers[0]!.image).toBe(image);
       }
