@@ -336,6 +336,20 @@ describe('a pod', () => {
     expect(isReady(await w.pod('stays'))).toBeTruthy();
   });
 
+  test('is removed from the runtime in the end, when that could not at first', async () => {
+    const w = await world();
+    await w.start();
+    await w.create('goes', {});
+    await w.until('ready', async () => isReady(await w.pod('goes')));
+    const away = new RuntimeError('unavailable', 'Connection dropped');
+    for (let tries = 0; tries < 3; tries++) w.runtime.failNext('removePodSandbox', away);
+    await w.client(Pod).delete('goes', 'default', { gracePeriodSeconds: 0 });
+    const beganMs = w.clock.nowMs();
+    await w.until('it is gone', async () => (await w.runtime.listPodSandbox()).length === 0);
+    expect(w.runtime.calls.filter((c) => c.method === 'removePodSandbox')).toHaveLength(4);
+    expect(w.clock.nowMs() - beganMs).toBeLessThan(10_000);
+  });
+
   test('that lost its sandbox gets a new one', async () => {
     const w = await world();
     await w.start();

@@ -10,7 +10,7 @@ import { connectRuntime } from './cri/index.ts';
 import type { Exec } from './exec.ts';
 import { findProgram } from './packages.ts';
 import { signalProcess } from './processes.ts';
-import { listStrayShims } from './shims.ts';
+import { listShims, StrayShims } from './shims.ts';
 
 export interface ContainerdOptions {
   /** Images and snapshots; survives restarts. */
@@ -48,9 +48,9 @@ export interface Containerd {
 
 const importTimeoutMs = 600_000;
 const stopTimeoutMs = 10_000;
-/** A bundle and its shim do not go in the same moment. */
-const strayLookMs = 2_000;
-const strayLooks = 4;
+const recordsTimeoutMs = 10_000;
+/** Of the containers that are made through the CRI. */
+const namespace = 'k8s.io';
 
 export async function importImage(
   exec: Exec,
@@ -58,7 +58,7 @@ export async function importImage(
   archive: string,
 ): Promise<readonly string[]> {
   if (!fs.existsSync(archive)) throw new Error(`${archive}: no such file`);
-  const command = ['ctr', '--address', socketPath, '--namespace', 'k8s.io', 'images', 'import', archive];
+  const command = ['ctr', '--address', socketPath, '--namespace', namespace, 'images', 'import', archive];
   const { stdout } = await exec.run(command, { timeoutMs: importTimeoutMs });
   // `unpacking docker.io/library/busybox:1.36 (sha256:…)...done`
   return [...stdout.matchAll(/^unpacking (\S+)/gm)].map((m) => m[1]!);
@@ -131,6 +131,7 @@ class Daemon {
   readonly #configFile: string;
   readonly #pidFile: string;
   readonly #scope: Scope;
+  readonly #strays: StrayShims;
   pid = 0;
 
   constructor(program: string, socketPath: string, options: ContainerdOptions) {
@@ -140,11 +141,18 @@ class Daemon {
     this.#configFile = path.join(options.runDir, 'containerd.toml');
     this.#pidFile = path.join(options.runDir, 'containerd.pid');
     this.#scope = new Scope(options.log);
+    this.#strays = new StrayShims({
+      ...options,
+      shims: () => listShims(socketPath, namespace),
+      sandboxes: () => this.#sandboxes(),
+      records: () => this.#records(),
+      end: (shim) => signalProcess(shim, 'SIGKILL'),
+    });
   }
 
   async start(toml: string): Promise<void> {
     await this.#startOrAdopt(toml);
-    this.#endStrays();
+    this.#scope.run('stray shims', (signal) => this.#strays.run(signal));
   }
 
   async #startOrAdopt(toml: string): Promise<void> {
@@ -226,25 +234,32 @@ class Daemon {
       await sleep(clock, delayMs, signal).catch(() => {});
       if (signal.aborted) return;
       current = this.#spawn();
-      this.#endStrays();
+      this.#strays.containerdStarted();
     }
   }
 
-  /** Shims that a containerd, killed while it started them, does not know any more. */
-  #endStrays(): void {
-    const { clock, log, runDir } = this.#options;
-    this.#scope.run('stray shims', async (signal) => {
-      let before = new Set<number>();
-      for (let looks = 0; looks < strayLooks; looks++) {
-        await sleep(clock, strayLookMs, signal).catch(() => {});
-        if (signal.aborted) return;
-        const strays = listStrayShims(this.#socketPath, path.join(runDir, 'state'));
-        for (const stray of strays)
-          if (before.has(stray.pid) && signalProcess(stray, 'SIGKILL'))
-            log.warn('ended a shim that containerd does not know', { pid: stray.pid });
-        before = new Set(strays.map(({ pid }) => pid));
-      }
-    });
+  async #sandboxes(): Promise<ReadonlySet<string>> {
+    const runtime = await connectRuntime({ socketPath: this.#socketPath });
+    try {
+      return new Set((await runtime.listPodSandbox()).map(({ id }) => id));
+    } finally {
+      runtime.close();
+    }
+  }
+
+  async #records(): Promise<ReadonlySet<string>> {
+    const command = [
+      'ctr',
+      '--address',
+      this.#socketPath,
+      '--namespace',
+      namespace,
+      'containers',
+      'list',
+      '-q',
+    ];
+    const { stdout } = await this.#options.exec.run(command, { timeoutMs: recordsTimeoutMs });
+    return new Set(stdout.split('\n').filter((id) => id !== ''));
   }
 
   /** The process in the pid file, if it is still a containerd with our configuration. */

@@ -3,9 +3,12 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import type { Pod } from '../../api/index.ts';
+import { Backoff, sleep } from '../../base/index.ts';
 import { annotation } from '../container/names.ts';
 import type { NodeContext } from './node-context.ts';
 import { PodWorker } from './pod-worker.ts';
+
+const orphanRetry = { initialMs: 1_000, maxMs: 30_000 };
 
 export class PodWorkers {
   readonly #node: NodeContext;
@@ -47,6 +50,8 @@ export class PodWorkers {
       onGone: (gone) => {
         this.#workers.delete(gone);
         this.#onGone(gone);
+        // What the runtime could not remove just now.
+        this.runtimeChanged(gone);
       },
       others: () => this.#holding(uid),
       changed: () => this.#rearrange(),
@@ -116,28 +121,39 @@ export class PodWorkers {
     return this.#workers.has(uid) || this.#orphans.has(uid) || this.#node.cache.podUids().includes(uid);
   }
 
-  async #removeOrphan(uid: string): Promise<void> {
-    const { cache, runtime, log, stops } = this.#node;
+  /** Resolves after the first try. One that fails, as while the runtime is away, is followed by others. */
+  async #removeOrphan(uid: string, backoff = new Backoff(orphanRetry)): Promise<void> {
+    const { clock, cache, log, scope } = this.#node;
     this.#orphans.add(uid);
     try {
-      const { sandboxes, containers } = cache.get(uid);
-      log.info('removing containers of a pod that no longer exists', { uid, containers: containers.length });
-      await Promise.all(
-        containers
-          .filter((c) => c.state === 'running')
-          .map((c) => runtime.stopContainer(c.id, Number(c.annotations[annotation.podGracePeriod] ?? 30))),
-      );
-      for (const { id } of sandboxes) {
-        await stops.run(() => runtime.removePodSandbox(id));
-        cache.removeSandbox(uid, id);
-      }
-      await this.#node.cgroups.remove(uid);
-      await this.#node.volumes.remove(uid);
-    } catch (error) {
-      log.warn('cannot remove what is left of a pod', { uid, error });
-    } finally {
+      await this.#tryToRemove(uid);
       this.#orphans.delete(uid);
+    } catch (error) {
+      if (scope.signal.aborted) return;
+      log.warn('cannot remove what is left of a pod, trying again', { uid, error });
+      scope.run('orphan', async (signal) => {
+        await sleep(clock, backoff.nextMs(), signal);
+        await cache.relist().catch(() => {});
+        await this.#removeOrphan(uid, backoff);
+      });
     }
+  }
+
+  async #tryToRemove(uid: string): Promise<void> {
+    const { cache, runtime, log, stops } = this.#node;
+    const { sandboxes, containers } = cache.get(uid);
+    log.info('removing containers of a pod that no longer exists', { uid, containers: containers.length });
+    await Promise.all(
+      containers
+        .filter((c) => c.state === 'running')
+        .map((c) => runtime.stopContainer(c.id, Number(c.annotations[annotation.podGracePeriod] ?? 30))),
+    );
+    for (const { id } of sandboxes) {
+      await stops.run(() => runtime.removePodSandbox(id));
+      cache.removeSandbox(uid, id);
+    }
+    await this.#node.cgroups.remove(uid);
+    await this.#node.volumes.remove(uid);
   }
 
   /** A pod's logs outlive it by a moment, so that what was said last can still be read. */
