@@ -1,10 +1,15 @@
 // The agent as a whole, over fakes.
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { ConfigMap, Lease, Node, Pod, Secret } from '../api/index.ts';
 import { RuntimeError } from '../os/index.ts';
 import { condition, container, image, isReady, world } from './testdata/agent-world.ts';
+import { noCgroups } from './worker/pod-cgroups.ts';
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
 
 describe('the node', () => {
   test('registers itself with labels, capacity and conditions, and renews its lease', async () => {
@@ -329,8 +334,15 @@ describe('a pod', () => {
     await w.agent.stop();
     await w.client(Pod).delete('goes', 'default', { gracePeriodSeconds: 0 });
     const starts = w.runtime.calls.length;
+    const { uid } = (await w.pod('stays'))!.metadata;
+    vi.spyOn(noCgroups, 'list').mockReturnValue([uid, 'of-one-whose-sandbox-is-gone']);
+    const groupsGone = vi.spyOn(noCgroups, 'remove');
     await w.start();
     await w.until('the orphan is gone', async () => (await w.runtime.listPodSandbox()).length === 1);
+    await w.until('and the group', async () =>
+      groupsGone.mock.calls.flat().includes('of-one-whose-sandbox-is-gone'),
+    );
+    expect(groupsGone.mock.calls.flat()).not.toContain(uid);
     expect(w.runtime.find('stays', 'main')).toMatchObject({ id: before.id, state: 'running' });
     expect(w.runtime.calls.slice(starts).filter((c) => c.method === 'startContainer')).toEqual([]);
     expect(isReady(await w.pod('stays'))).toBeTruthy();

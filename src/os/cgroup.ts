@@ -179,6 +179,12 @@ export function cgroupExists(layout: CgroupLayout, path: CgroupPath): boolean {
   return roots(layout).some((root) => readDirectories(join(root, path)) !== undefined);
 }
 
+/** Names of the groups directly below, in whichever hierarchy. */
+export function childrenOf(layout: CgroupLayout, path: CgroupPath): string[] {
+  checkPath(path);
+  return [...new Set(roots(layout).flatMap((root) => readDirectories(join(root, path)) ?? []))];
+}
+
 /** The group and all below it, parents first. Empty when there is none. */
 function subtree(group: string): string[] {
   const below = readDirectories(group);

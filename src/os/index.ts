@@ -1,6 +1,7 @@
 export {
   type CgroupPath,
   cgroupExists,
+  childrenOf,
   ensureCgroup,
   joinFiles,
   killCgroup,

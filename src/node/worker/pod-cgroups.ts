@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import type { Pod } from '../../api/index.ts';
 import type { Clock } from '../../base/index.ts';
-import { type CgroupLayout, ensureCgroup, removeCgroup } from '../../os/index.ts';
+import { type CgroupLayout, childrenOf, ensureCgroup, removeCgroup } from '../../os/index.ts';
 import {
   burstableShares,
   type GroupValues,
@@ -22,6 +22,8 @@ export interface PodCgroups {
   weigh(pods: readonly Pod[]): void;
   /** Once nothing runs in it. The runtime removes only those of containers. */
   remove(uid: string): Promise<void>;
+  /** The pods that have a group, also those of another agent with the same parent. */
+  list(): readonly string[];
 }
 
 /** For nodes that have no control groups of their own: simulated ones and those of tests. */
@@ -30,6 +32,7 @@ export const noCgroups: PodCgroups = {
   loosen: () => {},
   weigh: () => {},
   remove: async () => {},
+  list: () => [],
 };
 
 export interface PodCgroupOptions {
@@ -39,6 +42,9 @@ export interface PodCgroupOptions {
   readonly maxPids?: number | undefined;
   readonly clock: Clock;
 }
+
+/** A uid is a UUID, that of a static pod a hash. */
+const podGroupName = /^pod([0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
 
 const most = (a: number | undefined, b: number | undefined): number | undefined =>
   a === undefined || b === undefined ? undefined : Math.max(a, b);
@@ -89,6 +95,10 @@ export function kernelCgroups({ parent, layout, maxPids, clock }: PodCgroupOptio
         await removeCgroup(layout, path, clock).catch((error: NodeJS.ErrnoException) => {
           if (error.code !== 'EBUSY') throw error;
         });
+    },
+    list() {
+      const names = [parent, qos.burstable, qos.bestEffort].flatMap((path) => childrenOf(layout, path));
+      return names.flatMap((name) => podGroupName.exec(name)?.slice(1) ?? []);
     },
   };
 }

@@ -109,9 +109,10 @@ export class PodWorkers {
 
   /** Removes what no pod of the API owns. Only sandboxes that this node made are looked at. */
   async cleanUp(): Promise<void> {
-    const { cache, volumes } = this.#node;
+    const { cache, cgroups, volumes } = this.#node;
     const orphans = cache.podUids().filter((uid) => !this.#workers.has(uid) && !this.#orphans.has(uid));
     await Promise.all(orphans.map((uid) => this.#removeOrphan(uid)));
+    for (const uid of cgroups.list()) if (!this.#known(uid)) await cgroups.remove(uid);
     for (const uid of await volumes.list()) if (!this.#known(uid)) await volumes.remove(uid);
     await this.#removeOldLogs();
     this.#cleaned = true;
