@@ -50,6 +50,7 @@ export * from './core/v1/node-selector.ts';
 export { PersistentVolume, shortAccessModes, storageClassAnnotation } from './core/v1/persistent-volume.ts';
 export { PersistentVolumeClaim } from './core/v1/persistent-volume-claim.ts';
 export { podLimitAmounts, podRequestAmounts } from './core/v1/pod/resources.ts';
+export { safeSysctls } from './core/v1/pod/safe-sysctls.ts';
 export * from './core/v1/pod.ts';
 export { PodTemplate } from './core/v1/pod-template.ts';
 export * from './core/v1/quota/index.ts';

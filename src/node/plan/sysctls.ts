@@ -1,20 +1,5 @@
 // Which kernel parameters a pod may set: those that concern nobody but the pod, and those that the node's owner allows besides. Pure.
-
-/** Namespaced, and of no influence on other pods: the kubelet's list for current kernels. */
-const safe: readonly string[] = [
-  'kernel.shm_rmid_forced',
-  'net.ipv4.ip_local_port_range',
-  'net.ipv4.tcp_syncookies',
-  'net.ipv4.ping_group_range',
-  'net.ipv4.ip_unprivileged_port_start',
-  'net.ipv4.ip_local_reserved_ports',
-  'net.ipv4.tcp_keepalive_time',
-  'net.ipv4.tcp_fin_timeout',
-  'net.ipv4.tcp_keepalive_intvl',
-  'net.ipv4.tcp_keepalive_probes',
-  'net.ipv4.tcp_rmem',
-  'net.ipv4.tcp_wmem',
-];
+import { safeSysctls } from '../../api/index.ts';
 
 const namespaces: readonly (readonly [start: string, namespace: 'IPC' | 'Net'])[] = [
   ['kernel.sem', 'IPC'],
@@ -44,7 +29,7 @@ export function refuseSysctl(
   allowed: readonly string[],
 ): string | undefined {
   const plain = normalizeSysctl(name);
-  const listed = [...safe, ...allowed].some((pattern) =>
+  const listed = [...safeSysctls, ...allowed].some((pattern) =>
     pattern.endsWith('*')
       ? plain.startsWith(normalizeSysctl(pattern.slice(0, -1)))
       : plain === normalizeSysctl(pattern),

@@ -1,5 +1,5 @@
 // The baseline of the Pod Security Standards: nothing that is known to lead out of a container. Pure.
-import type { coreV1 } from '../../../api/index.ts';
+import { type coreV1, safeSysctls } from '../../../api/index.ts';
 import {
   type Check,
   type Container,
@@ -173,20 +173,6 @@ export const seccomp: Check = {
   ],
 };
 
-const safeSysctls = new Set([
-  'kernel.shm_rmid_forced',
-  'net.ipv4.ip_local_port_range',
-  'net.ipv4.tcp_syncookies',
-  'net.ipv4.ping_group_range',
-  'net.ipv4.ip_unprivileged_port_start',
-  'net.ipv4.ip_local_reserved_ports',
-  'net.ipv4.tcp_keepalive_time',
-  'net.ipv4.tcp_fin_timeout',
-  'net.ipv4.tcp_keepalive_intvl',
-  'net.ipv4.tcp_keepalive_probes',
-  'net.ipv4.tcp_rmem',
-  'net.ipv4.tcp_wmem',
-]);
 export const sysctls: Check = {
   level: 'baseline',
   reason: 'forbidden sysctls',
