@@ -90,6 +90,7 @@ export interface RunningNode {
 const userAgent = `jotasu-agent/${versionInfo.gitVersion}`;
 const requestTimeoutMs = 15_000;
 const cniBinDirs = '/usr/lib/cni';
+const cniDataDir = '/var/lib/cni';
 
 /** Every node holds all of these, and writes none. */
 const onlyRead = new Set(['Service', 'EndpointSlice', 'NetworkPolicy']);
@@ -132,6 +133,7 @@ export async function startNode(
             logFile: join(config.stateDir, 'log/containerd.log'),
             cniBinDir: cniBinDirs,
             cniConfDir,
+            cniDataDir,
             searchPath: process.env['PATH'] ?? '',
             exec: systemExec,
             clock,
@@ -176,7 +178,7 @@ export async function startNode(
         nodeName: config.nodeName,
         clusterCidr: config.clusterCidr,
         cniConfDir,
-        cniDataDir: '/var/lib/cni',
+        cniDataDir,
         backend: config.podNetwork,
         nodeIp: config.nodeIp,
         annotate: async (annotations) => {

@@ -359,7 +359,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     settleReady.resolve();
     // What could not be removed, and what nobody owns any more, is looked for again now and then.
     while (!signal.aborted) {
-      await sleep(clock, 60_000, signal).catch(() => {});
+      await sleep(clock, cleanUpMs, signal).catch(() => {});
       if (!signal.aborted)
         await workers.cleanUp().catch((error: unknown) => log.warn('cannot clean up', { error }));
     }
@@ -395,6 +395,9 @@ function readOr(file: string, other: string): string {
     return other;
   }
 }
+
+/** How often it is looked for what no pod of the node owns any more. */
+const cleanUpMs = 15_000;
 
 const enforcesAppArmor = (): boolean =>
   readOr('/sys/module/apparmor/parameters/enabled', 'N').startsWith('Y');

@@ -12,12 +12,15 @@ export interface CniOptions {
   readonly mtu?: number | undefined;
 }
 
+/** The name of the network. */
+export const cniNetwork = 'jotasu';
+
 /** The text of the conflist. Pure. */
 export function cniConflist(options: CniOptions): string {
   const v6 = (cidr: string) => cidr.includes(':');
   const list = {
     cniVersion: '0.4.0',
-    name: 'jotasu',
+    name: cniNetwork,
     plugins: [
       {
         type: 'bridge',

@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { Backoff, type Clock, type Log, Scope, sleep } from '../base/index.ts';
+import { cniNetwork } from './cni.ts';
 import { type ContainerdConfig, containerdToml, inspectMachine } from './containerd-config.ts';
 import { findPauseProgram, localPauseImage, pauseArchive, registryPauseImage } from './containerd-pause.ts';
 import { connectRuntime } from './cri/index.ts';
@@ -11,6 +12,7 @@ import type { Exec } from './exec.ts';
 import { findProgram } from './packages.ts';
 import { signalProcess } from './processes.ts';
 import { listShims, StrayShims } from './shims.ts';
+import { readNetworkRemains, removeStrayNetworks, strayNetworks } from './stray-networks.ts';
 
 export interface ContainerdOptions {
   /** Images and snapshots; survives restarts. */
@@ -20,6 +22,8 @@ export interface ContainerdOptions {
   readonly logFile: string;
   readonly cniBinDir: string;
   readonly cniConfDir: string;
+  /** Where the plugins keep leases and results. */
+  readonly cniDataDir: string;
   /** Default: the image made here, or the public one when no static program for it is installed. */
   readonly sandboxImage?: string | undefined;
   readonly systemdCgroup?: boolean | undefined;
@@ -132,6 +136,7 @@ class Daemon {
   readonly #pidFile: string;
   readonly #scope: Scope;
   readonly #strays: StrayShims;
+  #spawnedMs = 0;
   pid = 0;
 
   constructor(program: string, socketPath: string, options: ContainerdOptions) {
@@ -191,6 +196,7 @@ class Daemon {
       throw new Error(`containerd did not start: ${why}\n${tail(this.#options.logFile)}`);
     }
     this.#scope.run('containerd', (signal) => this.#supervise(child, signal));
+    this.#endStrayNetworks();
   }
 
   async stop(): Promise<void> {
@@ -208,6 +214,7 @@ class Daemon {
     fs.rmSync(this.#socketPath, { force: true });
     const out = fs.openSync(logFile, 'a', 0o600);
     const [command, ...args] = [...commandPrefix, this.#program, '--config', this.#configFile];
+    this.#spawnedMs = this.#options.clock.nowMs();
     // A session of its own: a signal to our group, such as Ctrl-C, is not meant for it.
     const child = spawn(command!, args, { stdio: ['ignore', out, out], detached: true, cwd: '/' });
     fs.closeSync(out);
@@ -235,7 +242,27 @@ class Daemon {
       if (signal.aborted) return;
       current = this.#spawn();
       this.#strays.containerdStarted();
+      this.#endStrayNetworks();
     }
+  }
+
+  /** Once the daemon that was just started answers: it knows by then what the one before it has left in order. */
+  #endStrayNetworks(): void {
+    const { pid } = this;
+    const { log, exec, cniDataDir } = this.#options;
+    const startedMs = this.#spawnedMs;
+    this.#scope.run('stray networks', async (signal) => {
+      if (!(await this.#answers(60_000, () => signal.aborted || this.pid !== pid))) return;
+      const remains = readNetworkRemains(cniDataDir, cniNetwork);
+      const strays = strayNetworks(remains, { sandboxes: await this.#sandboxes(), startedMs });
+      await removeStrayNetworks(exec, strays);
+      const { namespaces, files } = strays;
+      if (namespaces.length + files.length > 0)
+        log.warn('removed what a containerd that was killed left of networks', {
+          namespaces: namespaces.length,
+          files: files.length,
+        });
+    });
   }
 
   async #sandboxes(): Promise<ReadonlySet<string>> {

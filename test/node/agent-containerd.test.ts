@@ -149,6 +149,7 @@ describe.skipIf(why !== undefined || !inside)('a node with real containers', () 
       logFile: path.join(dir, 'containerd.log'),
       cniBinDir: '/usr/lib/cni',
       cniConfDir: path.join(dir, 'cni/net.d'),
+      cniDataDir: path.join(dir, 'cni/data'),
       exec: systemExec,
       clock,
       log,

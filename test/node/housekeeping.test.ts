@@ -109,6 +109,7 @@ describe.skipIf(why !== undefined || !inside)('a node that is kept in order', ()
       logFile: path.join(dir, 'containerd.log'),
       cniBinDir: '/usr/lib/cni',
       cniConfDir,
+      cniDataDir: path.join(dir, 'cni/data'),
       exec: systemExec,
       clock,
       log,

@@ -56,6 +56,7 @@ beforeAll(async () => {
     logFile: path.join(dir, 'containerd.log'),
     cniBinDir: '/usr/lib/cni',
     cniConfDir: path.join(dir, 'cni'),
+    cniDataDir: path.join(dir, 'cni-data'),
     exec: systemExec,
     clock: systemClock,
     log: silentLog,
