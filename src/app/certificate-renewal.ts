@@ -48,7 +48,9 @@ export async function keepCertificates(options: RenewalOptions, signal: AbortSig
         });
       }
       const others =
-        next.admin.cert !== current.admin.cert || next.kubeletClient.cert !== current.kubeletClient.cert;
+        next.admin.cert !== current.admin.cert ||
+        next.kubeletClient.cert !== current.kubeletClient.cert ||
+        next.frontProxy.client.cert !== current.frontProxy.client.cert;
       if (others || next.serving.cert !== current.serving.cert) await options.onRenewed(next);
       current = next;
     } catch (error) {

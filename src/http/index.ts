@@ -26,7 +26,13 @@ export {
   type KeyPairPem,
   pairProblem,
 } from './pki.ts';
-export { loadOrCreatePki, type Pki, PkiError, type PkiOptions } from './pki-directory.ts';
+export {
+  frontProxyClientName,
+  loadOrCreatePki,
+  type Pki,
+  PkiError,
+  type PkiOptions,
+} from './pki-directory.ts';
 export {
   type ForwardEnd,
   type ForwardPair,

@@ -28,7 +28,7 @@ describe('a new directory', () => {
   test('holds everything, private to its owner', async () => {
     const pki = await loadOrCreatePki(directory, options);
     expect(fs.readdirSync(directory).sort()).toEqual(
-      ['admin', 'apiserver', 'apiserver-kubelet-client', 'ca']
+      ['admin', 'apiserver', 'apiserver-kubelet-client', 'ca', 'front-proxy-ca', 'front-proxy-client']
         .flatMap((n) => [`${n}.crt`, `${n}.key`])
         .concat('sa.key', 'sa.pub')
         .sort(),
@@ -46,6 +46,24 @@ describe('a new directory', () => {
     for (const ip of ['127.0.0.1', '10.96.0.1', '192.0.2.7', 'fd00::7'])
       expect(serving.checkIP(ip), ip).toBe(ip);
     expect(new X509Certificate(pki.admin.cert).subject).toBe('O=system:masters\nCN=kubernetes-admin');
+  });
+
+  test('the authority of the front proxy is another, made anew when it is broken', async () => {
+    const first = await loadOrCreatePki(directory, options);
+    const ca = new X509Certificate(first.frontProxy.ca);
+    const client = new X509Certificate(first.frontProxy.client.cert);
+    expect(client.subject).toBe('CN=front-proxy-client');
+    expect(client.verify(ca.publicKey)).toBe(true);
+    expect(client.verify(new X509Certificate(first.ca.cert).publicKey)).toBe(false);
+    fs.writeFileSync(at('front-proxy-ca.key'), 'broken');
+    const second = await loadOrCreatePki(directory, options);
+    expect(second.frontProxy.ca).not.toBe(first.frontProxy.ca);
+    expect(
+      new X509Certificate(second.frontProxy.client.cert).checkIssued(
+        new X509Certificate(second.frontProxy.ca),
+      ),
+    ).toBe(true);
+    expect((await loadOrCreatePki(directory, options)).frontProxy).toEqual(second.frontProxy);
   });
 
   test('is used again as it is', async () => {

@@ -32,6 +32,8 @@ export interface Pki {
   readonly admin: KeyPairPem;
   /** What the API server shows to nodes. */
   readonly kubeletClient: KeyPairPem;
+  /** By what other API servers know that a request comes from this one: a CA of its own, which is trusted with nothing else. */
+  readonly frontProxy: { readonly ca: string; readonly client: KeyPairPem };
   /** Signs service account tokens (ES256). */
   readonly serviceAccount: { readonly publicKey: string; readonly privateKey: string };
   /** A further certificate of this CA, kept as `NAME.crt` and `NAME.key` and reissued by the same rules. */
@@ -45,6 +47,9 @@ export class PkiError extends Error {
     this.name = 'PkiError';
   }
 }
+
+/** Other API servers believe what a holder of this name says of users. */
+export const frontProxyClientName = 'front-proxy-client';
 
 const caDays = 3650;
 const leafDays = 365;
@@ -61,20 +66,34 @@ export async function loadOrCreatePki(directory: string, options: PkiOptions): P
   }
   const { nowMs, log } = options;
   const ca = await loadOrCreateCa(directory, options);
-  const ensure = async (name: string, request: CertificateRequest): Promise<KeyPairPem> => {
+  const ensureOf = async (
+    authority: KeyPairPem,
+    name: string,
+    request: CertificateRequest,
+  ): Promise<KeyPairPem> => {
     const found = readPair(directory, name);
-    const why = found === undefined ? 'missing' : reissueReason(ca, found, request, nowMs);
+    const why = found === undefined ? 'missing' : reissueReason(authority, found, request, nowMs);
     if (found !== undefined && why === undefined) return found;
     if (found !== undefined) log.info('reissuing a certificate', { name, why });
-    const made = await issueCertificate(ca, request, nowMs);
+    const made = await issueCertificate(authority, request, nowMs);
     writePair(directory, name, made);
     return made;
   };
+  const ensure = (name: string, request: CertificateRequest) => ensureOf(ca, name, request);
+  const frontProxyCa = await ensureFrontProxyCa(directory, options);
   return {
     ca,
     serving: await ensure('apiserver', servingRequest(options)),
     admin: await ensure('admin', client('kubernetes-admin')),
     kubeletClient: await ensure('apiserver-kubelet-client', client('kube-apiserver-kubelet-client')),
+    frontProxy: {
+      ca: frontProxyCa.cert,
+      client: await ensureOf(frontProxyCa, 'front-proxy-client', {
+        commonName: frontProxyClientName,
+        usage: 'client',
+        days: leafDays,
+      }),
+    },
     serviceAccount: loadOrCreateServiceAccountKey(directory),
     ensure,
   };
@@ -134,6 +153,22 @@ async function loadOrCreateCa(directory: string, options: PkiOptions): Promise<K
   if (left < renewMs)
     log.warn('the certificate authority expires soon', { directory, days: Math.floor(left / 86_400_000) });
   return { cert, key };
+}
+
+/** Those who trust it read it from the cluster again and again, so unlike the cluster's own CA it may be replaced. */
+async function ensureFrontProxyCa(directory: string, { nowMs, log }: PkiOptions): Promise<KeyPairPem> {
+  const name = 'front-proxy-ca';
+  const found = readPair(directory, name);
+  if (found !== undefined) {
+    const problem =
+      pairProblem(found) ??
+      (Date.parse(new X509Certificate(found.cert).validTo) - nowMs < renewMs ? 'it expires soon' : undefined);
+    if (problem === undefined) return found;
+    log.info('making a new certificate authority', { name, why: problem });
+  }
+  const made = await createCa({ commonName: name, days: caDays, nowMs });
+  writePair(directory, name, made);
+  return made;
 }
 
 function reissueReason(
