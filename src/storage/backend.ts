@@ -120,3 +120,29 @@ export interface Backend {
   /** Waits for the commit under way; what is queued behind it is rejected. Idempotent. */
   close(): Promise<void>;
 }
+
+/**
+ * A few short texts about a place, beside its records: what servers must agree on before they load. `load`, `follow` and watches know
+ * nothing of them; in a remote backend one may use up a revision. Names are of a-z and dashes. Calls reject with BackendUnavailable.
+ */
+export interface Notes {
+  /** The newest one that was durable when this was asked. undefined = there is none. */
+  readNote(name: string): Promise<Buffer | undefined>;
+  /**
+   * Compare and set by content, durable when it resolves: true when the note was `from` (undefined = was not there) and now is `to`
+   * (undefined = is no more). Of several at once from the same content one is true. After a rejection the outcome is unknown.
+   */
+  replaceNote(name: string, change: NoteChange): Promise<boolean>;
+}
+
+export interface NoteChange {
+  readonly from: Buffer | undefined;
+  readonly to: Buffer | undefined;
+}
+
+/** What a server opens. A store needs the backend in it only. */
+export type NotedBackend = Backend & Notes;
+
+/** By content; undefined = no note. */
+export const isSameNote = (a: Uint8Array | undefined, b: Uint8Array | undefined): boolean =>
+  a === undefined || b === undefined ? a === b : Buffer.compare(a, b) === 0;

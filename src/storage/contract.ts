@@ -9,6 +9,7 @@ import {
   type BackendOptions,
   type Change,
   Compacted,
+  type NotedBackend,
   RecordTooLarge,
   type StoredRecord,
   type WriteResult,
@@ -17,7 +18,7 @@ import { compareKeys } from './key-order.ts';
 
 export interface BackendFactory {
   /** A new empty place. */
-  make(): { open(options: BackendOptions): Promise<Backend>; readonly survives: boolean };
+  make(): { open(options: BackendOptions): Promise<NotedBackend>; readonly survives: boolean };
   /** Another process decides: real time, answers before changes, no order among writes at once. */
   readonly remote?: true;
   /** The largest value that is taken; undefined = 3 MiB and more. */
@@ -265,6 +266,49 @@ export function backendContract(name: string, factory: BackendFactory): void {
         await expect(again.follow(3, () => {}, new AbortController().signal)).rejects.toThrow(Compacted);
       await pass(30_000, async () => (await again.currentRevision()) === base + 5);
       expect(await put(again, '/a/b/new', 'v')).toEqual({ ok: true, revision: base + 6 });
+    });
+
+    test('notes are beside the records; of several that change one at once, one does', async () => {
+      const { place, backend } = await start();
+      const [one, two] = ['one', 'two'].map((value) => Buffer.from(value));
+      expect(await backend.readNote('a-note')).toBeUndefined();
+      expect(await backend.replaceNote('a-note', { from: one, to: two })).toBe(false);
+      expect(await backend.replaceNote('a-note', { from: undefined, to: undefined })).toBe(true);
+      const created = await Promise.all(
+        [one, two].map((to) => backend.replaceNote('a-note', { from: undefined, to })),
+      );
+      expect([...created].sort()).toEqual([false, true]);
+      const winner = created[0] ? one : two;
+      expect(await backend.readNote('a-note')).toEqual(winner);
+      expect(await backend.readNote('another')).toBeUndefined();
+      const three = Buffer.from('three');
+      const changed = await Promise.all(
+        [1, 2, 3].map(() => backend.replaceNote('a-note', { from: winner, to: three })),
+      );
+      expect(changed.filter(Boolean)).toHaveLength(1);
+
+      const seen: Change[] = [];
+      const stop = new AbortController();
+      const { revision, records } = await loaded(backend);
+      expect(records).toEqual([]);
+      const following = backend.follow(revision, (changes) => void seen.push(...changes), stop.signal);
+      await backend.replaceNote('other', { from: undefined, to: one });
+      await put(backend, '/a/b/c', 'v');
+      await until(() => seen.length > 0);
+      expect(seen.map(({ key }) => key)).toEqual(['/a/b/c']);
+      stop.abort();
+      await following;
+      if (place.survives) {
+        await backend.close();
+        open.push(await place.open(options));
+      }
+      const again = open.at(-1)! as NotedBackend;
+      expect(text(await again.readNote('a-note'))).toBe('three');
+      expect(await again.replaceNote('a-note', { from: three, to: undefined })).toBe(true);
+      expect(await again.readNote('a-note')).toBeUndefined();
+      await again.close();
+      await expect(again.readNote('a-note')).rejects.toThrow('closed');
+      await expect(again.replaceNote('a-note', { from: undefined, to: one })).rejects.toThrow('closed');
     });
 
     test('does what a map and a list of changes do', async () => {

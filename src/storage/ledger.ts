@@ -14,6 +14,8 @@ import {
   BackendUnavailable,
   type Change,
   checkWrite,
+  type NoteChange,
+  type Notes,
   type StoredRecord,
   type Write,
   type WriteResult,
@@ -42,6 +44,9 @@ export interface Medium {
   close(): Promise<void>;
   /** Whether a commit failed for want of room. */
   isFull(error: unknown): boolean;
+  readNote(name: string): Buffer | undefined;
+  /** Notes.replaceNote. */
+  replaceNote(name: string, change: NoteChange): Promise<boolean>;
   /** Runs `start` soon: how long to gather writes before a commit when none is under way. */
   gather(start: () => void): void;
 }
@@ -60,7 +65,7 @@ const maxExpirySleepMs = 60_000;
 
 const closedError = () => new BackendUnavailable('the store is closed', { retryable: false });
 
-export class Ledger implements Backend {
+export class Ledger implements Backend, Notes {
   readonly shared = false;
   readonly #medium: Medium;
   readonly #clock: Clock;
@@ -134,6 +139,19 @@ export class Ledger implements Backend {
   compact(revision: number): Promise<void> {
     this.#changeLog.compact(revision);
     return Promise.resolve();
+  }
+
+  readNote(name: string): Promise<Buffer | undefined> {
+    return this.#closing === null
+      ? Promise.resolve(this.#medium.readNote(name))
+      : Promise.reject(closedError());
+  }
+
+  async replaceNote(name: string, change: NoteChange): Promise<boolean> {
+    if (this.#closing !== null) throw closedError();
+    while (this.#commit !== null || this.#recovery !== null) await (this.#commit ?? this.#recovery);
+    if (this.#failure !== null) throw this.#failure;
+    return this.#medium.replaceNote(name, change);
   }
 
   close(): Promise<void> {

@@ -2,11 +2,17 @@
 // promise resolves (no overlapping sync: one promise, one meaning), with the revision in the same transaction.
 //
 // On disk: database `records`: key → 8 bytes revision, 8 bytes expiry in ms since the epoch (both big-endian doubles), value.
-// Database `meta`: format, revision, owner.
+// Database `meta`: format, revision, owner, and notes under `note/NAME`.
 import fs from 'node:fs';
 import path from 'node:path';
 import type { Database, RootDatabase } from 'lmdb';
-import type { Backend, BackendOptions } from './backend.ts';
+import {
+  type BackendOptions,
+  BackendUnavailable,
+  isSameNote,
+  type NoteChange,
+  type NotedBackend,
+} from './backend.ts';
 import { type DirectoryLock, lockDirectory, type OwnerRecord } from './directory-lock.ts';
 import { Ledger, type LedgerChange, type LedgerRecord, type Medium } from './ledger.ts';
 
@@ -15,6 +21,7 @@ const headerBytes = 16;
 const formatKey = Buffer.from('format');
 const revisionKey = Buffer.from('revision');
 const ownerKey = Buffer.from('owner');
+const noteKey = (name: string): Buffer => Buffer.from(`note/${name}`);
 const binary = { encoding: 'binary', keyEncoding: 'binary', cache: false } as const;
 
 /** What LMDB's errors carry as a code when there is no room: errno's EFBIG, ENOSPC and EDQUOT, and its own MDB_MAP_FULL. */
@@ -33,7 +40,7 @@ interface Opened {
  * Opens the store in `directory`, which is made (mode 0700) when missing. Rejects with DirectoryInUse while another process has
  * it open. The backend owns the directory until `close`.
  */
-export async function openLmdbBackend(directory: string, options: BackendOptions): Promise<Backend> {
+export async function openLmdbBackend(directory: string, options: BackendOptions): Promise<NotedBackend> {
   const medium = new LmdbMedium(directory);
   try {
     return await Ledger.open(medium, options);
@@ -132,6 +139,29 @@ class LmdbMedium implements Medium {
     await this.#closeDatabase();
     await this.#lock?.release();
     this.#lock = null;
+  }
+
+  readNote(name: string): Buffer | undefined {
+    return this.#database().meta.get(noteKey(name));
+  }
+
+  async replaceNote(name: string, { from, to }: NoteChange): Promise<boolean> {
+    const { root, meta } = this.#database();
+    try {
+      // A synchronous transaction is synced to disk before it returns.
+      return root.transactionSync(() => {
+        if (!isSameNote(meta.get(noteKey(name)), from)) return false;
+        if (to === undefined) meta.removeSync(noteKey(name));
+        else meta.putSync(noteKey(name), to);
+        return true;
+      });
+    } catch (cause) {
+      throw new BackendUnavailable(`the store cannot commit: ${(cause as Error).message}`, {
+        retryable: true,
+        full: this.isFull(cause),
+        cause,
+      });
+    }
   }
 
   /** After the callbacks of sockets that are ready now: their writes share the commit. */

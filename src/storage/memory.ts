@@ -1,11 +1,12 @@
 // The backend for tests and throw-away clusters: a ledger whose medium is a map. Everything is lost with the process.
 
-import type { Backend, BackendOptions } from './backend.ts';
+import { type BackendOptions, isSameNote, type NoteChange, type NotedBackend } from './backend.ts';
 import { compareKeys } from './key-order.ts';
 import { Ledger, type LedgerChange, type LedgerRecord, type Medium } from './ledger.ts';
 
 export class MemoryMedium implements Medium {
   readonly #records = new Map<string, LedgerRecord>();
+  readonly #notes = new Map<string, Buffer>();
   #revision = 0;
 
   open(): Promise<number> {
@@ -38,12 +39,23 @@ export class MemoryMedium implements Medium {
     return false;
   }
 
+  readNote(name: string): Buffer | undefined {
+    return this.#notes.get(name);
+  }
+
+  replaceNote(name: string, { from, to }: NoteChange): Promise<boolean> {
+    if (!isSameNote(this.#notes.get(name), from)) return Promise.resolve(false);
+    if (to === undefined) this.#notes.delete(name);
+    else this.#notes.set(name, to);
+    return Promise.resolve(true);
+  }
+
   /** Nothing to wait for: tests on a fake clock want the answer in the same turn. */
   gather(start: () => void): void {
     queueMicrotask(start);
   }
 }
 
-export function createMemoryBackend(options: BackendOptions): Promise<Backend> {
+export function createMemoryBackend(options: BackendOptions): Promise<NotedBackend> {
   return Ledger.open(new MemoryMedium(), options);
 }

@@ -4,6 +4,7 @@
 //   <prefix>/records<key>      a record
 //   <prefix>/meta/progress     written only to move the watch past revisions of others (progress.ts)
 //   <prefix>/meta/compaction   whose turn it is to compact (compactor.ts)
+//   <prefix>/notes/NAME        a note, such as what servers share before they load
 import { type Clock, type Log, Scope, sleep } from '../../base/index.ts';
 import {
   type Backend,
@@ -11,6 +12,10 @@ import {
   type Change,
   Compacted,
   checkWrite,
+  isSameNote,
+  type NoteChange,
+  type NotedBackend,
+  type Notes,
   RecordTooLarge,
   type StoredRecord,
   type Write,
@@ -46,7 +51,7 @@ const loadAttempts = 3;
 const startRetryMs = 200;
 
 /** Connects, and waits until etcd answers. Rejects with BackendUnavailable when it does not in time. */
-export async function openEtcdBackend(options: EtcdBackendOptions): Promise<Backend> {
+export async function openEtcdBackend(options: EtcdBackendOptions): Promise<NotedBackend> {
   const backend = new EtcdBackend(options);
   const { clock, startTimeoutMs } = options;
   const deadlineMs = clock.monotonicMs() + startTimeoutMs;
@@ -65,7 +70,7 @@ export async function openEtcdBackend(options: EtcdBackendOptions): Promise<Back
   }
 }
 
-class EtcdBackend implements Backend {
+class EtcdBackend implements Backend, Notes {
   readonly shared = true;
   readonly #client: EtcdClient;
   readonly #scope: Scope;
@@ -196,6 +201,22 @@ class EtcdBackend implements Backend {
     }
   }
 
+  async readNote(name: string): Promise<Buffer | undefined> {
+    return (await this.#note(name)).value;
+  }
+
+  async replaceNote(name: string, { from, to }: NoteChange): Promise<boolean> {
+    const { key, value, revision } = await this.#note(name);
+    if (!isSameNote(value, from)) return false;
+    if (to === undefined && value === undefined) return true;
+    const change = to === undefined ? { requestDeleteRange: { key } } : { requestPut: { key, value: to } };
+    try {
+      return (await this.#commit(key, revision, change)).ok;
+    } catch (error) {
+      throw unavailable(error);
+    }
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -251,6 +272,17 @@ class EtcdBackend implements Backend {
     if (answer.succeeded) return { ok: true, revision: revisionOf(answer) };
     const kv = readInTxn(answer);
     return { ok: false, current: kv === undefined ? undefined : this.#record(kv) };
+  }
+
+  async #note(name: string): Promise<{ key: Buffer; value: Buffer | undefined; revision: number }> {
+    this.#checkOpen();
+    const key = Buffer.from(`${this.#options.prefix}/notes/${name}`);
+    try {
+      const [kv] = (await this.#client.range({ key })).kvs;
+      return { key, value: kv && Buffer.from(kv.value), revision: Number(kv?.modRevision ?? 0) };
+    } catch (error) {
+      throw unavailable(error);
+    }
   }
 
   async #readAll(): Promise<{ kvs: readonly KeyValue[]; revision: number }> {
