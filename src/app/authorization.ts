@@ -14,7 +14,9 @@ import {
   createBootstrapAuthorizer,
   createIngressSecrets,
   createNodeAuthorizer,
+  createRbacAuthorizer,
   everyoneAuthorizer,
+  Grants,
   mastersAuthorizer,
   NodeRelations,
   objectOf,
@@ -24,7 +26,7 @@ import type { Clock } from '../base/index.ts';
 import { type KindDef, type KubeObject, storageKey } from '../machinery/index.ts';
 import type { Store } from '../storage/index.ts';
 
-/** Roles (RBAC) would come between nodes and everybody. `hasIngress`: nodes answer for ingresses. */
+/** `hasIngress`: nodes answer for ingresses. */
 export function createAuthorization(store: Store, { hasIngress }: { hasIngress: boolean }): Authorize {
   const find = finder(store);
   const relations = new NodeRelations(store);
@@ -50,6 +52,7 @@ export function createAuthorization(store: Store, { hasIngress }: { hasIngress: 
         return request === undefined ? undefined : (request.spec.username ?? '');
       },
     }),
+    createRbacAuthorizer(new Grants(store)),
     everyoneAuthorizer,
   ]);
 }

@@ -3,6 +3,7 @@ import type { Clock, Log, MetricRegistry, Random } from '../../base/index.ts';
 import type { KindDef } from '../../machinery/index.ts';
 import type { Store } from '../../storage/index.ts';
 import type { Authorize } from '../auth/authorize.ts';
+import { rbacEscalation } from '../auth/rbac/escalation.ts';
 import { type AdmissionChain, createChain } from './admission.ts';
 import { AdmissionMetrics } from './admission-metrics.ts';
 import { certificateRequester } from './certificate-requester.ts';
@@ -61,6 +62,8 @@ export const admissionChain = (options: AdmissionOptions): AdmissionChain =>
     claimResize(options.store),
     podSecurity(options.store),
     mutatingWebhooks(options),
+    // After all that may change a write.
+    rbacEscalation(options),
     unevaluatedPolicies(options.store, options.isStarting),
     validatingWebhooks(options),
     resourceQuota(new QuotaLedger(options)),

@@ -3,6 +3,7 @@
 import type { authorizationV1 } from '../../api/index.ts';
 import { StatusError } from '../../machinery/index.ts';
 import { type RequestAttributes, type UserInfo, wellKnown } from './attributes.ts';
+import { missingRules } from './rbac/covers.ts';
 
 /** allow and deny end the chain. `reason` is appended to the message of the 403. */
 export interface Verdict {
@@ -57,7 +58,7 @@ export function createAuthorizer(chain: readonly Authorizer[]): Authorize {
     return decision === 'allow' ? undefined : forbiddenError(attributes, reason);
   };
   const rulesFor = (user: UserInfo, namespace: string): UserRules => {
-    const all = chain.map((authorizer) => authorizer.rulesFor?.(user, namespace) ?? noRules);
+    const all = withoutRepeats(chain.map((authorizer) => authorizer.rulesFor?.(user, namespace) ?? noRules));
     const errors = all.map(({ error }) => error).filter((error) => error !== '');
     return {
       resources: all.flatMap(({ resources }) => resources),
@@ -67,6 +68,21 @@ export function createAuthorizer(chain: readonly Authorizer[]): Authorize {
     };
   };
   return Object.assign(authorize, { decide, rulesFor });
+}
+
+/** Roles say once more what masters and everybody may: a rule that is within those of later authorizers is left out. */
+function withoutRepeats(all: readonly UserRules[]): readonly UserRules[] {
+  const later: (authorizationV1.ResourceRule | authorizationV1.NonResourceRule)[] = [];
+  const kept: UserRules[] = [];
+  for (const said of [...all].reverse()) {
+    const isNew = (rule: authorizationV1.ResourceRule | authorizationV1.NonResourceRule): boolean =>
+      later.length === 0 || missingRules(later, [rule]).length > 0;
+    const resources = said.resources.filter(isNew);
+    const paths = said.paths.filter(isNew);
+    later.push(...resources, ...paths);
+    kept.unshift({ ...said, resources, paths });
+  }
+  return kept;
 }
 
 const isMaster = (user: UserInfo): boolean => user.groups.includes(wellKnown.masters);

@@ -7,6 +7,8 @@ export { impersonate } from './impersonate.ts';
 export { createIngressSecrets } from './ingress-secrets.ts';
 export { createNodeAuthorizer, type NodeAuthorizerOptions, nodeOfUser } from './node-authorizer.ts';
 export { NodeRelations } from './node-relations.ts';
+export { Grants } from './rbac/grants.ts';
+export { createRbacAuthorizer } from './rbac/rbac-authorizer.ts';
 export {
   type Existence,
   ServiceAccountTokens,

@@ -382,7 +382,9 @@ function resourceAttributes(
   { path, query, route }: { path: string; query: Query; route: ResourceRoute },
 ): RequestAttributes {
   const isNamespace = route.group === '' && route.resource === 'namespaces';
-  const fields = route.name === '' ? query.get('fieldSelector') : null;
+  // Only reads are narrowed by it: what a create or a deletion is about does not follow from a selector.
+  const narrows = route.name === '' && (verb === 'list' || verb === 'watch');
+  const fields = narrows ? query.get('fieldSelector') : null;
   return {
     user,
     verb,
