@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
-  type Backend,
   type BackendOptions,
   createMemoryBackend,
+  type NotedBackend,
   openEtcdBackend,
   openLmdbBackend,
 } from '../storage/index.ts';
@@ -67,7 +67,7 @@ function endpointOf(text: string): string {
 export async function openDatastore(
   options: DatastoreOptions,
   surroundings: BackendOptions,
-): Promise<Backend> {
+): Promise<NotedBackend> {
   const datastore = parseDatastore(options.datastoreEndpoint);
   const files = [options.etcdCafile, options.etcdCertfile, options.etcdKeyfile];
   const secure = datastore.kind === 'etcd' && datastore.endpoints.some((url) => url.startsWith('https:'));

@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { Node, Pod, Secret, ServiceAccount } from '../api/index.ts';
+import { Namespace, Node, Pod, Secret, ServiceAccount } from '../api/index.ts';
 import {
   createApiServer,
   createAuthenticator,
@@ -27,10 +27,17 @@ import { type KindDef, storageKey } from '../machinery/index.ts';
 import type { NodeGroupBounds } from '../simulation/index.ts';
 import { createStore, type Store } from '../storage/index.ts';
 import { createAuthorization, joinTokens } from './authorization.ts';
+import { shareMaterial } from './bootstrap/shared-material.ts';
 import { keepCertificates } from './certificate-renewal.ts';
 import { componentCheck } from './component-check.ts';
 import { type ServerPart, startControlLoops } from './control-loops.ts';
-import { type DatastoreOptions, datastoreDefaults, openDatastore, parseDatastore } from './datastore.ts';
+import {
+  DatastoreError,
+  type DatastoreOptions,
+  datastoreDefaults,
+  openDatastore,
+  parseDatastore,
+} from './datastore.ts';
 import { publishClusterSettings } from './join/cluster-settings.ts';
 import { showProcess, showStorageSize } from './process-metrics.ts';
 import { schedulerConfiguration } from './scheduler-configuration.ts';
@@ -38,6 +45,10 @@ import { SimulatedUsage } from './simulated-usage.ts';
 import { versionInfo } from './version.ts';
 
 export interface ServerOptions extends DatastoreOptions {
+  /** Of the servers that share an etcd: opens what they share. undefined = the data directory's. */
+  readonly token: string | undefined;
+  /** A file that holds it. */
+  readonly tokenFile: string | undefined;
   readonly bindAddress: string;
   /** 0 = any free port */
   readonly httpsListenPort: number;
@@ -98,6 +109,8 @@ export interface ServerOptions extends DatastoreOptions {
 export const serverDefaults: ServerOptions = {
   dataDir: '/var/lib/jotasu/server',
   ...datastoreDefaults,
+  token: undefined,
+  tokenFile: undefined,
   bindAddress: '0.0.0.0',
   httpsListenPort: 6443,
   advertiseAddress: '',
@@ -167,6 +180,12 @@ export async function startServer(
       options.tokenAuthFile === undefined
         ? undefined
         : parseTokenFile(options.tokenAuthFile, readFileSync(options.tokenAuthFile, 'utf8'));
+    const datastore = parseDatastore(options.datastoreEndpoint).kind;
+    const isShared = datastore === 'etcd';
+    if (!isShared && (options.token ?? options.tokenFile) !== undefined)
+      throw new DatastoreError(
+        '--token and --token-file are of use with etcd only: other stores have one server',
+      );
     const election = electionOf(options);
     const simulation = await simulationOf(options);
     const scheduling = await schedulerConfiguration(options.schedulerConfig);
@@ -175,21 +194,32 @@ export async function startServer(
     scope.onStop(() => backend.close());
     const advertiseAddress =
       options.advertiseAddress === '' ? ownAddress(options.bindAddress) : options.advertiseAddress;
-    const loadPki = () =>
-      loadOrCreatePki(join(options.dataDir, 'pki'), {
+    const pkiDirectory = join(options.dataDir, 'pki');
+    const loadPki = (directory = pkiDirectory) =>
+      loadOrCreatePki(directory, {
         clusterDomain: options.clusterDomain,
         firstServiceIp: firstServiceIp(options.serviceCidr),
         hosts: [...new Set([advertiseAddress, ...options.tlsSans])],
         nowMs: clock.nowMs(),
         log,
       });
-    let pki = await loadPki();
     const metrics = new MetricRegistry();
     showProcess(metrics, scope);
-    if (parseDatastore(options.datastoreEndpoint).kind === 'lmdb')
-      showStorageSize(metrics, 'lmdb', join(options.dataDir, 'db'));
+    if (datastore === 'lmdb') showStorageSize(metrics, 'lmdb', join(options.dataDir, 'db'));
     const store = await createStore(backend, { clock, log, metrics });
     scope.onStop(() => store.close());
+    if (isShared)
+      await shareMaterial({
+        ...options,
+        notes: backend,
+        place: `etcd under ${options.etcdPrefix}`,
+        directory: pkiDirectory,
+        complete: loadPki,
+        hasObjects: store.count(Namespace.storagePrefix) > 0,
+        nowMs: clock.nowMs(),
+        log,
+      });
+    let pki = await loadPki();
 
     let port = options.httpsListenPort;
     const audiences = [`https://kubernetes.default.svc.${options.clusterDomain}`];
@@ -323,7 +353,7 @@ export async function startServer(
       keepCertificates(
         {
           pki,
-          load: loadPki,
+          load: () => loadPki(),
           https: { setCertificate: (cert, key) => https.setCertificate(withAuthority(cert, pki), key) },
           onRenewed: (renewed) => {
             pki = renewed;

@@ -89,6 +89,7 @@ describe('mistakes name the file and the key', () => {
     ['config: other.yaml', 'unknown key "config", see --help for the flags'],
     ['- a', 'it must hold keys and their values'],
     ['data-dir: [a]', 'data-dir must be a text, not ["a"]'],
+    ['token: 123456', 'token must be a text'],
     ['data-dir: 5', 'data-dir must be a text, not 5'],
     ['https-listen-port: "x"', 'https-listen-port must be a number, not "x"'],
     [

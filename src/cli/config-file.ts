@@ -10,6 +10,8 @@ const flag = 'config';
 /** Flags that are about the command line itself. */
 const noKeys = new Set([flag, 'help']);
 const mistake = 2;
+/** What they hold is never shown, not even when it is wrong. */
+const secretKeys = new Set(['token']);
 
 /** Gives a command `--config`. Call it when all its options are there. A flag on the command line wins over the file. */
 export function withConfigFile(command: Command): Command {
@@ -100,7 +102,8 @@ function likely(key: string, byKey: ReadonlyMap<string, Option>): string {
 
 function convert(file: string, { key, raw, option }: { key: string; raw: unknown; option: Option }): unknown {
   const parse = option.parseArg as ((text: string, before?: unknown) => unknown) | undefined;
-  const must = (what: string) => wrong(file, `${key} must be ${what}, not ${JSON.stringify(raw)}`);
+  const but = secretKeys.has(key) ? '' : `, not ${JSON.stringify(raw)}`;
+  const must = (what: string) => wrong(file, `${key} must be ${what}${but}`);
   const check = (text: string): unknown => {
     try {
       // A later argument would be an earlier value of the flag, which there is none of.

@@ -24,6 +24,9 @@ export interface ServerFlags extends LogFlags, RequestLogFlags {
   readonly etcdCertfile?: string;
   readonly etcdKeyfile?: string;
   readonly etcdCompactionIntervalMs?: number;
+  /** Of the servers that share an etcd. */
+  readonly token?: string;
+  readonly tokenFile?: string;
   readonly bindAddress?: string;
   readonly httpsListenPort?: number;
   readonly advertiseAddress?: string;
@@ -101,6 +104,7 @@ export interface AgentFlags extends LogFlags, NodeSettingsFlags {
   readonly tlsCertFile?: string;
   readonly tlsPrivateKeyFile?: string;
   readonly nodeName?: string;
+  /** One address, or one of each family with a comma between. */
   readonly nodeIp?: string;
   /** Kept: volumes, logs, images. */
   readonly stateDir?: string;
@@ -133,6 +137,9 @@ export interface UpFlags extends ClusterFlags {
   readonly nodes?: number;
   readonly dataDir?: string;
   readonly kubeconfig?: string;
+  /** One range, or one of each address family with a comma between, as all such flags. */
+  readonly clusterCidr?: string;
+  readonly serviceCidr?: string;
   /** Whether missing packages may be installed. */
   readonly install: boolean;
   /** What the cluster is to be made without. */

@@ -32,6 +32,8 @@ export {
   type Pki,
   PkiError,
   type PkiOptions,
+  readIfThere,
+  writeAtomically,
 } from './pki-directory.ts';
 export {
   type ForwardEnd,
@@ -70,6 +72,13 @@ export {
   startHttpsServer,
   type UpgradeHandler,
 } from './server.ts';
+export {
+  readSharedPki,
+  type SharedPki,
+  type SharedPkiFile,
+  sharedPkiFiles,
+  writeSharedPki,
+} from './shared-pki.ts';
 export { SpdyError, type SpdyHeaders } from './spdy-headers.ts';
 export { SpdySession, type SpdyStream } from './spdy-session.ts';
 export { acceptSpdy, connectSpdy, type Upgrade } from './spdy-upgrade.ts';

@@ -57,13 +57,7 @@ const leafDays = 365;
 const renewMs = 30 * 86_400_000;
 
 export async function loadOrCreatePki(directory: string, options: PkiOptions): Promise<Pki> {
-  try {
-    fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
-    if ((fs.statSync(directory).mode & 0o077) !== 0) fs.chmodSync(directory, 0o700);
-    removeLeftovers(directory);
-  } catch (error) {
-    throw new PkiError(`cannot use ${directory} for certificates: ${(error as Error).message}`, error);
-  }
+  usePrivateDirectory(directory);
   const { nowMs, log } = options;
   const ca = await loadOrCreateCa(directory, options);
   const ensureOf = async (
@@ -250,7 +244,19 @@ function loadOrCreateServiceAccountKey(directory: string): Pki['serviceAccount']
   return { publicKey, privateKey };
 }
 
-function readIfThere(path: string): string | undefined {
+/** Makes it (0700) when it is missing. Throws PkiError. */
+export function usePrivateDirectory(directory: string): void {
+  try {
+    fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
+    if ((fs.statSync(directory).mode & 0o077) !== 0) fs.chmodSync(directory, 0o700);
+    removeLeftovers(directory);
+  } catch (error) {
+    throw new PkiError(`cannot use ${directory} for certificates: ${(error as Error).message}`, error);
+  }
+}
+
+/** undefined = no such file. Throws PkiError. */
+export function readIfThere(path: string): string | undefined {
   try {
     return fs.readFileSync(path, 'utf8');
   } catch (error) {
@@ -273,7 +279,8 @@ function writePair(directory: string, name: string, pair: KeyPairPem): void {
 
 const leftover = /\.tmp-[0-9a-f]{8}$/;
 
-function writeAtomically(path: string, text: string): void {
+/** Mode 0600; after a crash the file is the old one or the new one. Throws PkiError. */
+export function writeAtomically(path: string, text: string): void {
   const temporary = `${path}.tmp-${randomBytes(4).toString('hex')}`;
   try {
     const file = fs.openSync(temporary, 'wx', 0o600);

@@ -28,6 +28,7 @@ async function start(datastoreEndpoint: string, dataDir = newDirectory()): Promi
       ...serverDefaults,
       dataDir,
       datastoreEndpoint,
+      token: datastoreEndpoint.startsWith('etcd=') ? 'of-these-servers' : undefined,
       bindAddress: '127.0.0.1',
       httpsListenPort: 0,
       without: ['controllers', 'scheduler'],

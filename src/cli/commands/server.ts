@@ -1,5 +1,5 @@
 // `jotasu server`: the control plane in the foreground. Flags that kube-apiserver has too carry its names.
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { withConfigFile } from '../config-file.ts';
 import { addressPool, addressRanges, decimal, duration, list, listOf, nodeGroups, whole } from '../flags.ts';
 import type { AutoscalerFlags, Handlers, LogFlags, RequestLogFlags, ServerFlags } from '../handlers.ts';
@@ -73,6 +73,15 @@ export function serverCommand(program: Command, handlers: Handlers): void {
       '--etcd-compaction-interval <time>',
       'how often history is forgotten in etcd, 0 for never (default: 5m)',
       neverOrSeconds,
+    )
+    .option(
+      '--token <token>',
+      'with etcd: the secret of the servers that share it, made by the first one (default: the file token in the data directory)',
+    )
+    .addOption(
+      new Option('--token-file <file>', 'a file that holds it: other users see what is typed').conflicts(
+        'token',
+      ),
     )
     .option('--bind-address <ip>', 'address to listen on (default: 0.0.0.0)')
     .option(
