@@ -394,13 +394,13 @@ it.each([
         schema: {
           openAPIV3Schema: {
             type: 'object',
-            properties: { spec: { type: 'object', 'x-kubernetes-validations': [{ rule: 'self.a >' }] } },
+            properties: { spec: { type: 'object', 'x-kubernetes-validations': [{ rule: 'nobody' }] } },
           },
         },
       },
     ]),
     [
-      'spec.versions[0].schema.openAPIV3Schema.properties[spec].x-kubernetes-validations[0].rule: Invalid value: "self.a >": compilation failed: Unexpected token: EOF',
+      `spec.versions[0].schema.openAPIV3Schema.properties[spec].x-kubernetes-validations[0].rule: Invalid value: "nobody": compilation failed: ERROR: <input>:1:1: undeclared reference to 'nobody' (in container '')\n | nobody\n | ^`,
     ],
   ],
   [

@@ -1,6 +1,5 @@
-// Functions that Kubernetes adds to CEL. Those that are not here (cidr values, named formats, semver, the authorizer) do not compile, so
-// a definition that needs them is refused by name.
-import type { Environment } from '@marcbachmann/cel-js';
+// Functions that Kubernetes adds to CEL, up to 1.35. What is not here (`image`) does not compile, so who needs it is refused by name.
+import { type Environment, Optional } from '@marcbachmann/cel-js';
 import {
   addQuantity,
   compareQuantity,
@@ -13,7 +12,8 @@ import {
   toValue,
 } from '../codec/quantity.ts';
 import { patternOf } from '../structural/validate.ts';
-import { parseCidr, parseIp } from '../validation/addresses.ts';
+import { addAddresses } from './addresses.ts';
+import { addFormats } from './formats.ts';
 
 class CelQuantity {
   readonly quantity: Quantity;
@@ -36,18 +36,10 @@ class CelUrl {
 }
 const pathOnly = 'path://host';
 
-class CelIp {
-  readonly family: bigint;
-  constructor(text: string) {
-    const parsed = parseIp(text);
-    if (parsed === undefined)
-      throw new Error(`IP Address ${JSON.stringify(text)} parse error during conversion from string`);
-    this.family = parsed.family === 'IPv4' ? 4n : 6n;
-  }
-}
-
 /** Stands before `.contains` and its like in `sets.contains(a, b)`. */
 class Sets {}
+/** The same for `strings.quote(a)`. */
+class Strings {}
 
 type Comparable = bigint | number | string;
 
@@ -107,6 +99,28 @@ function formatted(text: string, values: readonly unknown[]): string {
         return shownAs(value);
     }
   });
+}
+
+const escapes: Readonly<Record<string, string>> = {
+  '\x07': '\\a',
+  '\b': '\\b',
+  '\f': '\\f',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+  '\v': '\\v',
+  '\\': '\\\\',
+  '"': '\\"',
+};
+const quoted = (text: string): string =>
+  `"${text.replace(/[\x07\b\f\n\r\t\v\\"]/g, (one) => escapes[one]!)}"`;
+
+function isZero(value: unknown): boolean {
+  if (Array.isArray(value)) return value.length === 0;
+  if (value instanceof Map) return value.size === 0;
+  if (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype)
+    return Object.keys(value).length === 0;
+  return value === null || value === '' || value === false || value === 0 || value === 0n;
 }
 
 const regExp = (pattern: string): RegExp => {
@@ -175,6 +189,9 @@ const functions: Readonly<Record<string, Handler>> = {
   'string.replace(string, string, int): string': replaced,
   'string.charAt(int): string': charAt,
   'string.format(list): string': formatted,
+  'Strings.quote(string): string': (_: Strings, text: string) => quoted(text),
+  'OptionalNamespace.ofNonZeroValue(dyn): optional<dyn>': (_: unknown, value: unknown) =>
+    isZero(value) ? Optional.none() : Optional.of(value),
   'isURL(string): bool': isUrl,
   'url(string): URL': (text: string) => new CelUrl(text),
   'URL.getScheme(): string': ({ whole, url }: CelUrl) => (whole ? url.protocol.slice(0, -1) : ''),
@@ -183,10 +200,8 @@ const functions: Readonly<Record<string, Handler>> = {
     whole ? url.hostname.replace(/^\[(.*)\]$/, '$1') : '',
   'URL.getPort(): string': ({ url }: CelUrl) => url.port,
   'URL.getEscapedPath(): string': ({ url }: CelUrl) => url.pathname,
-  'isIP(string): bool': (text: string) => parseIp(text) !== undefined,
-  'ip(string): IP': (text: string) => new CelIp(text),
-  'IP.family(): int': ({ family }: CelIp) => family,
-  'isCIDR(string): bool': (text: string) => parseCidr(text) !== undefined,
+  'URL.getQuery(): map<string, list<string>>': ({ url }: CelUrl) =>
+    new Map([...new Set(url.searchParams.keys())].map((key) => [key, url.searchParams.getAll(key)])),
   'isQuantity(string): bool': (text: string) => parseQuantity(text) !== undefined,
   'quantity(string): Quantity': (text: string) => new CelQuantity(mustParseQuantity(text)),
   'Quantity.sign(): int': ({ quantity }: CelQuantity) => BigInt(compareQuantity(quantity, quantityOf(0))),
@@ -219,10 +234,21 @@ const functions: Readonly<Record<string, Handler>> = {
 export function addKubernetesLibrary(environment: Environment): Environment {
   environment.registerType('Quantity', CelQuantity);
   environment.registerType('URL', CelUrl);
-  environment.registerType('IP', CelIp);
   environment.registerType('Sets', Sets);
   environment.registerConstant('sets', 'Sets', new Sets());
+  environment.registerType('Strings', Strings);
+  environment.registerConstant('strings', 'Strings', new Strings());
   for (const [signature, handler] of Object.entries(functions))
-    environment.registerFunction(signature, handler);
-  return environment;
+    environment.registerFunction(signature, handler, { async: false } as never);
+  environment.registerOperator(
+    'Quantity == Quantity',
+    (a: CelQuantity, b: CelQuantity) => compareQuantity(a.quantity, b.quantity) === 0,
+  );
+  environment.registerOperator('optional<V> == optional<V>', (a: Optional, b: Optional) =>
+    a.hasValue() && b.hasValue()
+      ? identityOf(a.value()) === identityOf(b.value())
+      : a.hasValue() === b.hasValue(),
+  );
+  environment.registerOperator('URL == URL', (a: CelUrl, b: CelUrl) => a.url.href === b.url.href);
+  return addFormats(addAddresses(environment));
 }

@@ -25,9 +25,10 @@ test.each<[string, boolean]>([
 });
 
 test.each([
-  ["object.metadata.labels['a'] == 'b'", 'No such key: a'],
+  ["object.metadata.labels['a'] == 'b'", 'no such key: a'],
   ['oldObject.metadata.name', "expression 'oldObject.metadata.name' resulted in error: "],
-  ['object.metadata.name', 'it does not evaluate to a bool'],
+  ['object.metadata.name', 'must evaluate to bool but got dyn'],
+  ["object.metadata['name']", 'it does not evaluate to a bool'],
 ])('%s cannot be said: %s', (text, why) => {
   expect(() => conditions.holds(text)).toThrow(why);
 });

@@ -1,7 +1,7 @@
 // Conditions on API requests: what must hold for somebody to be asked about one. Objects are seen as the JSON they are, without a schema:
 // texts stay texts, and whole numbers are integers.
 import { isMap } from '../structural/json-schema.ts';
-import { compileRequestExpression, maxCost } from './expression.ts';
+import { compileRequestExpression, faultText, maxCost, outOfBudget } from './expression.ts';
 
 /** What conditions can look at; null = there is none. JSON values. */
 export interface RequestFacts {
@@ -14,7 +14,7 @@ export interface RequestFacts {
 /** Why a text is no condition; undefined = it is one. */
 export function conditionFault(text: string): string | undefined {
   const compiled = compileRequestExpression(text, 'bool');
-  return compiled.ok ? undefined : compiled.error;
+  return compiled.ok ? undefined : faultText(compiled);
 }
 
 /** A request as conditions see it; made once for all that are asked of it. */
@@ -34,10 +34,7 @@ export class RequestConditions {
   holds(text: string): boolean {
     const compiled = compileRequestExpression(text, 'bool');
     if (!compiled.ok) throw new Error(`expression '${text}' resulted in error: ${compiled.error}`);
-    if (compiled.value.cost(this.#members) > maxCost)
-      throw new Error(
-        'validation failed due to running out of cost budget, no further validation rules will be run',
-      );
+    if (compiled.value.cost(this.#members) > maxCost) throw new Error(outOfBudget);
     let value: unknown;
     try {
       value = compiled.value.evaluate(this.#values);

@@ -9,7 +9,16 @@ import {
   valuesOf,
 } from '../structural/json-schema.ts';
 import type { FieldAt } from '../validation/field-at.ts';
-import { compileExpression, type Expression, maxCost, none, some, toDuration } from './expression.ts';
+import {
+  compileExpression,
+  type Expression,
+  faultText,
+  maxCost,
+  none,
+  outOfBudget,
+  some,
+  toDuration,
+} from './expression.ts';
 import { identityOf } from './library.ts';
 import { celValue } from './values.ts';
 
@@ -97,10 +106,7 @@ function askAll(schema: JsonSchema, { value, old }: Values, { field, root, rules
     if (usesOldSelf && before === undefined && !optional) continue;
     const oldSelf = optional ? (before === undefined ? none() : some(before)) : before;
     if (compiled.value.cost(members) > maxCost) {
-      field.invalid(
-        shownType(schema),
-        'validation failed due to running out of cost budget, no further validation rules will be run',
-      );
+      field.invalid(shownType(schema), outOfBudget);
       return;
     }
     ask(compiled.value, { self, oldSelf, members }, { schema, rule, field });
@@ -195,7 +201,11 @@ export function checkRules(schema: JsonSchema, field: FieldAt, uncorrelatable: s
       continue;
     }
     const compiled = compileExpression(rule.rule, 'bool');
-    if (!compiled.ok) at.child('rule').invalid(rule.rule, `compilation failed: ${compiled.error}`);
+    if (!compiled.ok)
+      at.child('rule').invalid(
+        rule.rule,
+        compiled.typed === true ? 'cel expression must evaluate to a bool' : faultText(compiled),
+      );
     else if (compiled.value.usesOldSelf && uncorrelatable !== undefined)
       at.child('rule').invalid(
         rule.rule,
@@ -219,7 +229,9 @@ export function checkRules(schema: JsonSchema, field: FieldAt, uncorrelatable: s
       else if (!text.ok)
         at.child('messageExpression').invalid(
           messageExpression,
-          `messageExpression compilation failed: ${text.error}`,
+          text.typed === true
+            ? 'messageExpression must evaluate to a string'
+            : `messageExpression compilation failed: ${text.error}`,
         );
     }
     if (reason !== undefined && !reasons.includes(reason)) at.child('reason').notSupported(reason, reasons);

@@ -77,11 +77,7 @@ export function validateWebhooks(
       const fault =
         known.has(expression) || expression.trim() === '' ? undefined : conditionFault(expression);
       if (fault !== undefined)
-        here
-          .child('matchConditions')
-          .index(j)
-          .child('expression')
-          .invalid(expression, `compilation failed: ${fault}`);
+        here.child('matchConditions').index(j).child('expression').invalid(expression, fault);
     }
     validateReviewVersions(
       webhook.admissionReviewVersions ?? [],
