@@ -16,8 +16,10 @@ export async function runAgent(flags: AgentFlags, say: (line: string) => void): 
     },
   );
   const node = await startNode(config, surroundings);
-  say(`jotasu agent is ready: node ${config.nodeName}, ${config.nodeIp}:${node.port}`);
+  say(`jotasu agent is ready: node ${config.nodeName}, ${hostPort(config.nodeIps[0]!, node.port)}`);
   const signal = await ended;
   surroundings.log.info('stopping', { signal });
   await node.stop();
 }
+
+const hostPort = (ip: string, port: number): string => `${ip.includes(':') ? `[${ip}]` : ip}:${port}`;

@@ -1,8 +1,8 @@
 // `jotasu agent`: one node wired from its parts: a client of the API server, a containerd, the pod network, the node agent.
 
-import { createSocket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
-import { hostname } from 'node:os';
+import { isIPv6 } from 'node:net';
+import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { Node } from '../api/index.ts';
 import { Scope } from '../base/index.ts';
@@ -34,6 +34,7 @@ import {
 } from '../os/index.ts';
 import { joinCluster, type Membership } from './join/join.ts';
 import { firstServing, keepMembership } from './join/membership.ts';
+import { addressTowards, planNodeIps } from './node-addresses.ts';
 import { startDns } from './node-dns.ts';
 import { startIngress } from './node-ingress.ts';
 import { startPolicies } from './node-policies.ts';
@@ -52,12 +53,14 @@ export interface AgentConfig {
   readonly servingCert: string;
   readonly servingKey: string;
   readonly nodeName: string;
-  readonly nodeIp: string;
+  /** One, or one of each family; the first is the one by which the server reaches the node. */
+  readonly nodeIps: readonly string[];
   readonly stateDir: string;
   readonly runDir: string;
   readonly cgroupParent: string;
   /** A runtime that somebody else runs; undefined = an own containerd. */
   readonly containerRuntimeEndpoint: string | undefined;
+  /** One range, or one of each family with a comma between. */
   readonly clusterCidr: string;
   readonly clusterDomain: string;
   readonly clusterDns: readonly string[];
@@ -73,7 +76,7 @@ export interface AgentConfig {
   readonly settings: NodeSettings;
   /** Which all nodes of this machine see; undefined = it is this node's alone. */
   readonly sharedDir: string | undefined;
-  /** Ranges of the node's addresses at which node ports answer; undefined = `nodeIp`. */
+  /** Ranges of the node's addresses at which node ports answer; undefined = `nodeIps`. */
   readonly nodeportAddresses: readonly string[] | undefined;
   /** Of a node that joined by a token: its certificates are kept there, and replaced before they end. undefined = they are files of somebody else. */
   readonly membership: Membership | undefined;
@@ -164,7 +167,7 @@ export async function startNode(
       client,
       informers,
       nodeName: config.nodeName,
-      nodeIps: [config.nodeIp],
+      nodeIps: config.nodeIps,
       clusterDns: config.clusterDns,
       clusterDomain: config.clusterDomain,
       runtime,
@@ -180,7 +183,7 @@ export async function startNode(
         cniConfDir,
         cniDataDir,
         backend: config.podNetwork,
-        nodeIp: config.nodeIp,
+        nodeIps: config.nodeIps,
         annotate: async (annotations) => {
           await client(Node).patch({ name: config.nodeName }, 'merge', { metadata: { annotations } });
         },
@@ -188,7 +191,7 @@ export async function startNode(
       }),
       isolate: policies.isolate,
       server: {
-        host: config.nodeIp,
+        host: config.nodeIps[0]!,
         port: config.port,
         cert: config.servingCert,
         key: config.servingKey,
@@ -252,11 +255,14 @@ export async function agentConfig(
         ? filesOf(flags)
         : await fromKubeconfig(flags.kubeconfig);
   const told = membership?.settings;
-  const nodeIp = flags.nodeIp ?? (await addressTowards(credentials.server));
+  const clusterCidr = flags.clusterCidr ?? told?.clusterCidr ?? '10.244.0.0/16';
+  const nodeIps =
+    flags.nodeIp?.split(',') ??
+    planNodeIps(await addressTowards(credentials.server), clusterCidr, networkInterfaces());
   const serving =
     membership === undefined
       ? credentials
-      : await firstServing(membership, { nodeName, nodeIp }, around.clock);
+      : await firstServing(membership, { nodeName, nodeIps }, around.clock);
   const read = (file: string | undefined, otherwise: string): string =>
     file === undefined ? otherwise : readFileSync(file, 'utf8');
   const labels = Object.fromEntries(
@@ -272,16 +278,16 @@ export async function agentConfig(
     servingCert: read(flags.tlsCertFile, serving.cert),
     servingKey: read(flags.tlsPrivateKeyFile, serving.key),
     nodeName,
-    nodeIp,
+    nodeIps,
     stateDir,
     runDir: flags.runDir ?? '/run/jotasu',
     cgroupParent: flags.cgroupParent ?? '/jotasu',
     containerRuntimeEndpoint: flags.containerRuntimeEndpoint?.replace(/^unix:\/\//, ''),
-    clusterCidr: flags.clusterCidr ?? told?.clusterCidr ?? '10.244.0.0/16',
+    clusterCidr,
     clusterDomain: flags.clusterDomain ?? told?.clusterDomain ?? 'cluster.local',
     clusterDns: flags.clusterDns ?? told?.clusterDns ?? [],
     without: flags.without ?? [],
-    podNetwork: podNetworkOf(flags, nodeIp),
+    podNetwork: podNetworkOf(flags, nodeIps),
     labels,
     port: flags.port ?? 10250,
     maxPods: flags.maxPods,
@@ -312,10 +318,10 @@ function checkedSysctls(patterns: readonly string[]): readonly string[] {
 }
 
 type Flags = Parameters<typeof agentConfig>[0];
-function podNetworkOf({ flannelBackend = 'host-gw' }: Flags, nodeIp: string): PodNetworkBackend {
-  if (flannelBackend === 'vxlan' && nodeIp.includes(':'))
+function podNetworkOf({ flannelBackend = 'host-gw' }: Flags, nodeIps: readonly string[]): PodNetworkBackend {
+  if (flannelBackend === 'vxlan' && nodeIps.every(isIPv6))
     throw new CommandFailure(
-      `--flannel-backend vxlan needs an IPv4 address of the node, and ${nodeIp} is none; see --node-ip`,
+      `--flannel-backend vxlan needs an IPv4 address of the node, and ${nodeIps.join()} is none; see --node-ip`,
       { exitCode: 2 },
     );
   return flannelBackend;
@@ -348,23 +354,4 @@ async function fromKubeconfig(file: string): Promise<Credentials> {
     );
   }
   return { server, ca, cert, key };
-}
-
-/** The address of this machine from which it reaches the server; nothing is sent. */
-function addressTowards(server: string): Promise<string> {
-  const { hostname: host, port } = new URL(server);
-  return new Promise((resolve, reject) => {
-    const socket = createSocket('udp4');
-    socket.once('error', (error) =>
-      reject(
-        new CommandFailure(`cannot tell this node's address on the way to ${host}: ${error.message}`, {
-          cause: error,
-        }),
-      ),
-    );
-    socket.connect(Number(port || 443), host.replace(/^\[|\]$/g, ''), () => {
-      resolve(socket.address().address);
-      socket.close();
-    });
-  });
 }

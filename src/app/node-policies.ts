@@ -7,7 +7,7 @@ import { type DnsConfig, ownDnsAddresses } from './node-dns.ts';
 
 export interface PoliciesConfig extends DnsConfig {
   readonly nodeName: string;
-  readonly nodeIp: string;
+  readonly nodeIps: readonly string[];
 }
 
 export interface PoliciesSurroundings {
@@ -26,7 +26,7 @@ export function startPolicies(config: PoliciesConfig, around: PoliciesSurroundin
     // Of their own: no other part of a node holds pods of other nodes.
     followPods: (scope) => createInformers(client, { scope, log, clock, random, trim: trimForPolicies }),
     nodeName: config.nodeName,
-    nodeIps: [config.nodeIp],
+    nodeIps: config.nodeIps,
     dnsAddresses: ownDnsAddresses(config),
     ensureBridgeSeen: (families) => ensureBridgeSeen(systemExec, families),
     exec: systemExec,

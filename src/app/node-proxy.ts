@@ -12,7 +12,7 @@ const proxyMetricsPort = 10249;
 
 export interface ProxyConfig extends DnsConfig {
   readonly nodeName: string;
-  readonly nodeIp: string;
+  readonly nodeIps: readonly string[];
   readonly nodeportAddresses: readonly string[] | undefined;
 }
 
@@ -20,12 +20,12 @@ export function startProxy(
   config: ProxyConfig,
   { informers, clock, log }: { informers: Informers; clock: Clock; log: Log },
 ): ServiceProxy {
-  const { nodeName, nodeIp, clusterCidr, nodeportAddresses } = config;
+  const { nodeName, nodeIps, clusterCidr, nodeportAddresses } = config;
   return startServiceProxy({
     informers,
     nodeName,
-    nodeIps: [nodeIp],
-    podCidrs: [clusterCidr],
+    nodeIps,
+    podCidrs: clusterCidr.split(','),
     nodePortAddresses: nodeportAddresses,
     // Answered by the node itself.
     localAddresses: ownDnsAddresses(config).flatMap((address) => [

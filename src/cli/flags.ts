@@ -114,19 +114,16 @@ export function listOf<T extends string>(
   });
 }
 
-/** An IPv4 range: `10.244.0.0/16`. The address must be the first of the range. */
-export function ipv4Cidr(text: string): string {
-  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\/(\d{1,2})$/.exec(text);
-  const [a, b, c, d, bits] = (match ?? []).slice(1).map(Number) as [number, number, number, number, number];
-  const what = 'Must be an IPv4 range such as 10.244.0.0/16.';
-  if (match === null || [a, b, c, d].some((part) => part > 255) || bits > 32) return expected(what);
-  const address = ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
-  const mask = bits === 0 ? 0 : (0xffffffff << (32 - bits)) >>> 0;
-  if ((address & mask) >>> 0 !== address) return expected(`${what} ${text} has bits set beyond its prefix.`);
-  return text;
+/** Addresses of a node: one, or one of each family with a comma between. In the usual form. */
+export function addressesOfNode(text: string): string {
+  const ips = text.split(',').map((part) => parseIp(part.trim()));
+  const families = new Set(ips.map((ip) => ip?.family));
+  return ips.every((ip) => ip !== undefined) && families.size === ips.length
+    ? ips.map((ip) => ip.text).join(',')
+    : expected('Must be an address such as 10.0.0.2, or one of each address family with a comma between.');
 }
 
-/** Ranges of services: one, or one of each address family: `10.96.0.0/16,fd00:10:96::/112`. */
+/** Ranges of services or pods: one, or one of each address family: `10.96.0.0/16,fd00:10:96::/112`. */
 export function addressRanges(text: string): string {
   const what = 'Must be a range such as 10.96.0.0/16, or one of each address family with a comma between.';
   const families = new Set<string>();

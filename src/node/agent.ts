@@ -69,6 +69,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const cache = new RuntimeCache({
     runtime,
     nodeName,
+    nodeIps: options.nodeIps,
     clock,
     log,
     scope,

@@ -39,7 +39,14 @@ describe('the end of a node', () => {
     [
       'that tells of it',
       nodeOf('b', 2),
-      { podCidr: '10.244.2.0/24', inside: '10.244.2.0', mac: tunnelMac('b'), outside: '192.0.2.2' },
+      {
+        ranges: [
+          { podCidr: '10.244.2.0/24', inside: '10.244.2.0' },
+          { podCidr: 'fd00:2::/64', inside: 'fd00:2::' },
+        ],
+        mac: tunnelMac('b'),
+        outside: '192.0.2.2',
+      },
     ],
     ['that has none', nodeOf('b', 2, { annotations: {} }), undefined],
     ['without a range yet', { ...nodeOf('b', 2), spec: {} }, undefined],
@@ -65,7 +72,13 @@ describe('routes', () => {
   const through = { destination: '10.244.2.0/24', gateway: '10.244.2.0', device: 'jts-vxlan' };
   const direct = { destination: '10.244.3.0/24', gateway: '192.0.2.3' };
   test('through the tunnel where both ends have one', () => {
-    expect(planRoutes(nodes, 'a', 'vxlan')).toEqual([through, direct]);
+    expect(planRoutes(nodes, 'a', { backend: 'vxlan', versions: [4] })).toEqual([through, direct]);
+    // What goes through is of either family, and the third node has no IPv6 address to go by.
+    expect(planRoutes(nodes, 'a', { backend: 'vxlan' })).toEqual([
+      through,
+      direct,
+      { destination: 'fd00:2::/64', gateway: 'fd00:2::', device: 'jts-vxlan' },
+    ]);
     expect(planRoutes(nodes, 'a')).toEqual([{ destination: '10.244.2.0/24', gateway: '192.0.2.2' }, direct]);
   });
   test('are changed from one way to the other', () => {
@@ -83,7 +96,7 @@ describe('routes', () => {
 });
 
 describe('the device', () => {
-  const end = { mac: tunnelMac('a'), outside: '192.0.2.1', inside: '10.244.1.0', mtu: 1450 };
+  const end = { mac: tunnelMac('a'), outside: '192.0.2.1', insides: ['10.244.1.0'], mtu: 1450 };
   test.each([
     [
       'is made',
@@ -99,11 +112,17 @@ describe('the device', () => {
     ['goes', undefined, end, ['link delete jts-vxlan']],
     ['is not there', undefined, undefined, []],
   ])('%s', (_, want, have, lines) => expect(planDevice(want, have)).toEqual(lines));
+  test('has an end of each family, in whatever order the kernel lists them', () => {
+    const both = { ...end, insides: ['fd00:1::', '10.244.1.0'] };
+    expect(planDevice(both, undefined)).toContain('address add fd00:1::/128 dev jts-vxlan nodad');
+    expect(planDevice(both, { ...both, insides: ['10.244.1.0', 'fd00:1::'] })).toEqual([]);
+  });
   test('is made anew when anything of it changes', () => {
     for (const change of [
       { mtu: 1400 },
       { outside: '192.0.2.9' },
-      { inside: '10.244.9.0' },
+      { insides: ['10.244.9.0'] },
+      { insides: ['10.244.1.0', 'fd00:1::'] },
       { mac: tunnelMac('z') },
     ])
       expect(planDevice({ ...end, ...change }, end)[0]).toBe('link delete jts-vxlan');
@@ -139,7 +158,10 @@ test('whatever the kernel holds, it holds the peers and nothing else afterwards'
     fc.array(fc.tuple(key, value), { maxLength: 6 }).map((pairs) => new Map(pairs));
   const tables = fc.record({
     neighbours: table(
-      number.map((n) => `10.244.${n}.0`),
+      fc.oneof(
+        number.map((n) => `10.244.${n}.0`),
+        number.map((n) => `fd00:${n}::`),
+      ),
       macs,
     ),
     forwarding: table(
@@ -152,7 +174,7 @@ test('whatever the kernel holds, it holds the peers and nothing else afterwards'
       const plan = planTables(want, have);
       const after = applied(have, plan);
       expect(new Map([...after.neighbours].sort())).toEqual(
-        new Map(want.map(({ inside, mac }) => [inside, mac] as const).sort()),
+        new Map(want.flatMap(({ ranges, mac }) => ranges.map(({ inside }) => [inside, mac] as const)).sort()),
       );
       expect(after.forwarding).toEqual(new Map(want.map(({ mac, outside }) => [mac, outside])));
       expect(planTables(want, after)).toEqual({ neighbours: [], forwarding: [] });

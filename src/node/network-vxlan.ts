@@ -15,12 +15,16 @@ export const tunnelPort = 8472;
 /** What an Ethernet frame in VXLAN over IPv4 costs: 14 + 8 + 8 + 20 bytes. */
 export const tunnelOverhead = 50;
 
+/** A range of pods, and the end of the tunnel to them inside: the first address of that range, which no pod gets. */
+export interface InsideRange {
+  readonly podCidr: string;
+  readonly inside: string;
+}
+
 /** The other end of a tunnel. */
 export interface Peer {
-  /** The range of its pods. */
-  readonly podCidr: string;
-  /** Its end of the tunnel inside: the first address of that range, which no pod gets. */
-  readonly inside: string;
+  /** One of each family that its pods have: what goes through the tunnel may be of either. */
+  readonly ranges: readonly InsideRange[];
   readonly mac: string;
   /** Its end outside: the address of the node. */
   readonly outside: string;
@@ -41,9 +45,6 @@ export const planAnnotations = (
   [vtepMacAnnotation]: end === undefined ? null : tunnelMac(end.nodeName),
 });
 
-const podCidr4 = ({ spec }: Node): string | undefined =>
-  (spec?.podCIDRs ?? (spec?.podCIDR ? [spec.podCIDR] : [])).find((cidr) => !cidr.includes(':'));
-
 const ipv4 = /^\d{1,3}(\.\d{1,3}){3}$/;
 const mac = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
 
@@ -51,10 +52,14 @@ const mac = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
 export function peerOf(node: Node): Peer | undefined {
   const outside = node.metadata.annotations?.[vtepAddressAnnotation] ?? '';
   const address = node.metadata.annotations?.[vtepMacAnnotation] ?? '';
-  const podCidr = podCidr4(node);
-  if (podCidr === undefined || !ipv4.test(outside) || !mac.test(address)) return undefined;
+  const { podCIDRs, podCIDR } = node.spec ?? {};
+  const ranges = (podCIDRs ?? (podCIDR ? [podCIDR] : [])).map((cidr) => ({
+    podCidr: cidr,
+    inside: insideOf(cidr),
+  }));
+  if (ranges.length === 0 || !ipv4.test(outside) || !mac.test(address)) return undefined;
   if (node.metadata.deletionTimestamp !== undefined) return undefined;
-  return { podCidr, inside: insideOf(podCidr), mac: address, outside };
+  return { ranges, mac: address, outside };
 }
 
 export const insideOf = (podCidr: string): string => podCidr.split('/')[0]!;
@@ -63,9 +68,12 @@ export const insideOf = (podCidr: string): string => podCidr.split('/')[0]!;
 export interface TunnelEnd {
   readonly mac: string;
   readonly outside: string;
-  readonly inside: string;
+  readonly insides: readonly string[];
   readonly mtu: number;
 }
+
+/** The kernel lists IPv4 first. */
+const sorted = (addresses: readonly string[]): string => [...addresses].sort().join();
 
 /** Lines for `ip -batch` that make the device what it shall be. What cannot be changed is made anew. Pure. */
 export function planDevice(want: TunnelEnd | undefined, have: TunnelEnd | undefined): string[] {
@@ -74,7 +82,7 @@ export function planDevice(want: TunnelEnd | undefined, have: TunnelEnd | undefi
     have !== undefined &&
     want.mac === have.mac &&
     want.outside === have.outside &&
-    want.inside === have.inside &&
+    sorted(want.insides) === sorted(have.insides) &&
     want.mtu === have.mtu;
   if (same) return [];
   const lines = have === undefined ? [] : [`link delete ${tunnelDevice}`];
@@ -82,7 +90,11 @@ export function planDevice(want: TunnelEnd | undefined, have: TunnelEnd | undefi
   return [
     ...lines,
     `link add name ${tunnelDevice} address ${want.mac} mtu ${want.mtu} type vxlan id ${networkId} dstport ${tunnelPort} local ${want.outside} nolearning`,
-    `address add ${want.inside}/32 dev ${tunnelDevice}`,
+    ...want.insides.map((inside) =>
+      inside.includes(':')
+        ? `address add ${inside}/128 dev ${tunnelDevice} nodad`
+        : `address add ${inside}/32 dev ${tunnelDevice}`,
+    ),
     `link set ${tunnelDevice} up`,
   ];
 }
@@ -100,7 +112,9 @@ export function planTables(
   peers: readonly Peer[],
   have: TunnelTables,
 ): { readonly neighbours: string[]; readonly forwarding: string[] } {
-  const byInside = new Map(peers.map((peer) => [peer.inside, peer.mac]));
+  const byInside = new Map(
+    peers.flatMap(({ ranges, mac }) => ranges.map(({ inside }) => [inside, mac] as const)),
+  );
   const byMac = new Map(peers.map((peer) => [peer.mac, peer.outside]));
   return {
     neighbours: [
@@ -151,7 +165,10 @@ export async function readDevice(exec: Exec): Promise<TunnelEnd | undefined> {
     mac: link.address ?? '',
     mtu: link.mtu ?? 0,
     outside: link.linkinfo?.info_data?.local ?? '',
-    inside: link.addr_info?.find(({ family }) => family === 'inet')?.local ?? '',
+    // The kernel gives it one of its own, of the link alone.
+    insides: (link.addr_info ?? []).flatMap(({ local }) =>
+      local === undefined || local.startsWith('fe80:') ? [] : [local],
+    ),
   };
 }
 
@@ -159,7 +176,6 @@ export async function readTables(exec: Exec): Promise<TunnelTables> {
   const neighbours = await exec.run([
     'ip',
     '-json',
-    '-4',
     'neigh',
     'show',
     'dev',

@@ -11,6 +11,7 @@ import { Limiter } from './limiter.ts';
 import { isInside, planMasquerade, planRouteChanges, planRoutes } from './network.ts';
 import { countOutcome, initialCount } from './probes/probe-plan.ts';
 import { credentialsFor } from './pull-secrets.ts';
+import { orderIps } from './runtime-cache.ts';
 import { LineSplitter, lastLogLines, parseEntry } from './server/log-file.ts';
 import { streamLog } from './server/log-stream.ts';
 import { humanSpan } from './span.ts';
@@ -264,13 +265,69 @@ describe('routes', () => {
     ['10.0.0.0/8', '10.244.0.0/16', false],
     ['10.244.3.4', '10.244.0.0/16', true],
     ['default', '0.0.0.0/0', false],
+    ['fd00:10:244:1::/64', 'fd00:10:244::/56', true],
+    ['fd00:10:245::/64', 'fd00:10:244::/56', false],
+    ['fd00:10:244::5', 'fd00:10:244::/56', true],
+    ['::/0', 'fd00:10:244::/56', false],
+    ['10.244.3.0/24', '::/0', false],
   ])('%s in %s: %s', (range, outer, want) => expect(isInside(range, outer)).toBe(want));
   test('masquerade', () => {
     expect(planMasquerade('10.244.0.0/24', '10.244.0.0/16')).toContain(
       'ip saddr 10.244.0.0/24 ip daddr != 10.244.0.0/16',
     );
+    const both = '10.244.0.0/16,fd00:10:244::/56';
+    expect(planMasquerade('10.244.0.0/24', both)).toBe(planMasquerade('10.244.0.0/24', '10.244.0.0/16'));
+    expect(planMasquerade('fd00:10:244::/64', both)).toContain(
+      'ip6 saddr fd00:10:244::/64 ip6 daddr != fd00:10:244::/56 ip6 daddr != ff00::/8 masquerade',
+    );
+  });
+
+  const dualNode = (name: string, number: number): Node => ({
+    ...node(name, `10.0.0.${number}`),
+    spec: { podCIDRs: [`10.244.${number}.0/24`, `fd00:10:244:0${number}::/64`] },
+    status: {
+      addresses: [
+        { type: 'InternalIP', address: `10.0.0.${number}` },
+        { type: 'InternalIP', address: `fd00::${number}` },
+      ],
+    },
+  });
+  const dual = [dualNode('n1', 1), dualNode('n2', 2)];
+  const four = { destination: '10.244.2.0/24', gateway: '10.0.0.2' };
+  const six = { destination: 'fd00:10:244:2::/64', gateway: 'fd00::2' };
+  test('of both families, each by way of an address of its own', () => {
+    expect(planRoutes(dual, 'n1')).toEqual([four, six]);
+    expect(planRoutes([nodes[1]!, ...dual], 'n1', { versions: [4] })).toEqual([
+      { destination: '10.244.1.0/24', gateway: '10.0.0.2' },
+      four,
+    ]);
+  });
+  test('of both families, those that are no longer wanted go', () => {
+    const have = [
+      { ...six, device: 'eth0' },
+      { destination: 'fd00:10:244:9::/64', gateway: 'fd00::9', device: 'eth0' },
+      { destination: '2001:db8::/64', gateway: 'fd00::9', device: 'eth0' },
+    ];
+    expect(planRouteChanges([four, six], have, '10.244.0.0/16,fd00:10:244::/56')).toEqual([
+      'route del fd00:10:244:9::/64 via fd00::9',
+      'route replace 10.244.2.0/24 via 10.0.0.2',
+    ]);
   });
 });
+
+test.each([
+  [['10.0.0.5', 'fd00::5'], ['10.0.0.1'], ['10.0.0.5', 'fd00::5']],
+  [
+    ['10.0.0.5', 'fd00::5'],
+    ['fd00::1', '10.0.0.1'],
+    ['fd00::5', '10.0.0.5'],
+  ],
+  [['10.0.0.5'], ['fd00::1'], ['10.0.0.5']],
+  [['10.0.0.5', 'fd00::5'], undefined, ['10.0.0.5', 'fd00::5']],
+  [[], ['fd00::1'], []],
+])('addresses of a pod %j on a node with %j: %j', (ips, nodeIps, want) =>
+  expect(orderIps(ips, nodeIps)).toEqual(want),
+);
 
 test('a verdict changes only after a row of equal outcomes', () => {
   const probe = { failureThreshold: 3, successThreshold: 2 };

@@ -14,6 +14,8 @@ export interface RuntimeCacheOptions {
   readonly runtime: ContainerRuntime;
   /** Only what this node's agent made counts. */
   readonly nodeName: string;
+  /** Of the node; a pod's first address is of the family of the first of them. */
+  readonly nodeIps?: readonly string[] | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly scope: Scope;
@@ -36,6 +38,13 @@ const exitLagMs = [5, 25, 100, 400];
 
 /** A runtime that has not answered for this long makes the node not ready. */
 const silenceMs = 30_000;
+
+/** Runtimes mostly name IPv4 first; Kubernetes wants what the node has first. Pure. */
+export function orderIps(ips: readonly string[], [first]: readonly string[] = []): readonly string[] {
+  if (ips.length < 2 || first === undefined) return ips;
+  const isFirst = (ip: string): boolean => ip.includes(':') === first.includes(':');
+  return [...ips.filter(isFirst), ...ips.filter((ip) => !isFirst(ip))];
+}
 
 export class RuntimeCache {
   readonly #options: RuntimeCacheOptions;
@@ -133,7 +142,8 @@ export class RuntimeCache {
 
   async inspectSandbox(uid: string, id: string): Promise<SandboxStatus | undefined> {
     try {
-      const status = await this.#options.runtime.podSandboxStatus(id);
+      const found = await this.#options.runtime.podSandboxStatus(id);
+      const status = { ...found, ips: orderIps(found.ips, this.#options.nodeIps) };
       this.putSandbox(uid, status);
       return status;
     } catch (error) {

@@ -52,17 +52,27 @@ export {
 } from './exec.ts';
 export { type FakeAnswer, FakeExec } from './fake-exec.ts';
 export {
+  ensureForwarding,
+  forgetRouters,
+  isForwarding,
+  parseAdvertisedLinks,
+  setForwarding,
+} from './forwarding.ts';
+export {
   applyLinks,
   checkLinkName,
   cutLink,
+  type IpVersion,
   type Link,
   planBridge,
+  planFurtherAddress,
   planInside,
   planVeth,
   type Route,
   readLinks,
   readRoutes,
   removeLink,
+  versionsOf,
 } from './links.ts';
 export {
   type NodeMounts,

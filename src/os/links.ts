@@ -19,6 +19,13 @@ export interface Route {
   readonly device: string | undefined;
 }
 
+export type IpVersion = 4 | 6;
+
+/** Those of some addresses or ranges, in the order in which they first come. */
+export const versionsOf = (addresses: readonly string[]): readonly IpVersion[] => [
+  ...new Set(addresses.map((address) => (address.includes(':') ? 6 : 4))),
+];
+
 /** The kernel takes at most 15 letters. */
 export function checkLinkName(name: string): void {
   if (!/^[A-Za-z][\w.-]{0,14}$/.test(name)) throw new Error(`not a name for a network link: ${name}`);
@@ -29,8 +36,24 @@ export function planBridge(bridge: { name: string; address: string; mtu: number 
   checkLinkName(bridge.name);
   return [
     `link add name ${bridge.name} mtu ${bridge.mtu} type bridge forward_delay 0 stp_state 0`,
-    `address add ${bridge.address} dev ${bridge.name}`,
+    planAddress(bridge.name, bridge.address),
     `link set ${bridge.name} up`,
+  ];
+}
+
+/** Whoever gives an IPv6 address out knows that nobody else has it: without a look for duplicates it serves at once. */
+const planAddress = (link: string, address: string): string =>
+  `address add ${address} dev ${link}${address.includes(':') ? ' nodad' : ''}`;
+
+/** A further address of a link, mostly of its other family; with a gateway the way out as well. */
+export function planFurtherAddress(further: {
+  link: string;
+  address: string;
+  gateway?: string | undefined;
+}): string[] {
+  return [
+    planAddress(further.link, further.address),
+    ...(further.gateway === undefined ? [] : [`route add default via ${further.gateway}`]),
   ];
 }
 
@@ -56,7 +79,7 @@ export function planVeth(veth: {
 export function planInside(inside: { link: string; address: string; gateway: string }): string[] {
   return [
     'link set lo up',
-    `address add ${inside.address} dev ${inside.link}`,
+    planAddress(inside.link, inside.address),
     `link set ${inside.link} up`,
     `route add default via ${inside.gateway}`,
   ];
@@ -95,9 +118,12 @@ export async function readLinks(exec: Exec): Promise<Link[]> {
   return parseLinks((await exec.run(['ip', '-json', 'address', 'show'])).stdout);
 }
 
-/** IPv4 routes of the main table. */
-export async function readRoutes(exec: Exec): Promise<Route[]> {
-  return parseRoutes((await exec.run(['ip', '-json', '-4', 'route', 'show'])).stdout);
+/** Routes of the main table, of IPv4 unless something else is asked for. */
+export async function readRoutes(exec: Exec, families: readonly IpVersion[] = [4]): Promise<Route[]> {
+  const all: Route[] = [];
+  for (const family of families)
+    all.push(...parseRoutes((await exec.run(['ip', '-json', `-${family}`, 'route', 'show'])).stdout));
+  return all;
 }
 
 interface IpLink {

@@ -2,15 +2,18 @@
 import { describe, expect, test } from 'vitest';
 import { planCgroupLayout, unescapeMount } from './cgroup-layout.ts';
 import { FakeExec } from './fake-exec.ts';
+import { parseAdvertisedLinks } from './forwarding.ts';
 import {
   applyLinks,
   checkLinkName,
   parseLinks,
   parseRoutes,
   planBridge,
+  planFurtherAddress,
   planInside,
   planVeth,
   removeLink,
+  versionsOf,
 } from './links.ts';
 import { type NodeMounts, planCommandInGroups, planMountScript, planNodeCommand } from './mounts.ts';
 import { inNetns, mountPoints } from './netns.ts';
@@ -67,6 +70,22 @@ describe('planCgroupLayout', () => {
 });
 
 describe('links', () => {
+  test('families, in the order in which they come', () => {
+    expect(versionsOf(['fd00::/64', '10.0.0.0/8', 'fd00::1'])).toEqual([6, 4]);
+    expect(versionsOf([])).toEqual([]);
+  });
+
+  test('those with routes that a router told of', () => {
+    const routes = [
+      { dst: 'default', gateway: 'fe80::1', dev: 'eth0', protocol: 'ra' },
+      { dst: '2001:db8::/64', dev: 'eth0', protocol: 'ra' },
+      { dst: 'default', gateway: 'fd00::1', dev: 'eth1', protocol: 'static' },
+      { dst: 'fe80::/64', dev: 'eth0', protocol: 'kernel' },
+    ];
+    expect(parseAdvertisedLinks(JSON.stringify(routes))).toEqual(['eth0']);
+    expect(parseAdvertisedLinks('')).toEqual([]);
+  });
+
   test('a bridge, a cable, its inside', () => {
     expect(planBridge({ name: 'jts0', address: '10.89.0.1/24', mtu: 1400 })).toEqual([
       'link add name jts0 mtu 1400 type bridge forward_delay 0 stp_state 0',
@@ -79,6 +98,13 @@ describe('links', () => {
       'link add name jts0n1 mtu 1400 type veth peer name eth0 mtu 1400 netns /run/n',
       'link set jts0n1 master jts0',
       'link set jts0n1 up',
+    ]);
+    expect(planFurtherAddress({ link: 'eth0', address: 'fd00::2/64', gateway: 'fd00::1' })).toEqual([
+      'address add fd00::2/64 dev eth0 nodad',
+      'route add default via fd00::1',
+    ]);
+    expect(planFurtherAddress({ link: 'jts0', address: '10.89.0.1/24' })).toEqual([
+      'address add 10.89.0.1/24 dev jts0',
     ]);
     expect(planInside({ link: 'eth0', address: '10.89.0.2/24', gateway: '10.89.0.1' })).toEqual([
       'link set lo up',

@@ -3,11 +3,23 @@ import { rmSync } from 'node:fs';
 import { sleep } from '../../base/index.ts';
 import { CommandFailure } from '../../cli/index.ts';
 import { ConnectionError } from '../../http/index.ts';
-import { applyLinks, planBridge, readLinks, readRoutes, removeLink } from '../../os/index.ts';
+import {
+  applyLinks,
+  ensureForwarding,
+  type IpVersion,
+  isForwarding,
+  planBridge,
+  planFurtherAddress,
+  readLinks,
+  readRoutes,
+  removeLink,
+  setForwarding,
+  versionsOf,
+} from '../../os/index.ts';
 import { type ControlApi, connectControlApi } from './control-api.ts';
-import { ensureFirewall, isForwarding, removeFirewall, setForwarding } from './firewall.ts';
+import { ensureFirewall, removeFirewall } from './firewall.ts';
 import type { Machine } from './machine.ts';
-import { ensureNode, isNodeAlive, ownPlaces, stopNode } from './node-machine.ts';
+import { ensureNode, isNodeAlive, ownPlaces, planAddresses, stopNode } from './node-machine.ts';
 import { nodeDir, nodeLog, nodeRuns, serverLog } from './places.ts';
 import type { Step } from './progress.ts';
 import { endOfLog, isServerAlive } from './server-process.ts';
@@ -26,11 +38,11 @@ export function networkSteps(machine: Machine, holder: StateHolder): Step[] {
       async ensure() {
         if ((await readLinks(exec)).some((link) => link.name === state.bridge && link.up)) return 'there';
         await removeLink(exec, state.bridge);
-        const prefix = state.nodeCidr.split('/')[1]!;
-        await applyLinks(
-          exec,
-          planBridge({ name: state.bridge, address: `${state.gateway}/${prefix}`, mtu: state.mtu }),
-        );
+        const [address, other] = planAddresses(state, state.gateway);
+        await applyLinks(exec, [
+          ...planBridge({ name: state.bridge, address: address!, mtu: state.mtu }),
+          ...(other === undefined ? [] : planFurtherAddress({ link: state.bridge, address: other })),
+        ]);
         return 'made';
       },
       undo: () => removeLink(exec, state.bridge),
@@ -40,12 +52,24 @@ export function networkSteps(machine: Machine, holder: StateHolder): Step[] {
       async ensure() {
         const directories = [...holder.now.made.directories];
         for (const [place] of ownPlaces) makeDirectories(place, directories);
-        const wasOff = !isForwarding();
-        if (wasOff || directories.length > holder.now.made.directories.length)
+        const { made } = holder.now;
+        const versions = versionsOf(state.nodeCidr.split(','));
+        const isOff = (version: IpVersion) => versions.includes(version) && !isForwarding(version);
+        const [wasOff, wasOff6] = [isOff(4), isOff(6)];
+        if (wasOff || wasOff6 || directories.length > made.directories.length)
           holder.change({
-            made: { directories, forwardingWasOff: holder.now.made.forwardingWasOff || wasOff },
+            made: {
+              ...made,
+              directories,
+              forwardingWasOff: made.forwardingWasOff || wasOff,
+              ...(wasOff6 && { forwarding6: made.forwarding6 ?? { links: [] } }),
+            },
           });
-        if (wasOff) setForwarding('1');
+        if (wasOff) setForwarding(4, '1');
+        if (wasOff6) {
+          const links = [...(made.forwarding6?.links ?? []), ...(await ensureForwarding(exec, 6))];
+          holder.change({ made: { ...holder.now.made, forwarding6: { links } } });
+        }
         return ensureFirewall(exec, holder.now, searchPath);
       },
       undo: () => removeFirewall(exec, holder.now, searchPath),
@@ -160,8 +184,8 @@ async function listWaiting(
 export async function ensurePodRoutes(machine: Machine, state: ClusterState): Promise<'made' | 'there'> {
   const api = connectControlApi(state, machine.clock);
   try {
-    const ranges = new Map((await api.listNodes()).map((node) => [node.name, node.podCidr]));
-    const have = await readRoutes(machine.exec);
+    const ranges = new Map((await api.listNodes()).map((node) => [node.name, node.podCidrs]));
+    const have = await readRoutes(machine.exec, versionsOf(state.nodeCidr.split(',')));
     const lines = planPodRoutes(state, ranges).filter(
       ({ destination, gateway }) =>
         !have.some((route) => route.destination === destination && route.gateway === gateway),
@@ -180,19 +204,28 @@ export async function ensurePodRoutes(machine: Machine, state: ClusterState): Pr
 
 /** Those to the pods of one node, when it goes for good. */
 export async function removePodRoutes(machine: Machine, node: NodeState): Promise<void> {
-  const routes = (await readRoutes(machine.exec)).filter((route) => route.gateway === node.address);
+  const gateways = node.address.split(',');
+  const routes = await readRoutes(machine.exec, versionsOf(gateways));
   await applyLinks(
     machine.exec,
-    routes.map(({ destination }) => `route delete ${destination} via ${node.address}`),
+    routes.flatMap(({ destination, gateway }) =>
+      gateway !== undefined && gateways.includes(gateway)
+        ? [`route delete ${destination} via ${gateway}`]
+        : [],
+    ),
   );
 }
 
 export function planPodRoutes(
   state: Pick<ClusterState, 'nodes'>,
-  ranges: ReadonlyMap<string, string | undefined>,
+  ranges: ReadonlyMap<string, readonly string[]>,
 ): { destination: string; gateway: string }[] {
-  return state.nodes.flatMap((node) => {
-    const destination = ranges.get(node.name);
-    return destination === undefined ? [] : [{ destination, gateway: node.address }];
-  });
+  return state.nodes.flatMap((node) =>
+    (ranges.get(node.name) ?? []).flatMap((destination) => {
+      const gateway = node.address
+        .split(',')
+        .find((address) => address.includes(':') === destination.includes(':'));
+      return gateway === undefined ? [] : [{ destination, gateway }];
+    }),
+  );
 }

@@ -11,7 +11,7 @@ import type { ClusterState } from './state.ts';
 export interface NodeFacts {
   readonly name: string;
   readonly ready: boolean;
-  readonly podCidr: string | undefined;
+  readonly podCidrs: readonly string[];
   readonly version: string | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
   readonly annotations?: Readonly<Record<string, string>> | undefined;
@@ -57,7 +57,7 @@ export function connectControlApi(state: ClusterState, clock: Clock): ControlApi
 
 interface Item {
   metadata: { name: string; labels?: Record<string, string>; annotations?: Record<string, string> };
-  spec: { podCIDR?: string; nodeName?: string; renewTime?: string };
+  spec: { podCIDRs?: string[]; nodeName?: string; renewTime?: string };
   status?: {
     conditions?: { type: string; status: string }[];
     addresses?: { type: string; address: string }[];
@@ -88,7 +88,7 @@ export function controlApiOver(http: HttpsClient): ControlApi {
       (await list('/api/v1/nodes')).map(({ metadata, spec, status }) => ({
         name: metadata.name,
         ready: status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') === true,
-        podCidr: spec?.podCIDR,
+        podCidrs: spec?.podCIDRs ?? [],
         version: status?.nodeInfo?.kubeletVersion,
         labels: metadata.labels,
         annotations: metadata.annotations,

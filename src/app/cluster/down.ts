@@ -4,8 +4,16 @@ import { existsSync, lstatSync, readdirSync, readFileSync, rmdirSync, rmSync, un
 import { join } from 'node:path';
 import type { ClusterFlags } from '../../cli/index.ts';
 import { removeFromKubeconfig } from '../../client/index.ts';
-import { killCgroup, readMountsBelow, removeCgroup, removeEmptyParents, removeLink } from '../../os/index.ts';
-import { removeFirewall, setForwarding } from './firewall.ts';
+import {
+  forgetRouters,
+  killCgroup,
+  readMountsBelow,
+  removeCgroup,
+  removeEmptyParents,
+  removeLink,
+  setForwarding,
+} from '../../os/index.ts';
+import { removeFirewall } from './firewall.ts';
 import { lockDirectory } from './lock.ts';
 import type { Machine } from './machine.ts';
 import { clearNode } from './node-machine.ts';
@@ -76,7 +84,7 @@ export async function removeCluster(machine: Machine, holder: StateHolder): Prom
   const heir = others.find((other) => other.kubeconfig.file === state.kubeconfig.file) ?? others[0];
   if (heir !== undefined) {
     // Another cluster uses the same; whoever is last undoes it.
-    const { directories, forwardingWasOff } = state.made;
+    const { directories, forwardingWasOff, forwarding6 } = state.made;
     const shared = directories.filter((path) => existsSync(path) && !heir.made.directories.includes(path));
     const sameFile = heir.kubeconfig.file === state.kubeconfig.file && state.kubeconfig.isOurs;
     writeState({
@@ -85,12 +93,17 @@ export async function removeCluster(machine: Machine, holder: StateHolder): Prom
       made: {
         directories: [...shared, ...heir.made.directories],
         forwardingWasOff: heir.made.forwardingWasOff || forwardingWasOff,
+        forwarding6: heir.made.forwarding6 ?? forwarding6,
       },
     });
     return;
   }
   for (const path of [...state.made.directories].reverse()) removeIfEmpty(path);
-  if (state.made.forwardingWasOff) setForwarding('0');
+  if (state.made.forwardingWasOff) setForwarding(4, '0');
+  if (state.made.forwarding6 !== undefined) {
+    setForwarding(6, '0');
+    forgetRouters(state.made.forwarding6.links);
+  }
   removeIfEmpty(machine.clustersDir);
 }
 

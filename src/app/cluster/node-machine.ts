@@ -26,6 +26,7 @@ import {
   listProcesses,
   type NodeMounts,
   planCommandInGroups,
+  planFurtherAddress,
   planInside,
   planNodeCommand,
   planVeth,
@@ -34,6 +35,7 @@ import {
   removeLink,
   removeNetns,
   stopProcess,
+  versionsOf,
 } from '../../os/index.ts';
 import type { Machine } from './machine.ts';
 import {
@@ -125,16 +127,29 @@ async function makeBody(machine: Machine, { state, node, program }: Body): Promi
       peerName: 'eth0',
     }),
   );
-  const prefix = state.nodeCidr.split('/')[1]!;
-  await applyLinks(
-    exec,
-    planInside({ link: 'eth0', address: `${node.address}/${prefix}`, gateway: state.gateway }),
-    netns,
-  );
+  await applyLinks(exec, planNodeLink(state, node), netns);
   return planNodeCommand(
     { joins: joinFiles(cgroups, leaf), netns, mounts: planMounts(state, node, cgroups, resolverTarget()) },
     program,
   );
+}
+
+/** Lines for `ip -batch` in the node's namespace: its addresses, and the way out of each family. Pure. */
+export function planNodeLink(state: ClusterState, node: NodeState): string[] {
+  const [first, second] = planAddresses(state, node.address);
+  const [gateway, otherGateway] = state.gateway.split(',');
+  return [
+    ...planInside({ link: 'eth0', address: first!, gateway: gateway! }),
+    ...(second === undefined
+      ? []
+      : planFurtherAddress({ link: 'eth0', address: second, gateway: otherGateway })),
+  ];
+}
+
+/** Addresses of the nodes' range with the length of that, one for each family of the cluster. */
+export function planAddresses({ nodeCidr }: Pick<ClusterState, 'nodeCidr'>, address: string): string[] {
+  const lengths = nodeCidr.split(',').map((cidr) => cidr.split('/')[1]!);
+  return address.split(',').map((one, i) => `${one}/${lengths[i]}`);
 }
 
 /**
@@ -232,6 +247,11 @@ export function planAgentCommand(state: ClusterState, node: NodeState, program: 
   ];
 }
 
+const forwardingFile = {
+  4: '/proc/sys/net/ipv4/ip_forward',
+  6: '/proc/sys/net/ipv6/conf/all/forwarding',
+} as const;
+
 /** Pure but for nothing: every fact is an argument. `resolver` is where /etc/resolv.conf leads to. */
 export function planMounts(
   state: ClusterState,
@@ -249,7 +269,7 @@ export function planMounts(
     resolver:
       resolver === undefined ? undefined : { source: join(directory, 'resolv.conf'), target: resolver },
     released: ['/run'],
-    settings: [['/proc/sys/net/ipv4/ip_forward', '1']],
+    settings: versionsOf(state.nodeCidr.split(',')).map((version) => [forwardingFile[version], '1'] as const),
   };
 }
 
@@ -298,7 +318,7 @@ async function ensureCredentials(state: ClusterState, node: NodeState, nowMs: nu
       commonName: `system:node:${node.name}`,
       organizations: ['system:nodes'],
       dnsNames: [node.name],
-      ips: [node.address, '127.0.0.1'],
+      ips: [...node.address.split(','), '127.0.0.1'],
       usage: 'both',
       days: certificateDays,
     },

@@ -21,7 +21,12 @@ export const ownEntries = ['cluster.json', 'cluster.json.new', 'server', 'nodes'
 
 export const serverUrl = (state: ClusterState): string => `https://127.0.0.1:${state.apiPort}`;
 /** The same server, as nodes and pods reach it. */
-export const serverUrlOfNodes = (state: ClusterState): string => `https://${state.gateway}:${state.apiPort}`;
+export function serverUrlOfNodes(state: ClusterState): string {
+  const gateway = firstOf(state.gateway);
+  return `https://${gateway.includes(':') ? `[${gateway}]` : gateway}:${state.apiPort}`;
+}
+/** Of what the state holds in two families, with a comma between. */
+export const firstOf = (both: string): string => both.split(',')[0]!;
 
 export const clusterCgroup = (state: Pick<ClusterState, 'name'>): string => `/jotasu/${state.name}`;
 export const serverCgroup = (state: ClusterState): string => `${clusterCgroup(state)}/control-plane`;

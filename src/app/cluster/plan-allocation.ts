@@ -1,13 +1,15 @@
 // Which addresses, names and port a new cluster gets, so that it collides with nothing this machine has. Pure: what is there in,
 // a choice out.
 import { CommandFailure } from '../../cli/index.ts';
+import { type IpFamily, parseCidr, parseIp } from '../../machinery/index.ts';
 import type { Link, Route } from '../../os/index.ts';
 import type { ClusterState, NodeState } from './state.ts';
 
 export interface Range {
+  readonly family: IpFamily;
   /** First and last address as whole numbers. */
-  readonly first: number;
-  readonly last: number;
+  readonly first: bigint;
+  readonly last: bigint;
 }
 
 export interface Surroundings {
@@ -21,74 +23,155 @@ export type Allocation = Pick<
   'index' | 'bridge' | 'mtu' | 'nodeCidr' | 'gateway' | 'podCidr' | 'serviceCidr'
 >;
 
-/** undefined for what is not an IPv4 range. A single address is a range of one. */
+/** What flags say: one range, or one of each family with a comma between. */
+export interface AskedRanges {
+  readonly clusterCidr?: string | undefined;
+  readonly serviceCidr?: string | undefined;
+}
+
+const numberOf = (bytes: readonly number[]): bigint =>
+  bytes.reduce((value, byte) => (value << 8n) | BigInt(byte), 0n);
+
+/** undefined for what is no range. A single address is a range of one. */
 export function parseRange(text: string): Range | undefined {
-  const match = /^(\d+)\.(\d+)\.(\d+)\.(\d+)(?:\/(\d+))?$/.exec(text);
-  if (match === null) return undefined;
-  const [a, b, c, d] = match.slice(1, 5).map(Number) as [number, number, number, number];
-  const size = 2 ** (32 - Number(match[5] ?? 32));
-  const address = ((a * 256 + b) * 256 + c) * 256 + d;
-  const first = address - (address % size);
-  return { first, last: first + size - 1 };
+  const cidr = parseCidr(text.includes('/') ? text : `${text}/${text.includes(':') ? 128 : 32}`);
+  if (cidr === undefined) return undefined;
+  const bits = BigInt(cidr.bytes.length * 8 - cidr.prefixLength);
+  const first = (numberOf(cidr.bytes) >> bits) << bits;
+  return { family: cidr.family, first, last: first + (1n << bits) - 1n };
 }
 
-/** Where pods ask for names: the tenth address of the services' range, as the server has it for its service `kube-dns`. */
-export function dnsAddressOf(serviceCidr: string): string {
-  const address = (parseRange(serviceCidr)?.first ?? 0) + 10;
-  return [24, 16, 8, 0].map((shift) => Math.floor(address / 2 ** shift) % 256).join('.');
+/** Where pods ask for names: the tenth address of each of the services' ranges, as the server has it for its service `kube-dns`. */
+export const dnsAddressOf = (serviceCidr: string): string =>
+  serviceCidr
+    .split(',')
+    .flatMap((text) => {
+      const range = parseRange(text);
+      return range === undefined ? [] : [addressText(range.first + 10n, range.family)];
+    })
+    .join();
+
+function addressText(value: bigint, family: IpFamily): string {
+  if (family === 'IPv4') return [24n, 16n, 8n, 0n].map((shift) => (value >> shift) & 255n).join('.');
+  const groups = Array.from({ length: 8 }, (_, i) =>
+    ((value >> BigInt(112 - 16 * i)) & 0xffffn).toString(16),
+  );
+  return parseIp(groups.join(':'))!.text;
 }
 
-export const overlap = (a: Range, b: Range): boolean => a.first <= b.last && b.first <= a.last;
+export const overlap = (a: Range, b: Range): boolean =>
+  a.family === b.family && a.first <= b.last && b.first <= a.last;
 
 const bridgeOf = (index: number): string => `jts${index}`;
 const maxIndex = 255;
 
-/** Pod ranges in the order in which they are tried: the usual one first. */
-const podRanges = [
-  ...Array.from({ length: 12 }, (_, i) => `10.${244 + i}.0.0/16`),
-  ...Array.from({ length: 44 }, (_, i) => `10.${200 + i}.0.0/16`),
-];
-/** Services exist only inside nodes, so clusters share their range; only the machine's own networks must not be in it. */
-const serviceRanges = Array.from({ length: 16 }, (_, i) => `10.${96 + i}.0.0/16`);
+interface Candidates {
+  /** Of the nodes of the cluster with that number. */
+  readonly nodes: (index: number) => { readonly cidr: string; readonly gateway: string };
+  /** In the order in which they are tried: the usual one first. */
+  readonly pods: readonly string[];
+  /** Services exist only inside nodes, so clusters share their range; only the machine's own networks must not be in it. */
+  readonly services: readonly string[];
+  readonly inWords: Readonly<Record<'nodes' | 'pods' | 'services', string>>;
+}
 
-/** Throws a CommandFailure when nothing is left. */
-export function planAllocation(around: Surroundings): Allocation {
+const counted = (first: number, count: number, text: (number: number) => string): string[] =>
+  Array.from({ length: count }, (_, i) => text(first + i));
+
+const candidates: Readonly<Record<IpFamily, Candidates>> = {
+  IPv4: {
+    nodes: (index) => ({ cidr: `10.89.${index}.0/24`, gateway: `10.89.${index}.1` }),
+    pods: [...counted(244, 12, (n) => `10.${n}.0.0/16`), ...counted(200, 44, (n) => `10.${n}.0.0/16`)],
+    services: counted(96, 16, (n) => `10.${n}.0.0/16`),
+    inWords: {
+      nodes: '10.89.0.0/16',
+      pods: '10.200.0.0/16 to 10.255.0.0/16',
+      services: '10.96.0.0/16 to 10.111.0.0/16',
+    },
+  },
+  IPv6: {
+    nodes: (index) => {
+      const network = `fd00:10:89:${index.toString(16)}`;
+      return { cidr: parseCidr(`${network}::/64`)!.network, gateway: parseIp(`${network}::1`)!.text };
+    },
+    pods: [...counted(244, 12, (n) => `fd00:10:${n}::/56`), ...counted(200, 44, (n) => `fd00:10:${n}::/56`)],
+    services: counted(96, 16, (n) => `fd00:10:${n}::/112`),
+    inWords: {
+      nodes: 'fd00:10:89::/48',
+      pods: 'fd00:10:200::/56 to fd00:10:255::/56',
+      services: 'fd00:10:96::/112 to fd00:10:111::/112',
+    },
+  },
+};
+
+const familiesOf = (ranges: string): IpFamily[] =>
+  ranges.split(',').map((range) => (range.includes(':') ? 'IPv6' : 'IPv4'));
+
+/** IPv4 alone unless flags name ranges. Throws a CommandFailure when nothing is left, or when what was asked for cannot be. */
+export function planAllocation(around: Surroundings, asked: AskedRanges = {}): Allocation {
+  const families = familiesOf(asked.clusterCidr ?? asked.serviceCidr ?? '10.244.0.0/16');
+  if (
+    asked.serviceCidr !== undefined &&
+    familiesOf(asked.serviceCidr).sort().join() !== [...families].sort().join()
+  )
+    throw new CommandFailure(
+      `--cluster-cidr ${asked.clusterCidr} and --service-cidr ${asked.serviceCidr} must be of the same address families`,
+      { exitCode: 2 },
+    );
   const outside = [
     ...around.routes.map((route) => parseRange(route.destination)),
     ...around.links.flatMap((link) => link.addresses.map(parseRange)),
   ].filter((range) => range !== undefined);
-  const ofClusters = around.clusters.flatMap((cluster) => [
-    parseRange(cluster.nodeCidr)!,
-    parseRange(cluster.podCidr)!,
-  ]);
+  const ofClusters = around.clusters.flatMap((cluster) =>
+    [cluster.nodeCidr, cluster.podCidr].flatMap((ranges) =>
+      ranges.split(',').map((range) => parseRange(range)!),
+    ),
+  );
   const free = (cidr: string, taken: readonly Range[]) =>
     !taken.some((range) => overlap(range, parseRange(cidr)!));
   const all = [...outside, ...ofClusters];
+  const given = (flag: string, ranges: string, taken: readonly Range[]): string => {
+    const used = ranges.split(',').find((range) => !free(range, taken));
+    if (used !== undefined)
+      throw new CommandFailure(`--${flag} ${used}: this machine uses addresses of that range already`);
+    return ranges;
+  };
 
   let index = 0;
   while (
     around.clusters.some((cluster) => cluster.index === index) ||
     around.links.some((link) => link.name === bridgeOf(index)) ||
-    !free(`10.89.${index}.0/24`, all)
+    !families.every((family) => free(candidates[family].nodes(index).cidr, all))
   )
     if (++index > maxIndex)
-      throw new CommandFailure('no range of 10.89.0.0/16 is free for the nodes of a cluster');
+      throw new CommandFailure(
+        `no range of ${families.map((family) => candidates[family].inWords.nodes).join()} is free for the nodes of a cluster`,
+      );
 
-  const podCidr = podRanges.find((cidr) => free(cidr, all));
-  if (podCidr === undefined)
-    throw new CommandFailure('none of the ranges 10.200.0.0/16 to 10.255.0.0/16 is free for pods');
-  const serviceCidr = serviceRanges.find((cidr) => free(cidr, all));
-  if (serviceCidr === undefined)
-    throw new CommandFailure('none of the ranges 10.96.0.0/16 to 10.111.0.0/16 is free for services');
+  const choose = (what: 'pods' | 'services', taken: readonly Range[]): string =>
+    families
+      .map((family) => {
+        const found = candidates[family][what].find((cidr) => free(cidr, taken));
+        if (found !== undefined) return found;
+        throw new CommandFailure(
+          `none of the ranges ${candidates[family].inWords[what]} is free for ${what}`,
+        );
+      })
+      .join();
 
+  const nodes = families.map((family) => candidates[family].nodes(index));
   return {
     index,
     bridge: bridgeOf(index),
     mtu: planMtu(around),
-    nodeCidr: `10.89.${index}.0/24`,
-    gateway: `10.89.${index}.1`,
-    podCidr,
-    serviceCidr,
+    nodeCidr: nodes.map(({ cidr }) => cidr).join(),
+    gateway: nodes.map(({ gateway }) => gateway).join(),
+    podCidr:
+      asked.clusterCidr === undefined ? choose('pods', all) : given('cluster-cidr', asked.clusterCidr, all),
+    serviceCidr:
+      asked.serviceCidr === undefined
+        ? choose('services', outside)
+        : given('service-cidr', asked.serviceCidr, outside),
   };
 }
 
@@ -105,7 +188,10 @@ export function planNode(cluster: Allocation, number: number, name: string): Nod
   return {
     name,
     number,
-    address: cluster.gateway.replace(/\d+$/, String(number + 1)),
+    address: cluster.gateway
+      .split(',')
+      .map((gateway) => gateway.replace(/\d+$/, (number + 1).toString(gateway.includes(':') ? 16 : 10)))
+      .join(),
     link: `${cluster.bridge}n${number}`,
     process: null,
   };

@@ -4,8 +4,21 @@ import { describe, expect, test } from 'vitest';
 import type { CgroupLayout, Link, Route } from '../../os/index.ts';
 import { planPodRoutes } from './cluster-steps.ts';
 import { planMasquerade, planOpening } from './firewall.ts';
-import { planAgentCommand, planAgentProgram, planMounts, planResolver } from './node-machine.ts';
-import { type Allocation, overlap, parseRange, planAllocation, planNode } from './plan-allocation.ts';
+import {
+  planAgentCommand,
+  planAgentProgram,
+  planMounts,
+  planNodeLink,
+  planResolver,
+} from './node-machine.ts';
+import {
+  type Allocation,
+  dnsAddressOf,
+  overlap,
+  parseRange,
+  planAllocation,
+  planNode,
+} from './plan-allocation.ts';
 import { planKernelProblems } from './requirements.ts';
 import { planServerCommand } from './server-process.ts';
 import type { ClusterState } from './state.ts';
@@ -38,6 +51,12 @@ function cluster(allocation: Allocation, more: Partial<ClusterState> = {}): Clus
 }
 const first = planAllocation({ links: [eth0], routes: [wayOut], clusters: [] });
 const state = cluster(first);
+const dual = cluster(
+  planAllocation(
+    { links: [eth0], routes: [wayOut], clusters: [] },
+    { clusterCidr: '10.244.0.0/16,fd00:10:244::/56' },
+  ),
+);
 
 describe('addresses', () => {
   test('the first cluster gets the usual ones', () => {
@@ -90,6 +109,45 @@ describe('addresses', () => {
       podCidr: '10.246.0.0/16',
       serviceCidr: '10.97.0.0/16',
     });
+  });
+
+  const twoFamilies = { clusterCidr: '10.244.0.0/16,fd00:10:244::/56' };
+  test('of two families, of which the services are too unless they are told', () => {
+    const made = planAllocation({ links: [eth0], routes: [wayOut], clusters: [] }, twoFamilies);
+    expect(made).toMatchObject({
+      nodeCidr: '10.89.0.0/24,fd00:10:89::/64',
+      gateway: '10.89.0.1,fd00:10:89::1',
+      podCidr: '10.244.0.0/16,fd00:10:244::/56',
+      serviceCidr: '10.96.0.0/16,fd00:10:96::/112',
+    });
+    expect(planNode(made, 1, 'a').address).toBe('10.89.0.2,fd00:10:89::2');
+    expect(planNode(made, 15, 'a').address).toBe('10.89.0.16,fd00:10:89::10');
+    expect(dnsAddressOf(made.serviceCidr)).toBe('10.96.0.10,fd00:10:96::a');
+  });
+
+  test('of IPv6 alone, by the range of services', () => {
+    expect(
+      planAllocation({ links: [], routes: [], clusters: [state] }, { serviceCidr: 'fd00:10:97::/112' }),
+    ).toMatchObject({
+      nodeCidr: 'fd00:10:89:1::/64',
+      podCidr: 'fd00:10:244::/56',
+      serviceCidr: 'fd00:10:97::/112',
+    });
+  });
+
+  test('ranges that were asked for and cannot be are refused', () => {
+    const around = {
+      links: [eth0],
+      routes: [{ destination: 'fd00:10::/32', gateway: undefined, device: 'x' }],
+      clusters: [state],
+    };
+    expect(() => planAllocation(around, twoFamilies)).toThrow('no range of 10.89.0.0/16,fd00:10:89::/48');
+    expect(() => planAllocation(around, { clusterCidr: '10.244.0.0/17' })).toThrow(
+      '--cluster-cidr 10.244.0.0/17: this machine uses addresses of that range already',
+    );
+    expect(() => planAllocation(around, { ...twoFamilies, serviceCidr: '10.96.0.0/16' })).toThrow(
+      'must be of the same address families',
+    );
   });
 
   test('when nothing is left it says of what', () => {
@@ -150,11 +208,12 @@ describe('addresses', () => {
   });
 
   test.each([
-    ['10.0.0.0/8', { first: 167772160, last: 184549375 }],
-    ['255.255.255.255', { first: 4294967295, last: 4294967295 }],
-    ['10.1.2.3/31', { first: 167838210, last: 167838211 }],
+    ['10.0.0.0/8', { family: 'IPv4', first: 167772160n, last: 184549375n }],
+    ['255.255.255.255', { family: 'IPv4', first: 4294967295n, last: 4294967295n }],
+    ['10.1.2.3/31', { family: 'IPv4', first: 167838210n, last: 167838211n }],
     ['default', undefined],
-    ['fd00::/64', undefined],
+    ['::1', { family: 'IPv6', first: 1n, last: 1n }],
+    ['::/112', { family: 'IPv6', first: 0n, last: 65535n }],
   ])('parseRange(%s)', (text, range) => {
     expect(parseRange(text)).toEqual(range);
   });
@@ -274,11 +333,66 @@ table ip jotasu-jotasu {
 
   test('pods of nodes that have a range are routed to', () => {
     const ranges = new Map([
-      ['jotasu-node-2', '10.244.1.0/24'],
-      ['jotasu-node-1', undefined],
-      ['other', '10.244.9.0/24'],
+      ['jotasu-node-2', ['10.244.1.0/24', 'fd00:10:244:1::/64']],
+      ['jotasu-node-1', []],
+      ['other', ['10.244.9.0/24']],
     ]);
-    expect(planPodRoutes(state, ranges)).toEqual([{ destination: '10.244.1.0/24', gateway: '10.89.0.3' }]);
+    const four = { destination: '10.244.1.0/24', gateway: '10.89.0.3' };
+    expect(planPodRoutes(state, ranges)).toEqual([four]);
+    expect(planPodRoutes(dual, ranges)).toEqual([
+      four,
+      { destination: 'fd00:10:244:1::/64', gateway: 'fd00:10:89::3' },
+    ]);
+  });
+
+  test('each family has its own masquerade and its own firewall', () => {
+    const text = planMasquerade(dual);
+    expect(text).toContain('table ip jotasu-jotasu {');
+    expect(text).toContain(
+      'ip6 saddr { fd00:10:89::/64, fd00:10:244::/56 } ip6 daddr != { fd00:10:89::/64, fd00:10:244::/56 } oifname != "jts0" masquerade',
+    );
+    expect(
+      planOpening({ dropping: [], dropping6: ['INPUT'], firewalld: false }, dual).map(({ check }) =>
+        check.slice(0, 4).join(' '),
+      ),
+    ).toEqual(['ip6tables -w -C INPUT']);
+  });
+
+  test('a node of both families', () => {
+    const [node] = dual.nodes;
+    expect(planNodeLink(dual, node!)).toEqual([
+      'link set lo up',
+      'address add 10.89.0.2/24 dev eth0',
+      'link set eth0 up',
+      'route add default via 10.89.0.1',
+      'address add fd00:10:89::2/64 dev eth0 nodad',
+      'route add default via fd00:10:89::1',
+    ]);
+    const flags = [...planAgentCommand(dual, node!, []), ...planServerCommand(dual, [])];
+    for (const flag of [
+      '--server=https://10.89.0.1:6443',
+      '--node-ip=10.89.0.2,fd00:10:89::2',
+      '--cluster-cidr=10.244.0.0/16,fd00:10:244::/56',
+      '--cluster-dns=10.96.0.10,fd00:10:96::a',
+      '--bind-address=0.0.0.0',
+      '--advertise-address=10.89.0.1',
+      '--service-cidr=10.96.0.0/16,fd00:10:96::/112',
+    ])
+      expect(flags).toContain(flag);
+  });
+
+  test('a cluster of IPv6 alone names its server by IPv6', () => {
+    const six = cluster(
+      planAllocation({ links: [], routes: [], clusters: [] }, { clusterCidr: 'fd00:10:244::/56' }),
+    );
+    const flags = [...planAgentCommand(six, six.nodes[0]!, []), ...planServerCommand(six, [])];
+    for (const flag of [
+      '--server=https://[fd00:10:89::1]:6443',
+      '--bind-address=::',
+      '--advertise-address=fd00:10:89::1',
+    ])
+      expect(flags).toContain(flag);
+    expect(planMasquerade(six)).not.toContain('table ip ');
   });
 });
 
@@ -309,7 +423,7 @@ describe('the kernel', () => {
 describe('status', () => {
   const node = { ...state.nodes[0]!, process: { pid: 6, startTicks: 1, bootId: 'b' } };
   const up = { pid: 7, failures: 0, restarts: 2 };
-  const facts = { name: node.name, ready: true, podCidr: '10.244.0.0/24', version: 'v1.35.0' };
+  const facts = { name: node.name, ready: true, podCidrs: ['10.244.0.0/24'], version: 'v1.35.0' };
   const containers = new Map([[node.name, 3]]);
   test.each<[string, Parameters<typeof planNodeStatus>, object]>([
     [
@@ -342,7 +456,7 @@ describe('status', () => {
     expect(planNodeStatus(...args)).toMatchObject(want);
   });
 
-  const other = { name: 'sim-1', ready: true, podCidr: undefined, version: 'v1.35.0', address: '10.0.0.1' };
+  const other = { name: 'sim-1', ready: true, podCidrs: [], version: 'v1.35.0', address: '10.0.0.1' };
   test.each<[string, Parameters<typeof planOtherNodeStatus>[1], object]>([
     [
       'simulated',

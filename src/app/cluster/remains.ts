@@ -26,7 +26,8 @@ export async function removeRemains(machine: Machine, name: string): Promise<boo
   const byName = join(machine.clustersDir, name);
   const runDir = join(machine.runDir, name);
   const isLink = lstatSync(byName, { throwIfNoEntry: false })?.isSymbolicLink() === true;
-  const hasTable = await tableExists(exec, 'ip', nftTable(cluster));
+  const hasTable =
+    (await tableExists(exec, 'ip', nftTable(cluster))) || (await tableExists(exec, 'ip6', nftTable(cluster)));
   if (!isLink && !hasTable && !existsSync(runDir) && !cgroupExists(cgroups, group)) return false;
 
   const bridge = hasTable ? await readBridge(machine, name) : undefined;
@@ -50,6 +51,12 @@ export async function removeRemains(machine: Machine, name: string): Promise<boo
 
 /** The rule that hides the cluster's packets names its bridge. */
 async function readBridge({ exec }: Machine, name: string): Promise<string | undefined> {
-  const { stdout } = await exec.run(['nft', 'list', 'table', 'ip', nftTable({ name })], { mayFail: true });
-  return /oifname != "(jts\d+)"/.exec(stdout)?.[1];
+  for (const family of ['ip', 'ip6']) {
+    const { stdout } = await exec.run(['nft', 'list', 'table', family, nftTable({ name })], {
+      mayFail: true,
+    });
+    const bridge = /oifname != "(jts\d+)"/.exec(stdout)?.[1];
+    if (bridge !== undefined) return bridge;
+  }
+  return undefined;
 }

@@ -18,7 +18,7 @@ import {
 } from '../../os/index.ts';
 import { connectControlApi } from './control-api.ts';
 import type { Machine } from './machine.ts';
-import { logDir, serverCgroup, serverDir, serverLog, serverRuns } from './places.ts';
+import { firstOf, logDir, serverCgroup, serverDir, serverLog, serverRuns } from './places.ts';
 import { type ClusterState, readFreeBytes, type StateHolder } from './state.ts';
 import { planSupervised, readRuns } from './supervisor.ts';
 
@@ -35,9 +35,10 @@ export function planServerCommand(state: ClusterState, program: readonly string[
     ...program,
     'server',
     `--data-dir=${serverDir(state)}`,
-    '--bind-address=0.0.0.0',
+    // `::` takes IPv4 too.
+    `--bind-address=${firstOf(state.gateway).includes(':') ? '::' : '0.0.0.0'}`,
     `--https-listen-port=${state.apiPort}`,
-    `--advertise-address=${state.gateway}`,
+    `--advertise-address=${firstOf(state.gateway)}`,
     `--cluster-cidr=${state.podCidr}`,
     `--service-cidr=${state.serviceCidr}`,
     `--write-kubeconfig=${join(state.dataDir, 'admin.kubeconfig')}`,

@@ -24,6 +24,7 @@ export interface NodeState {
   readonly name: string;
   /** From 1; never used twice in a cluster. Address and link follow from it. */
   readonly number: number;
+  /** One, or one of each family with a comma between, in the order of `nodeCidr`. */
   readonly address: string;
   /** Its end of the cable on this machine, e.g. `jts0n1`. */
   readonly link: string;
@@ -46,8 +47,9 @@ export interface ClusterState {
   readonly dataDir: string;
   readonly bridge: string;
   readonly mtu: number;
+  /** A range, or one of each address family with a comma between; so are the gateway and the other ranges. */
   readonly nodeCidr: string;
-  /** This machine's own address on the bridge, where nodes reach the server. */
+  /** This machine's own address on the bridge; at the first of two nodes reach the server. */
   readonly gateway: string;
   readonly podCidr: string;
   readonly serviceCidr: string;
@@ -68,6 +70,8 @@ export interface ClusterState {
     readonly directories: readonly string[];
     /** Whether this machine did not forward packets before. */
     readonly forwardingWasOff: boolean;
+    /** The same for IPv6, and the links that were told to go on listening to routers; undefined = it was on, or is not needed. */
+    readonly forwarding6?: { readonly links: readonly string[] } | undefined;
   };
 }
 

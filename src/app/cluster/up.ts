@@ -142,11 +142,15 @@ async function createCluster(machine: Machine, flags: UpFlags): Promise<ClusterS
       `the disk that holds ${dataDir} has ${freeMb} MB left, and a cluster needs ${neededMb} MB and room for images; make room or give another --data-dir`,
     );
   const clusters = listClusters(machine.clustersDir);
-  const allocation = planAllocation({
-    links: await readLinks(machine.exec),
-    routes: await readRoutes(machine.exec),
-    clusters,
-  });
+  const asked = `${flags.clusterCidr ?? ''}${flags.serviceCidr ?? ''}`;
+  const allocation = planAllocation(
+    {
+      links: await readLinks(machine.exec),
+      routes: await readRoutes(machine.exec, asked.includes(':') ? [4, 6] : [4]),
+      clusters,
+    },
+    flags,
+  );
   const apiPort = await chooseApiPort(clusters);
   const nodes = Array.from({ length: flags.nodes ?? defaultNodes }, (_, i) =>
     planNode(allocation, i + 1, nodeNameOf(flags.name, i + 1)),
@@ -208,6 +212,14 @@ function changedCluster(state: ClusterState, flags: UpFlags): ClusterState {
     throw new CommandFailure(
       `cluster ${state.name} was made ${(state.without ?? []).length > 0 ? `without ${state.without!.join()}` : 'with all its parts'}; "jotasu down" and "up" make it anew`,
     );
+  for (const [flag, asked, has] of [
+    ['cluster-cidr', flags.clusterCidr, state.podCidr],
+    ['service-cidr', flags.serviceCidr, state.serviceCidr],
+  ] as const)
+    if (asked !== undefined && asked !== has)
+      throw new CommandFailure(
+        `cluster ${state.name} was made with --${flag} ${has}; "jotasu down" and "up" make it anew`,
+      );
   let { nodes, lastNodeNumber } = state;
   if (flags.nodes !== undefined && flags.nodes < nodes.length)
     throw new CommandFailure(

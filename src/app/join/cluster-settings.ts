@@ -6,6 +6,7 @@ import type { Client } from '../../client/index.ts';
 import { isNotFound } from '../../machinery/index.ts';
 
 export interface ClusterSettings {
+  /** One range, or one of each family with a comma between. */
   readonly clusterCidr: string;
   readonly clusterDomain: string;
   readonly clusterDns: readonly string[];
@@ -53,8 +54,7 @@ export function readSettings(data: Readonly<Record<string, unknown>>): ClusterSe
   if (typeof clusterCidr !== 'string' || typeof clusterDomain !== 'string') return undefined;
   const addresses = typeof clusterDns === 'string' ? clusterDns.split(',') : [];
   return {
-    // A node's own rules are for IPv4.
-    clusterCidr: clusterCidr.split(',').find((cidr) => !cidr.includes(':')) ?? clusterCidr,
+    clusterCidr,
     clusterDomain,
     clusterDns: addresses.filter((address) => address !== ''),
   };

@@ -14,7 +14,7 @@ import { covers, keepCertificate } from './rotation.ts';
 
 export interface NodeNames {
   readonly nodeName: string;
-  readonly nodeIp: string;
+  readonly nodeIps: readonly string[];
 }
 
 /**
@@ -23,26 +23,24 @@ export interface NodeNames {
  */
 export async function firstServing(
   { store }: Membership,
-  { nodeName, nodeIp }: NodeNames,
+  { nodeName, nodeIps }: NodeNames,
   clock: Clock,
 ): Promise<KeyPairPem> {
-  const kept = keptServing(store, { nodeName, nodeIp }, clock);
+  const kept = keptServing(store, { nodeName, nodeIps }, clock);
   if (kept !== undefined) return kept;
   const nowMs = clock.nowMs();
   const commonName = `${nodeName}-temporary`;
   const ca = await createCa({ commonName, days: 1, nowMs });
-  return issueCertificate(ca, { commonName, ips: [nodeIp], usage: 'server', days: 1 }, nowMs);
+  return issueCertificate(ca, { commonName, ips: nodeIps, usage: 'server', days: 1 }, nowMs);
 }
 
 const keptServing = (
   store: Membership['store'],
-  { nodeName, nodeIp }: NodeNames,
+  { nodeName, nodeIps }: NodeNames,
   clock: Clock,
 ): KeyPairPem | undefined => {
   const kept = store.read('serving');
-  return kept !== undefined && covers(kept, nodeServing(nodeName, [nodeIp]), clock.nowMs())
-    ? kept
-    : undefined;
+  return kept !== undefined && covers(kept, nodeServing(nodeName, nodeIps), clock.nowMs()) ? kept : undefined;
 };
 
 export interface KeepMembershipOptions extends NodeNames {
@@ -60,7 +58,7 @@ export interface KeepMembershipOptions extends NodeNames {
 
 /** Called when the node is registered. Goes on until the scope stops. */
 export function keepMembership(options: KeepMembershipOptions): void {
-  const { membership, nodeName, nodeIp, http, server, scope, clock } = options;
+  const { membership, nodeName, nodeIps, http, server, scope, clock } = options;
   const { store } = membership;
   const parts = { ...options, store };
   scope.run('client certificate', (signal) =>
@@ -81,7 +79,7 @@ export function keepMembership(options: KeepMembershipOptions): void {
       {
         ...parts,
         name: 'serving',
-        wanted: nodeServing(nodeName, [nodeIp]),
+        wanted: nodeServing(nodeName, nodeIps),
         current: keptServing(store, options, clock),
         onReplaced: ({ cert, key }) => server.setCertificate(cert, key),
       },

@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander';
 import { withConfigFile } from '../config-file.ts';
 import { CommandFailure } from '../failure.ts';
-import { ipv4Cidr, list, listOf, nodeName, whole } from '../flags.ts';
+import { addressesOfNode, addressRanges, list, listOf, nodeName, whole } from '../flags.ts';
 import type { AgentFlags, Handlers, LogFlags } from '../handlers.ts';
 import { logFlags, type ParsedLogOptions, withLogOptions } from '../shared-options.ts';
 import { withNodeSettings } from './node-settings.ts';
@@ -28,12 +28,20 @@ export function agentCommand(program: Command, handlers: Handlers): void {
     )
     .option('--tls-private-key-file <file>', 'the key of that certificate')
     .option('--node-name <name>', 'the name of the node (default: the host name)', nodeName)
-    .option('--node-ip <ip>', 'the address of the node (default: that of the route to the server)')
+    .option(
+      '--node-ip <ips>',
+      'the address of the node, or one of each family: 10.0.0.2,fd00::2 (default: that of the route to the server, and of its link the other family that pods have)',
+      addressesOfNode,
+    )
     .option('--state-dir <dir>', 'volumes, logs, images (default: /var/lib/jotasu/agent)')
     .option('--run-dir <dir>', 'sockets and pid files (default: /run/jotasu)')
     .option('--container-runtime-endpoint <socket>', 'socket of a containerd that runs already')
     .option('--cgroup-parent <path>', 'the cgroup below which those of the pods are made')
-    .option('--cluster-cidr <range>', 'addresses of pods in the whole cluster', ipv4Cidr)
+    .option(
+      '--cluster-cidr <ranges>',
+      'addresses of pods in the whole cluster; two ranges for two families (default: 10.244.0.0/16, or what the server told)',
+      addressRanges,
+    )
     .option('--cluster-domain <domain>', 'DNS domain of the cluster (default: cluster.local)')
     .option(
       '--nodeport-addresses <ranges>',

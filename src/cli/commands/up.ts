@@ -1,6 +1,6 @@
 // `jotasu up` and `jotasu down`: a whole cluster on this machine, and nothing of it.
 import type { Command } from 'commander';
-import { list, listOf, whole } from '../flags.ts';
+import { addressRanges, list, listOf, whole } from '../flags.ts';
 import type { ClusterFlags, Handlers, UpFlags } from '../handlers.ts';
 import { clusterOption } from '../shared-options.ts';
 
@@ -17,6 +17,16 @@ export function upCommand(program: Command, handlers: Handlers): void {
     .option('--nodes <count>', 'how many nodes (default: 3, or as many as there are)', whole(1, 250))
     .option('--data-dir <dir>', 'where the cluster keeps its data (default: /var/lib/jotasu/NAME)')
     .option('--kubeconfig <file>', 'where to add the context (default: $KUBECONFIG or ~/.kube/config)')
+    .option(
+      '--cluster-cidr <ranges>',
+      'addresses of pods; two ranges for two families: 10.244.0.0/16,fd00:10:244::/56 (default: a free IPv4 range)',
+      addressRanges,
+    )
+    .option(
+      '--service-cidr <ranges>',
+      'addresses of services, of the same families: 10.96.0.0/16,fd00:10:96::/112 (default: free ranges)',
+      addressRanges,
+    )
     .option('--image <files>', 'image archives to load into every node', list)
     .option(
       '--without <parts>',

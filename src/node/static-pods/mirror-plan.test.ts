@@ -22,29 +22,50 @@ const none: ReadonlySet<string> = new Set();
 
 describe('mirror pods', () => {
   test.each<[string, Parameters<typeof planMirrors>[0], string[], string[]]>([
-    ['one is made for a new pod', { wanted: [staticPod('a', '1')], ending: none, mirrors: [] }, ['a'], []],
+    [
+      'one is made for a new pod',
+      { wanted: [staticPod('a', '1')], ending: none, vacant: none, mirrors: [] },
+      ['a'],
+      [],
+    ],
     [
       'one that fits stays',
-      { wanted: [staticPod('a', '1')], ending: none, mirrors: [mirror('a', '1')] },
+      { wanted: [staticPod('a', '1')], ending: none, vacant: none, mirrors: [mirror('a', '1')] },
       [],
       [],
     ],
     [
       'one of an older manifest goes, and is made anew afterwards',
-      { wanted: [staticPod('a', '2')], ending: none, mirrors: [mirror('a', '1')] },
+      { wanted: [staticPod('a', '2')], ending: none, vacant: none, mirrors: [mirror('a', '1')] },
       [],
       ['a'],
     ],
     [
       'one that somebody deletes goes at once',
-      { wanted: [staticPod('a', '1')], ending: none, mirrors: [mirror('a', '1', 5)] },
+      { wanted: [staticPod('a', '1')], ending: none, vacant: none, mirrors: [mirror('a', '1', 5)] },
       [],
       ['a'],
     ],
-    ['one of nothing goes', { wanted: [], ending: none, mirrors: [mirror('a', '1')] }, [], ['a']],
+    [
+      'one that somebody has deleted comes again later',
+      {
+        wanted: [staticPod('a', '1'), staticPod('b', '1')],
+        ending: none,
+        vacant: new Set(['default/a']),
+        mirrors: [],
+      },
+      ['b'],
+      [],
+    ],
+    [
+      'one of nothing goes',
+      { wanted: [], ending: none, vacant: none, mirrors: [mirror('a', '1')] },
+      [],
+      ['a'],
+    ],
     [
       'one of a pod that still ends stays',
-      { wanted: [], ending: new Set(['default/a']), mirrors: [mirror('a', '1')] },
+      { wanted: [], ending: new Set(['default/a']), vacant: none, mirrors: [mirror('a', '1')] },
       [],
       [],
     ],
@@ -71,7 +92,7 @@ describe('mirror pods', () => {
         (wanted, before) => {
           let mirrors = before;
           for (let round = 0; round < 2; round++) {
-            const plan = planMirrors({ wanted, ending: none, mirrors });
+            const plan = planMirrors({ wanted, ending: none, vacant: none, mirrors });
             mirrors = mirrors.filter((m) => !plan.remove.includes(m));
             mirrors = [...mirrors, ...plan.create.map((p) => mirrorOf(p, 'node-uid'))];
           }

@@ -8,6 +8,8 @@ export interface MirrorInput {
   readonly wanted: readonly Pod[];
   /** `NAMESPACE/NAME` of static pods that are still being ended: their mirrors stay until then. */
   readonly ending: ReadonlySet<string>;
+  /** `NAMESPACE/NAME` of mirrors that somebody has deleted a moment ago: nobody takes their names yet. */
+  readonly vacant: ReadonlySet<string>;
   readonly mirrors: readonly Pod[];
 }
 
@@ -20,15 +22,17 @@ export interface MirrorPlan {
 
 export const fullName = ({ metadata }: Pod): string => `${metadata.namespace}/${metadata.name}`;
 
-export function planMirrors({ wanted, ending, mirrors }: MirrorInput): MirrorPlan {
+export function planMirrors({ wanted, ending, vacant, mirrors }: MirrorInput): MirrorPlan {
   const byName = new Map(mirrors.map((pod) => [fullName(pod), pod]));
   const names = new Set(wanted.map(fullName));
   const create: Pod[] = [];
   const remove: Pod[] = [];
   for (const pod of wanted) {
     const mirror = byName.get(fullName(pod));
-    if (mirror === undefined) create.push(pod);
-    else if (!isMirrorOf(mirror, pod) || mirror.metadata.deletionTimestamp !== undefined) remove.push(mirror);
+    if (mirror === undefined) {
+      if (!vacant.has(fullName(pod))) create.push(pod);
+    } else if (!isMirrorOf(mirror, pod) || mirror.metadata.deletionTimestamp !== undefined)
+      remove.push(mirror);
   }
   for (const [name, mirror] of byName) if (!names.has(name) && !ending.has(name)) remove.push(mirror);
   return { create, remove };

@@ -48,10 +48,14 @@ describe('a static pod', () => {
     const first = await w.until('it is shown', async () => isReady(await w.pod('web-n1')));
     const { id } = w.runtime.find('web-n1', 'main')!;
     await w.client(Pod).delete('web-n1', 'default');
+    await w.until('it is not shown', async () => (await w.pod('web-n1')) === undefined);
+    const goneMs = w.clock.nowMs();
     const second = await w.until('it is shown again', async () => {
       const found = isReady(await w.pod('web-n1'));
       return found && found.metadata.uid !== first.metadata.uid && found;
     });
+    // Who waits for the deletion must see that the name is free.
+    expect(w.clock.nowMs() - goneMs).toBeGreaterThanOrEqual(400);
     expect(second.status?.containerStatuses?.[0]?.restartCount).toBe(0);
     expect(w.runtime.find('web-n1', 'main')).toMatchObject({ id, state: 'running' });
   });

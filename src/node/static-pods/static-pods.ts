@@ -28,6 +28,12 @@ export interface StaticPodsOptions {
   readonly onMirror: (uid: string, mirror: Pod | undefined) => void;
 }
 
+/**
+ * How long the name of a mirror that somebody has deleted stays free. Who waits for the deletion, as kubectl does, reads the mirror, then
+ * lists its name and watches: one of the same name that came in between would be waited for instead.
+ */
+const vacantMs = 500;
+
 export class StaticPods {
   readonly #options: StaticPodsOptions;
   /** As the folder has them, by uid. */
@@ -35,6 +41,7 @@ export class StaticPods {
   /** Given to the runner and not gone yet. */
   readonly #running = new Map<string, Pod>();
   readonly #mirrors = new Map<string, Pod>();
+  readonly #vacant = new Set<string>();
   /** The API has told which mirrors there are. */
   #known = false;
   #dirty = false;
@@ -79,7 +86,18 @@ export class StaticPods {
     for (const pod of this.#running.values())
       if (fullName(pod) === fullName(mirror) && isMirrorOf(mirror, pod))
         this.#options.onMirror(pod.metadata.uid, undefined);
+    if (mirror.metadata.deletionTimestamp !== undefined) this.#leaveVacant(fullName(mirror));
     this.#reconcile();
+  }
+
+  #leaveVacant(name: string): void {
+    const { clock, scope } = this.#options;
+    this.#vacant.add(name);
+    scope.run('the name of a mirror pod', async (signal) => {
+      await sleep(clock, vacantMs, signal);
+      this.#vacant.delete(name);
+      this.#reconcile();
+    });
   }
 
   /** Nothing of the pod is left: another of its name may start. */
@@ -149,6 +167,7 @@ export class StaticPods {
       ending: new Set(
         [...this.#running].flatMap(([uid, pod]) => (this.#wanted.has(uid) ? [] : [fullName(pod)])),
       ),
+      vacant: this.#vacant,
       mirrors: [...this.#mirrors.values()],
     });
     let failure: unknown;

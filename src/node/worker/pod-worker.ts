@@ -358,10 +358,9 @@ export class PodWorker {
     this.#publish(false);
     await killContainers({ pod, node, graceSeconds: this.#graceSeconds });
     node.probes.retain(uid, new Set());
-    // A pod that was deleted by force holds nothing any more that another one may be given, but for its ports.
-    const over = !this.#inApi && !usesHostPorts(pod);
-    if (over) this.#place.release();
-    await stopSandboxes(node, uid, over ? node.leftovers : node.stops);
+    // The network of a sandbox holds ports of the node. Whatever else it holds is the pod's own and nobody waits for it.
+    if (usesHostPorts(pod)) await stopSandboxes(node, uid);
+    else if (!this.#inApi) this.#place.release();
     await this.#collectMessages();
     if (this.#inApi) {
       this.#publish(true);
@@ -378,7 +377,7 @@ export class PodWorker {
     node.images.forget(uid);
     node.crash.forget(`${uid} `);
     node.allocations.forget(uid);
-    // For the API the pod is over; what is left in the runtime is nobody's business.
+    // For the API the pod is over; what is left in the runtime is nobody's business, and gives way to pods that start.
     await removeSandboxes(node, uid, 'all').catch((error: unknown) =>
       node.log.warn('cannot remove sandbox, will be tried again', { uid, error }),
     );

@@ -140,14 +140,10 @@ export async function killContainers(input: StopInput): Promise<void> {
 }
 
 /** Takes the network away and ends what still runs in the pod's sandboxes. */
-export async function stopSandboxes(
-  node: NodeContext,
-  uid: string,
-  turns: NodeContext['stops'] | NodeContext['leftovers'] = node.stops,
-): Promise<void> {
+export async function stopSandboxes(node: NodeContext, uid: string): Promise<void> {
   for (const sandbox of node.cache.get(uid).sandboxes) {
     if (!sandbox.ready) continue;
-    await turns.run(() => node.runtime.stopPodSandbox(sandbox.id));
+    await node.stops.run(() => node.runtime.stopPodSandbox(sandbox.id));
     await node.cache.inspectSandbox(uid, sandbox.id);
   }
 }
