@@ -82,7 +82,7 @@ describe('tables', () => {
       MaxPods: 3,
     });
     const service = created(APIService, { spec: { service: { namespace: 'n', name: 's' } } });
-    expect(row(APIService, service)).toMatchObject({ Service: 'n/s', Available: 'False (NotProxied)' });
+    expect(row(APIService, service)).toMatchObject({ Service: 'n/s', Available: 'Unknown' });
     expect(row(LimitRange, created(LimitRange, {}))).toHaveProperty('Created At');
     expect(row(ReplicationController, created(ReplicationController, { spec: { template } }))).toMatchObject({
       Desired: 1,

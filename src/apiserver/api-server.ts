@@ -12,10 +12,13 @@ import {
 } from '../api/index.ts';
 import { type Clock, type Log, type MetricRegistry, type Random, sleep } from '../base/index.ts';
 import { type Client, createClient, type Transport } from '../client/index.ts';
-import type { HttpRequest, HttpResponse } from '../http/index.ts';
+import { frontProxyClientName, type HttpRequest, type HttpResponse } from '../http/index.ts';
 import { isAlreadyExists, isConflict, type KindDef } from '../machinery/index.ts';
 import type { Store } from '../storage/index.ts';
 import { admissionChain } from './admission/chain.ts';
+import { Aggregator } from './aggregation/aggregator.ts';
+import type { FrontProxy } from './aggregation/identity.ts';
+import { routedTransport } from './aggregation/routed-transport.ts';
 import { answeredBy } from './answered/all.ts';
 import type { ComponentCheck } from './answered/component-statuses.ts';
 import { ensureLocalApiServices } from './api-services.ts';
@@ -63,6 +66,8 @@ export interface ApiServerOptions {
   readonly inFlight?: InFlightLimits | undefined;
   /** The authority behind clients' certificates, in PEM; undefined = there is none. */
   readonly clientCa?: string | undefined;
+  /** What this server shows to other API servers; undefined = nothing, so they take its requests for nobody's. */
+  readonly frontProxy?: FrontProxy | undefined;
   /** Whose a bearer token is, for token reviews; undefined = no token is known. */
   readonly token?: TokenAuthenticator | undefined;
   /** Signs tokens of service accounts; undefined = they are refused. */
@@ -159,7 +164,11 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     random,
     log,
   };
-  const transport = inProcessTransport(core);
+  const { frontProxy } = options;
+  const aggregator = new Aggregator({ store, kinds, clock, random, log, frontProxy });
+  const { remotes, clients } = aggregator;
+  const inner = inProcessTransport(core);
+  const transport = routedTransport({ inner, remotes, clients, clock, random });
   const client = createClient(transport);
   const customResources = new CustomResources(core, client);
 
@@ -175,6 +184,12 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     });
     return service;
   };
+  const clientAuthentication = () => ({
+    clientCa: options.clientCa,
+    frontProxyCa: frontProxy?.ca,
+    frontProxyName: frontProxyClientName,
+    nowMs: clock.nowMs(),
+  });
   let draining = false;
   const pending = new Set(postStartHooks.map(({ name }) => name));
   const handler = createHandler({
@@ -184,7 +199,17 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     log,
     authenticate: options.authenticate,
     authorize: options.authorize,
-    openApi: createOpenApi({ kinds, version: options.version.gitVersion, clock }),
+    aggregator,
+    openApi: createOpenApi({
+      kinds: {
+        get all() {
+          return remotes.withoutRemote(kinds.all);
+        },
+      },
+      remote: aggregator.specs,
+      version: options.version.gitVersion,
+      clock,
+    }),
     credentials: options.nodeCredentials,
     inFlight: options.inFlight ?? { reads: 400, writes: 200 },
     metrics,
@@ -201,10 +226,11 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     onRequest: handler.onRequest,
     onUpgrade: handler.onUpgrade,
     async bootstrap() {
+      aggregator.start();
       await customResources.start();
       const known = {
         kubernetesService: kubernetesService(),
-        clientCa: options.clientCa,
+        clientAuthentication,
         serviceCidrs: parseRanges(options.serviceCidr).map(({ cidr }) => cidr),
         repairServiceIps: () => serviceIps.repair(),
       };
@@ -219,18 +245,20 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       starting = false;
     },
     async keepUp(signal) {
+      const aggregating = aggregator.run(client, signal);
       while (!signal.aborted) {
         await sleep(clock, keepUpMs, signal).catch(() => {});
         if (signal.aborted) break;
         try {
           await kubernetesService().keep();
-          if (options.clientCa !== undefined) await keepClientAuthentication(client, options.clientCa);
+          await keepClientAuthentication(client, clientAuthentication());
         } catch (error) {
           // A race that another server won, or a store that is away: the next round sees.
           if (!isConflict(error) && !isAlreadyExists(error))
             log.warn('cannot keep up what every cluster has', { error });
         }
       }
+      await aggregating;
       await kubernetesService().leave();
     },
     drain() {

@@ -2,7 +2,7 @@
 // Local. Those of custom resources come and go with their definitions (custom-resources/).
 import { APIService } from '../api/index.ts';
 import type { Client } from '../client/index.ts';
-import { type Draft, isAlreadyExists, isNotFound, type KindDef } from '../machinery/index.ts';
+import { type Draft, isAlreadyExists, isNotFound, type KindDef, semanticEqual } from '../machinery/index.ts';
 
 /** Who keeps the object: made at each start, or as long as a definition is there. */
 const automanaged = 'kube-aggregator.kubernetes.io/automanaged';
@@ -31,26 +31,63 @@ const priorities: Readonly<Record<string, readonly [group: number, version: numb
   'v1.flowcontrol.apiserver.k8s.io': [16100, 21],
   'v1.resource.k8s.io': [15200, 15],
   'v1beta1.metrics.k8s.io': [100, 100],
+  'v1beta2.custom.metrics.k8s.io': [100, 200],
+  'v1beta1.external.metrics.k8s.io': [100, 100],
 };
 
-/** The aggregator itself has none, as in Kubernetes. */
-const withoutService = 'apiregistration.k8s.io';
+/** What a version has that nothing is known of. */
+const usual = [1000, 15] as const;
 
-/** One for each group and version of the kinds. */
+/** Where a version stands when no APIService says so. */
+export const usualPriority = ({
+  group,
+  version,
+}: Pick<KindDef, 'group' | 'version'>): readonly [group: number, version: number] =>
+  priorities[`${version}.${group}`] ?? usual;
+
+/**
+ * The aggregator itself has none, as in Kubernetes. That of the metrics is for whoever installs a server of his own for them: charts do
+ * not take over an object that is there already.
+ */
+const withoutService: readonly string[] = ['apiregistration.k8s.io', 'metrics.k8s.io'];
+
+/** One for each group and version of the kinds. Those that an earlier start made, and this server has no more, go. */
 export async function ensureLocalApiServices(client: Client, kinds: readonly KindDef[]): Promise<void> {
-  const versions = new Map(kinds.map((kind) => [`${kind.version}.${kind.group}`, kind]));
-  await Promise.all(
-    [...versions]
-      .filter(([, { group }]) => group !== withoutService)
-      .map(([name, kind]) => ensure(client, draftOf(kind, priorities[name] ?? [1000, 15], 'onstart'))),
+  const versions = new Map(
+    kinds.filter(({ group }) => hasService(group)).map((kind) => [`${kind.version}.${kind.group}`, kind]),
   );
+  await Promise.all([...versions.values()].map((kind) => ensureLocalApiService(client, kind)));
+  const { items } = await client(APIService).list();
+  for (const { metadata, spec } of items) {
+    const ours = metadata.labels?.[automanaged] === 'onstart' && spec.service === undefined;
+    if (ours && !versions.has(metadata.name)) await removeIfThere(client, metadata.name);
+  }
 }
+
+/** Whether a version of the group that this server serves itself is listed. */
+export const hasService = (group: string): boolean => !withoutService.includes(group);
+
+/** For a version of built-in kinds. */
+export const ensureLocalApiService = (
+  client: Client,
+  at: Pick<KindDef, 'group' | 'version'>,
+): Promise<void> => ensure(client, draftOf(at, usualPriority(at), 'onstart'));
+
+/** Whether the object is kept as it was made for a custom resource, and somebody changed it. */
+export const isAstray = ({ metadata, spec }: APIService): boolean =>
+  metadata.labels?.[automanaged] === 'true' && !semanticEqual(spec, customSpec(spec));
+
+/** As it was made. */
+export const customSpec = ({ group = '', version = '' }: APIService['spec']): APIService['spec'] =>
+  draftOf({ group, version }, customPriority, 'true').spec as APIService['spec'];
+
+const customPriority = [1000, 100] as const;
 
 /** For a version of a custom resource. */
 export const ensureCustomApiService = (
   client: Client,
   at: Pick<KindDef, 'group' | 'version'>,
-): Promise<void> => ensure(client, draftOf(at, [1000, 100], 'true'));
+): Promise<void> => ensure(client, draftOf(at, customPriority, 'true'));
 
 /** Takes away what was made for a custom resource, and nothing that a user made. */
 export async function removeCustomApiService(
@@ -61,6 +98,14 @@ export async function removeCustomApiService(
   try {
     const found = await client(APIService).get(name);
     if (found.metadata.labels?.[automanaged] === 'true') await client(APIService).delete(name);
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+}
+
+async function removeIfThere(client: Client, name: string): Promise<void> {
+  try {
+    await client(APIService).delete(name);
   } catch (error) {
     if (!isNotFound(error)) throw error;
   }

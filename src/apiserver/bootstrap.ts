@@ -10,13 +10,17 @@ import {
   type KubeObject,
 } from '../machinery/index.ts';
 import { ensureFlowControl } from './bootstrap-flow-control.ts';
-import { keepClientAuthentication } from './client-authentication.ts';
+import {
+  type ClientAuthentication,
+  ensureAuthenticationReader,
+  keepClientAuthentication,
+} from './client-authentication.ts';
 import type { KubernetesService } from './kubernetes-service.ts';
 
 export interface BootstrapOptions {
   readonly kubernetesService: KubernetesService;
-  /** PEM; undefined = clients have no certificates. */
-  readonly clientCa: string | undefined;
+  /** By what others know this cluster's clients, and this server. */
+  readonly clientAuthentication: () => ClientAuthentication;
   /** The ranges of services, the default family first. */
   readonly serviceCidrs: readonly string[];
   /** Makes the addresses of services and the objects that show them agree. */
@@ -48,6 +52,7 @@ export interface PostStartHook {
 /** In this order: the later ones need the namespaces. */
 export const postStartHooks: readonly PostStartHook[] = [
   { name: 'start-system-namespaces-controller', run: ensureNamespaces },
+  { name: 'rbac/bootstrap-roles', run: ensureRoles },
   { name: 'scheduling/bootstrap-system-priority-classes', run: ensurePriorityClasses },
   { name: 'priority-and-fairness-config-producer', run: ensureFlowControl },
   { name: 'start-kubernetes-service-cidr-controller', run: ensureServiceCidr },
@@ -58,6 +63,12 @@ export const postStartHooks: readonly PostStartHook[] = [
 
 async function ensureNamespaces(client: Client): Promise<void> {
   for (const name of namespaces) await ensure(client, Namespace, { metadata: { name } } as Draft<Namespace>);
+}
+
+/** Loaded here: the tables are large, and other commands of the program have no use for them. */
+async function ensureRoles(client: Client): Promise<void> {
+  const { ensureRbacPolicy } = await import('./bootstrap-policy/ensure.ts');
+  await ensureRbacPolicy(client);
 }
 
 async function ensurePriorityClasses(client: Client): Promise<void> {
@@ -94,8 +105,9 @@ async function settleServiceCidr(client: Client, cidrs: string[]): Promise<void>
   await client(ServiceCIDR).updateStatus({ ...current, status: { conditions: [ready] } });
 }
 
-async function ensureClientAuthentication(client: Client, { clientCa }: BootstrapOptions): Promise<void> {
-  if (clientCa !== undefined) await keepClientAuthentication(client, clientCa);
+async function ensureClientAuthentication(client: Client, options: BootstrapOptions): Promise<void> {
+  await keepClientAuthentication(client, options.clientAuthentication());
+  await ensureAuthenticationReader(client);
 }
 
 async function ensure<T extends KubeObject>(

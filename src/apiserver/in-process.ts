@@ -2,6 +2,8 @@
 import type { ListQuery, Target, Transport, WatchEvent, WriteOptions } from '../client/index.ts';
 import { expired, type KindDef, type KubeObject, methodNotSupported } from '../machinery/index.ts';
 import { listAnswered, readAnswered } from './answered/read.ts';
+import { resourceList } from './endpoints/discovery.ts';
+import { notFoundPath } from './endpoints/resource.ts';
 import type { MetricsAsked } from './metrics-api/workload-metrics.ts';
 import { noBody, type WriteCall } from './registry/call.ts';
 import { internalContext } from './registry/context.ts';
@@ -161,6 +163,12 @@ export function inProcessTransport(core: RegistryCore): Transport {
 
     async deleteCollection(target, query, options) {
       await removeCollection(core, { at: target, query, options, context: internalContext(options) });
+    },
+
+    async resources({ group, version }) {
+      const list = resourceList(core.kinds, group, version);
+      if (list === undefined) throw notFoundPath();
+      return list.resources;
     },
 
     async close() {},

@@ -1,3 +1,4 @@
+export type { FrontProxy } from './aggregation/identity.ts';
 export type { ComponentCheck } from './answered/component-statuses.ts';
 export { type ApiServer, type ApiServerOptions, createApiServer } from './api-server.ts';
 export {

@@ -39,11 +39,12 @@ describe('one server', () => {
   it.each([['is not there'], ['is another']])(
     'two that write at once what clients are known by when it %s',
     async (how) => {
+      const known = { clientCa: 'PEM', frontProxyCa: undefined, frontProxyName: '', nowMs: 0 };
       const maps = f.api.client(ConfigMap);
       const map = await authentication();
       if (how === 'is another') await maps.update({ ...map, data: {} });
       else await maps.delete(map.metadata.name, map.metadata.namespace);
-      await Promise.all([1, 2].map(() => keepClientAuthentication(f.api.client, 'PEM')));
+      await Promise.all([1, 2].map(() => keepClientAuthentication(f.api.client, known)));
       expect((await authentication()).data).toEqual({ 'client-ca-file': 'PEM' });
     },
   );

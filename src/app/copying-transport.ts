@@ -23,6 +23,7 @@ export function copyingTransport(inner: Transport): Transport {
     patch: (target, type, patch, options) => own(inner.patch(target, type, structuredClone(patch), options)),
     delete: (target, options) => own(inner.delete(target, options)),
     deleteCollection: (target, query, options) => inner.deleteCollection(target, query, options),
+    resources: (at) => inner.resources(at),
     close: () => inner.close(),
   };
 }

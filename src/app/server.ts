@@ -246,6 +246,17 @@ export async function startServer(
       },
       ca: pki.ca.cert,
     };
+    const frontProxy = {
+      get cert() {
+        return pki.frontProxy.client.cert;
+      },
+      get key() {
+        return pki.frontProxy.client.key;
+      },
+      get ca() {
+        return pki.frontProxy.ca;
+      },
+    };
     const nodeUsage = new UsageScraper({
       clock,
       log: log.with({ part: 'usage' }),
@@ -277,6 +288,7 @@ export async function startServer(
         }),
         componentCheck('scheduler', { store, clock, here: !options.without.includes('scheduler') }),
       ],
+      frontProxy,
       nodeCredentials,
       version: versionInfo,
       serviceCidr: options.serviceCidr,

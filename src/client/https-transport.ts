@@ -6,6 +6,7 @@ import { isExpired, type KubeObject, type Status, StatusError } from '../machine
 import { LineSplitter } from './line-splitter.ts';
 import { deleteBody, listParameters, queryString, resourcePath, writeParameters } from './resource-path.ts';
 import type {
+  ApiResource,
   ListQuery,
   ListResult,
   PatchType,
@@ -144,6 +145,12 @@ export function createHttpsTransport(options: HttpsTransportOptions): Transport 
 
     async deleteCollection(target, query, deletion) {
       await call('DELETE', resourcePath(target) + queryString(listParameters(query)), deleteBody(deletion));
+    },
+
+    async resources({ group, version }) {
+      const path = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
+      const list = (await call('GET', path)) as { resources?: readonly ApiResource[] | null };
+      return list.resources ?? [];
     },
 
     async close() {

@@ -338,6 +338,17 @@ export function transportContract(name: string, make: () => Promise<TransportUnd
       expect([observed.events, observed.ends.length]).toEqual([[], 1]);
     });
 
+    it('tells what a version of a group has', async () => {
+      const { transport } = under;
+      const found = await transport.resources({ group: 'apps', version: 'v1' });
+      expect(found.find(({ name }) => name === 'deployments')).toMatchObject({
+        namespaced: true,
+        kind: 'Deployment',
+        verbs: expect.arrayContaining(['list', 'deletecollection']),
+      });
+      await expect(transport.resources({ group: 'nobody.example.com', version: 'v1' })).rejects.toThrow();
+    });
+
     it('says nothing more once the signal has aborted', async () => {
       const observed = watch({ namespace: 'default' });
       await client(ConfigMap).create(configMap('a'));

@@ -67,6 +67,14 @@ export interface DeleteOptions extends WriteOptions {
 
 export type PatchType = 'json' | 'merge' | 'strategic' | 'apply';
 
+/** A resource as discovery tells of it; below another one it is called `pods/log`. */
+export interface ApiResource {
+  readonly name: string;
+  readonly namespaced: boolean;
+  readonly kind: string;
+  readonly verbs: readonly string[];
+}
+
 /**
  * Objects handed in belong to the transport afterwards: do not touch them again. Objects handed out are shared: do not
  * change them. Every failure is a StatusError, or an Error with a code of its own when no server answered.
@@ -86,5 +94,7 @@ export interface Transport {
   ): Promise<KubeObject>;
   delete(target: Target, options: DeleteOptions): Promise<KubeObject>;
   deleteCollection(target: Target, query: ListQuery, options: DeleteOptions): Promise<void>;
+  /** What there is in a version of a group, asked of whoever answers for it. */
+  resources(at: { readonly group: string; readonly version: string }): Promise<readonly ApiResource[]>;
   close(): Promise<void>;
 }

@@ -4,9 +4,11 @@
 // transports do.
 //
 // Like the in-process transport it hands out frozen, shared objects. Unlike it, events can be made to come late or twice.
+import { kinds } from '../api/index.ts';
 import type { Clock, Random } from '../base/index.ts';
 import { nameSuffix } from '../base/index.ts';
 import type {
+  ApiResource,
   DeleteOptions,
   ListQuery,
   ListResult,
@@ -69,6 +71,8 @@ export class FakeTransport implements Transport {
 
   /** Called before each call; what it returns is thrown. */
   failWith: ((call: FakeCall) => unknown) | null = null;
+  /** What other servers serve, by GROUP/VERSION; an Error = they do not answer. */
+  readonly remoteResources = new Map<string, readonly ApiResource[] | Error>();
   /** Every call made, oldest first; clear it by setting its length to 0. */
   readonly calls: FakeCall[] = [];
   readonly #clock: Clock;
@@ -229,6 +233,21 @@ export class FakeTransport implements Transport {
       const { namespace, name } = object.metadata;
       this.#delete({ ...target, namespace, name }, options);
     }
+  }
+
+  async resources(at: { readonly group: string; readonly version: string }): Promise<readonly ApiResource[]> {
+    const { group, version } = at;
+    const remote = this.remoteResources.get(`${group}/${version}`);
+    if (remote instanceof Error) throw remote;
+    if (remote !== undefined) return remote;
+    const found = kinds.filter((kind) => kind.group === group && kind.version === version);
+    if (found.length === 0) throw notFound({ group: '', resource: '' }, `${group}/${version}`);
+    return found.map(({ plural, kind, scope, verbs }) => ({
+      name: plural,
+      namespaced: scope === 'Namespaced',
+      kind,
+      verbs,
+    }));
   }
 
   async close(): Promise<void> {

@@ -1,11 +1,18 @@
 // Discovery: which groups, versions and resources there are, in the classic documents and in the aggregated one (v2).
 import type { KindDef, Verb } from '../../machinery/index.ts';
+import { orderGroups, type PriorityOf } from '../aggregation/group-order.ts';
+import type { RemoteVersion } from '../aggregation/remote-resources.ts';
 import { subresources } from '../subresources/all.ts';
 import { connections } from './connections.ts';
 
 /** A KindTable, or what has more to show. */
 export interface Discovered {
+  /** What this server answers for. */
   readonly all: readonly KindDef[];
+  /** What others do. */
+  readonly remote?: readonly RemoteVersion[];
+  /** Left out = groups stand in the order of their first kind. */
+  readonly priorityOf?: PriorityOf;
 }
 
 interface ApiResource {
@@ -76,15 +83,15 @@ function resourcesOf(kind: KindDef): ApiResource[] {
 const inVersion = (kinds: Discovered, group: string, version: string) =>
   kinds.all.filter((k) => k.group === group && k.version === version);
 
-/** Groups in the order in which their first kind is listed, each with its versions. */
+/** Groups in their order, each with its versions. */
 function groupVersions(kinds: Discovered): Map<string, string[]> {
   const groups = new Map<string, string[]>();
-  for (const { group, version } of kinds.all) {
+  for (const { group, version } of [...kinds.all, ...(kinds.remote ?? [])]) {
     const versions = groups.get(group);
     if (versions === undefined) groups.set(group, [version]);
     else if (!versions.includes(version)) versions.push(version);
   }
-  return groups;
+  return kinds.priorityOf === undefined ? groups : orderGroups(groups, kinds.priorityOf);
 }
 
 /** `/api` */
@@ -133,11 +140,14 @@ export function aggregated(kinds: Discovered, core: boolean, version: string) {
     .filter(([group]) => (group === '') === core)
     .map(([group, versions]) => ({
       metadata: { name: group, creationTimestamp: null },
-      versions: versions.map((v) => ({
-        version: v,
-        freshness: 'Current',
-        resources: inVersion(kinds, group, v).map(aggregatedResource),
-      })),
+      versions: versions.map((v) => {
+        const remote = kinds.remote?.find((one) => one.group === group && one.version === v);
+        return {
+          version: v,
+          freshness: remote?.freshness ?? 'Current',
+          resources: remote?.resources ?? inVersion(kinds, group, v).map(aggregatedResource),
+        };
+      }),
     }));
   return { kind: 'APIGroupDiscoveryList', apiVersion: `apidiscovery.k8s.io/${version}`, metadata: {}, items };
 }

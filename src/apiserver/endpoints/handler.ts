@@ -1,7 +1,6 @@
 // The life of a request: identify → impersonate → find what is asked → authorise → wait for room → serve. Every failure ends in a
 // Status answer. HOT: bench/api.ts.
 import type { Duplex, Writable } from 'node:stream';
-import { APIService } from '../../api/index.ts';
 import type { Clock, Log } from '../../base/index.ts';
 import {
   connectionOf,
@@ -11,16 +10,17 @@ import {
   WebSocketAnswer,
 } from '../../http/index.ts';
 import { badRequest, type KindDef, StatusError, unauthorized, type Verb } from '../../machinery/index.ts';
+import type { RemoteApi } from '../aggregation/remote-apis.ts';
 import type { RequestAttributes, UserInfo } from '../auth/attributes.ts';
 import type { Authenticate } from '../auth/authenticate.ts';
 import type { Authorize } from '../auth/authorize.ts';
 import { impersonate } from '../auth/impersonate.ts';
 import type { RegistryCore } from '../registry/core.ts';
 import { InconsistentContinue } from '../registry/list.ts';
-import { keyFor, objectOf } from '../registry/objects.ts';
 import { admitConnection } from './admit-connection.ts';
 import { type Connection, findConnection } from './connections.ts';
 import { Deadlines } from './deadlines.ts';
+import type { Discovered } from './discovery.ts';
 import { InFlight, type InFlightLimits, laneOf } from './in-flight.ts';
 import { Lasting } from './lasting.ts';
 import { methodNotAllowed } from './method-not-allowed.ts';
@@ -35,8 +35,7 @@ import { parseRoute, type ResourceRoute } from './route.ts';
 import type { ConnectionCall, NodeCredentials } from './targets.ts';
 import { framingOf, refuseUpgrade } from './upgrades.ts';
 
-export interface HandlerOptions
-  extends Omit<PathOptions, 'kinds' | 'tokens' | 'discovered' | 'healthMetrics'> {
+export interface HandlerOptions extends Omit<PathOptions, 'tokens' | 'discovered' | 'healthMetrics'> {
   readonly core: RegistryCore;
   readonly clock: Clock;
   readonly jitter: () => number;
@@ -107,15 +106,21 @@ export function createHandler(options: HandlerOptions): ApiHandler {
     metrics,
   };
   const healthMetrics = new HealthMetrics(options.health);
-  const discovered = {
+  const { aggregator } = options;
+  const { remotes } = aggregator;
+  const discovered: Discovered = {
     get all() {
       const metrics = core.workloadMetrics.kinds();
-      return metrics.length === 0 ? core.kinds.all : [...core.kinds.all, ...metrics];
+      const all = metrics.length === 0 ? core.kinds.all : [...core.kinds.all, ...metrics];
+      return remotes.withoutRemote(all);
     },
+    get remote() {
+      return aggregator.versions();
+    },
+    priorityOf: (at) => remotes.priorityOf(at),
   };
   const paths: PathOptions = {
     ...options,
-    kinds: core.kinds,
     tokens: core.tokens,
     discovered,
     healthMetrics,
@@ -159,21 +164,31 @@ export function createHandler(options: HandlerOptions): ApiHandler {
     const method = request.method ?? 'GET';
     if (route === undefined) {
       allow(pathAttributes(user, method, path));
-      await servePath(paths, { request, response, path, query });
+      const remote = remotes.findByPath(path);
+      if (remote !== undefined) {
+        await deadlines.run(query, () => aggregator.serve({ remote, user }, request, response));
+        return 0;
+      }
+      await servePath(paths, { request, response, path, query, user });
       if (response.statusCode !== 404) measured.series = metrics.requests.ofPath(firstPart(path));
       return 0;
     }
     const verb = verbOf(method, route, query);
     // Who may not know is not told that there is nothing to know.
     if (verb !== undefined) allow(resourceAttributes(user, verb, { path, query, route }));
+    const remote = remotes.find(route.group, route.version);
+    if (remote !== undefined) {
+      if (verb === undefined) allow(resourceAttributes(user, '', { path, query, route }));
+      await handOn(remote, { user, request, response, route, query, verb });
+      return 0;
+    }
     if (kind === undefined) {
-      if (isElsewhere(core, route)) throw unavailable();
       const measured = method === 'GET' ? core.workloadMetrics.document(route, query) : undefined;
       if (measured !== undefined) {
         sendJson(response, 200, readable(request, `${JSON.stringify(measured)}\n`));
         return 0;
       }
-      if (isKnownPath(core.kinds, path)) throw notFoundPath();
+      if (isKnownPath(discovered, path)) throw notFoundPath();
       sendPageNotFound(response);
       return 0;
     }
@@ -201,6 +216,21 @@ export function createHandler(options: HandlerOptions): ApiHandler {
       metrics.dropped(lane);
       series?.terminated(429);
     }
+    return deadlines.run(query, () => inFlight.run(lane, user, serving));
+  }
+
+  /** Has another API server answer. What ends by itself is bounded as requests to this one are. */
+  function handOn(
+    remote: RemoteApi,
+    { user, request, response, route, query, verb }: Omit<ToConnect, 'kind'>,
+  ): Promise<void> {
+    const serving = () => aggregator.serve({ remote, user }, request, response);
+    if (verb === 'watch' || lastingSubresources.has(route.subresource)) {
+      lasting.addStream(response);
+      return serving();
+    }
+    const lane = laneOf(verb ?? 'get');
+    if (!inFlight.hasRoom(lane, user)) metrics.dropped(lane);
     return deadlines.run(query, () => inFlight.run(lane, user, serving));
   }
 
@@ -253,9 +283,17 @@ export function createHandler(options: HandlerOptions): ApiHandler {
     const user = identify(request);
     const { path, query, route, kind } = ask(request);
     if (route === undefined) throw notFoundPath();
+    const remote = remotes.find(route.group, route.version);
+    if (remote !== undefined) {
+      const asked = verbOf(request.method ?? 'GET', route, query) ?? '';
+      allow(resourceAttributes(user, asked, { path, query, route }));
+      lasting.addStream(socket);
+      await aggregator.upgrade({ remote, user }, request, { socket, head });
+      return;
+    }
     const verb = request.method === 'POST' ? 'create' : 'get';
     allow(resourceAttributes(user, verb, { path, query, route }));
-    if (kind === undefined) throw isElsewhere(core, route) ? unavailable() : notFoundPath();
+    if (kind === undefined) throw notFoundPath();
     const series = metrics.requests.ofResource(kind, route, { verb, query, contentType: undefined }) ?? null;
     measured.series = series;
     const connection = findConnection(kind, route.subresource);
@@ -275,6 +313,13 @@ export function createHandler(options: HandlerOptions): ApiHandler {
       series.finished(101, clock.monotonicMs() - measured.startedMs);
     });
   }
+
+  /** What another server answers for, it answers in its own frames. */
+  const isRemote = ({ url = '/' }: HttpRequest): boolean => {
+    if (remotes.all.length === 0) return false;
+    const route = parseRoute(splitTarget(url).path);
+    return route !== undefined && remotes.find(route.group, route.version) !== undefined;
+  };
 
   const finished = ({ series, startedMs }: Measured, code: number): void =>
     series?.finished(code, clock.monotonicMs() - startedMs);
@@ -328,7 +373,7 @@ export function createHandler(options: HandlerOptions): ApiHandler {
     },
     onRequest,
     onUpgrade(request, socket, head) {
-      const framing = isWebSocketUpgrade(request) ? framingOf(request) : undefined;
+      const framing = isWebSocketUpgrade(request) && !isRemote(request) ? framingOf(request) : undefined;
       if (framing !== undefined) {
         onRequest(request, new WebSocketAnswer({ request, socket, head }, framing));
         return;
@@ -352,14 +397,8 @@ function firstPart(path: string): string {
   return end < 0 ? path : path.slice(0, end);
 }
 
-/** Whether an APIService gives this version to another server: then it is away, not unknown. */
-function isElsewhere({ store }: RegistryCore, { group, version }: ResourceRoute): boolean {
-  const entry = store.get(keyFor(APIService as unknown as KindDef, undefined, `${version}.${group}`));
-  return entry !== undefined && objectOf<APIService>(entry).spec.service !== undefined;
-}
-
-const unavailable = () =>
-  new StatusError(503, 'ServiceUnavailable', 'the server is currently unable to handle the request', {});
+/** What goes on until one side ends it, whoever serves it. */
+const lastingSubresources: ReadonlySet<string> = new Set(['attach', 'exec', 'log', 'portforward', 'proxy']);
 
 const pathAttributes = (user: UserInfo, method: string, path: string): RequestAttributes => ({
   user,

@@ -2,9 +2,10 @@
 import { createHash } from 'node:crypto';
 import { type Log, type MetricRegistry, metricsContentType } from '../../base/index.ts';
 import type { HttpRequest, HttpResponse } from '../../http/index.ts';
+import type { Aggregator } from '../aggregation/aggregator.ts';
+import type { UserInfo } from '../auth/attributes.ts';
 import type { ServiceAccountTokens } from '../auth/service-account-tokens.ts';
 import type { OpenApi } from '../openapi/openapi.ts';
-import type { KindTable } from '../registry/kind-table.ts';
 import {
   aggregated,
   coreVersions,
@@ -33,8 +34,8 @@ export interface VersionInfo {
 }
 
 export interface PathOptions {
-  readonly kinds: KindTable;
-  /** What discovery lists: the kinds, and metrics of workloads, which are none. */
+  readonly aggregator: Aggregator;
+  /** What discovery lists: the kinds, metrics of workloads, which are none, and what other servers answer for. */
   readonly discovered: Discovered;
   readonly openApi: OpenApi;
   readonly version: VersionInfo;
@@ -53,6 +54,7 @@ export interface PathRequest {
   readonly response: HttpResponse;
   readonly path: string;
   readonly query: Query;
+  readonly user: UserInfo;
 }
 
 /**
@@ -98,6 +100,7 @@ export async function servePath(options: PathOptions, call: PathRequest): Promis
       if (await serveMetrics(options, response, below)) return;
       break;
     case 'openapi':
+      if (await serveRemoteSpec(options, call, below)) return;
       if (options.openApi.serve(request, response, below, query)) return;
       break;
     case '':
@@ -106,15 +109,29 @@ export async function servePath(options: PathOptions, call: PathRequest): Promis
       sendJson(response, 200, `${JSON.stringify({ paths: rootPaths(options) }, null, 2)}\n`);
       return;
   }
-  if (isKnownPath(options.kinds, call.path)) throw notFoundPath();
+  if (isKnownPath(options.discovered, call.path)) throw notFoundPath();
   sendPageNotFound(response);
 }
 
+/** The document that another server has is fetched there. */
+async function serveRemoteSpec(
+  { aggregator }: PathOptions,
+  { request, response, user }: PathRequest,
+  below: string,
+): Promise<boolean> {
+  const remote = aggregator.findSpec(below);
+  if (remote === undefined) return false;
+  await aggregator.serve({ remote, user }, request, response);
+  return true;
+}
+
 /** Whether a path lies below one that the API serves, where what is missing is told as a Status. */
-export function isKnownPath(kinds: KindTable, path: string): boolean {
+export function isKnownPath(kinds: Discovered, path: string): boolean {
   const [, first, group = ''] = path.split('/');
   if (first === 'api' || first === 'version') return true;
-  return first === 'apis' && kinds.all.some((kind) => kind.group === group);
+  if (first !== 'apis') return false;
+  const isOf = (one: { readonly group: string }): boolean => one.group === group;
+  return kinds.all.some(isOf) || kinds.remote?.some(isOf) === true;
 }
 
 /** All metrics, or those of the health checks alone. */
@@ -191,9 +208,9 @@ export function aggregatedVersion(accept: string | undefined): string | undefine
   return undefined;
 }
 
-function rootPaths({ kinds, health }: PathOptions): string[] {
+function rootPaths({ discovered, health }: PathOptions): string[] {
   const groups = new Set<string>();
-  for (const { group, version } of kinds.all) {
+  for (const { group, version } of [...discovered.all, ...(discovered.remote ?? [])]) {
     if (group === '') continue;
     groups.add(`/apis/${group}`);
     groups.add(`/apis/${group}/${version}`);

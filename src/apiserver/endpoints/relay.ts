@@ -9,6 +9,7 @@ import { type ConnectionOptions, connect } from 'node:tls';
 import { createUnzip } from 'node:zlib';
 import { connectionOf, type HttpRequest, type HttpResponse } from '../../http/index.ts';
 import { badRequest, StatusError } from '../../machinery/index.ts';
+import { isIdentityHeader } from '../aggregation/identity.ts';
 import type { Connection } from './connections.ts';
 import { type PageOrigin, rewriteLink, rewritePage } from './page-links.ts';
 import type { ConnectionCall, NodeCredentials, Target } from './targets.ts';
@@ -17,6 +18,7 @@ const connectTimeoutMs = 5000;
 
 /** How the other side is known. */
 function securityOf(trust: Target['trust'], { cert, key, ca }: NodeCredentials): ConnectionOptions {
+  if (typeof trust === 'object') return trust;
   if (trust === 'http') return {};
   // A workload has a certificate of its own making: encryption without identity, and ours is not shown to it.
   if (trust === 'https') return { rejectUnauthorized: false };
@@ -143,16 +145,22 @@ export function relay(
   const origin = { target: hostPort(target), asked, prefix };
   return new Promise<void>((resolve, reject) => {
     const send = target.trust === 'http' ? sendPlain : sendSecured;
-    const { host, port, path } = target;
+    const { host, port, path, silenceMs = 0 } = target;
     const upstream = send(
       {
-        ...{ host, port, path, method: request.method, headers: requestHeaders(request, origin, path) },
+        ...{ host, port, path, method: request.method, headers: requestHeaders(request, origin, target) },
         ...securityOf(target.trust, credentials),
         timeout: connectTimeoutMs,
         // A kept connection may be gone when it is used again, and not every request may be made twice.
         agent: false,
       },
       (answer) => {
+        if (response.headersSent) {
+          // It came too late: somebody else has answered.
+          answer.destroy();
+          resolve();
+          return;
+        }
         const headers = relayed(answer.headers);
         for (const name of corsHeaders) delete headers[name];
         const { location } = answer.headers;
@@ -170,7 +178,7 @@ export function relay(
       },
     );
     // Only the dialling is bounded: how long an answer may take is the workload's affair.
-    upstream.on('socket', (socket) => socket.once('connect', () => upstream.setTimeout(0)));
+    upstream.on('socket', (socket) => socket.once('connect', () => upstream.setTimeout(silenceMs)));
     upstream.on('timeout', () =>
       upstream.destroy(Object.assign(new Error('i/o timeout'), { code: 'ETIMEDOUT' })),
     );
@@ -186,9 +194,9 @@ export function relay(
 function requestHeaders(
   request: HttpRequest,
   { asked, prefix }: PageOrigin,
-  path: string,
+  { path, identity }: Target,
 ): Record<string, string | string[]> {
-  const headers = relayed(request.headers);
+  const headers = identified(relayed(request.headers), identity);
   const { remoteAddress } = connectionOf(request);
   const {
     'content-length': length,
@@ -280,6 +288,15 @@ const relayed = (headers: HttpRequest['headers']): Record<string, string | strin
     ),
   );
 
+function identified(
+  headers: Record<string, string | string[]>,
+  identity: Target['identity'],
+): Record<string, string | string[]> {
+  if (identity === undefined) return headers;
+  for (const name of Object.keys(headers)) if (isIdentityHeader(name)) delete headers[name];
+  return { ...headers, ...identity };
+}
+
 /** Opens a connection to the target. Rejects with what says that it could not be reached. */
 function dial(target: Target, credentials: NodeCredentials, relays: boolean | undefined): Promise<Socket> {
   return new Promise((resolve, reject) => {
@@ -315,14 +332,28 @@ export async function serveUpgrade(
 ): Promise<void> {
   const located = connection.locate(call);
   const target = { ...located, path: located.path.startsWith('/') ? located.path : `/${located.path}` };
-  const far = await dial(target, call.credentials, connection.relays);
+  const { credentials } = call;
+  await tunnel({ target, credentials, relays: connection.relays }, request, { socket: client, head });
+}
+
+/** The same for a target that is known already; `relays` as a connection has it. Rejects when the target cannot be reached. */
+export async function tunnel(
+  {
+    target,
+    credentials,
+    relays,
+  }: { target: Target; credentials: NodeCredentials; relays: boolean | undefined },
+  request: HttpRequest,
+  { socket: client, head }: { socket: Duplex; head: Buffer },
+): Promise<void> {
+  const far = await dial(target, credentials, relays);
   const lines = [
     `${request.method} ${target.path} HTTP/1.1`,
-    `Host: ${connection.relays === true ? request.headers.host : hostPort(target)}`,
+    `Host: ${relays === true ? request.headers.host : hostPort(target)}`,
     'Connection: Upgrade',
     `Upgrade: ${String(request.headers.upgrade ?? '')}`,
   ];
-  for (const [name, value] of Object.entries(relayed(request.headers)))
+  for (const [name, value] of Object.entries(identified(relayed(request.headers), target.identity)))
     for (const one of Array.isArray(value) ? value : [value]) lines.push(`${name}: ${one}`);
   far.write(`${lines.join('\r\n')}\r\n\r\n`);
   if (head.length > 0) far.write(head);

@@ -1,4 +1,5 @@
 // Where a call goes on that the API server does not answer itself: what is asked, and the address behind it. Nothing is dialled here.
+import type { ConnectionOptions } from 'node:tls';
 import type { Node } from '../../api/index.ts';
 import { badRequest, internalError, notFound } from '../../machinery/index.ts';
 import { type Place, type RegistryCore, refOf } from '../registry/core.ts';
@@ -31,8 +32,15 @@ export interface Target {
   readonly port: number;
   /** With the query. */
   readonly path: string;
-  /** A node is shown our certificate and vouched for by its CA; a workload is shown none and may have any (`https`), or speaks plainly. */
-  readonly trust: 'node' | 'https' | 'http';
+  /**
+   * A node is shown our certificate and vouched for by its CA; a workload is shown none and may have any (`https`), or speaks plainly.
+   * Another API server says itself how it is known.
+   */
+  readonly trust: 'node' | 'https' | 'http' | ConnectionOptions;
+  /** Who asks, for a target that believes us: goes in the place of whatever a client sent under such names. */
+  readonly identity?: Readonly<Record<string, string | string[]>>;
+  /** How long it may be silent once it is reached; undefined = as long as it likes. */
+  readonly silenceMs?: number;
 }
 
 /** What nodes without containers say of their runtime. */

@@ -15,7 +15,7 @@ interface Got {
 const clock = new FakeClock(Date.UTC(2030, 0, 1));
 const made = () => {
   const kinds = new KindTable([ConfigMap, Deployment]);
-  return { kinds, openApi: createOpenApi({ kinds, version: 'v1.35.0', clock }) };
+  return { kinds, openApi: createOpenApi({ kinds, remote: { all: () => [] }, version: 'v1.35.0', clock }) };
 };
 
 /** A GET of `target` below /openapi/. */

@@ -7,14 +7,15 @@ import { gzip } from 'node:zlib';
 import type { Clock } from '../../base/index.ts';
 import type { HttpRequest, HttpResponse } from '../../http/index.ts';
 import { type KindDef, notAcceptable } from '../../machinery/index.ts';
+import { type RemoteSpec, placeOf as remotePlace } from '../aggregation/remote-specs.ts';
+import { mergeSpecs, type SpecPart, specV3Of } from '../aggregation/spec-parts.ts';
 import type { Query } from '../endpoints/query.ts';
-import type { KindTable } from '../registry/kind-table.ts';
 import { Components } from './components.ts';
 import { pathsOf } from './paths.ts';
 import { documentV2, encodeDocumentV2 } from './v2.ts';
 
 interface Document {
-  readonly kinds: readonly KindDef[];
+  readonly sources: readonly unknown[];
   readonly bytes: Buffer;
   readonly hash: string;
   /** Made when first wanted. */
@@ -26,8 +27,15 @@ export interface OpenApi {
   serve(request: HttpRequest, response: HttpResponse, below: string, query: Query): boolean;
 }
 
+/** Of other API servers. What changes is replaced, never altered. */
+export interface RemoteSource {
+  all(): readonly RemoteSpec[];
+}
+
 interface OpenApiOptions {
-  readonly kinds: KindTable;
+  /** Those that this server answers for. */
+  readonly kinds: { readonly all: readonly KindDef[] };
+  readonly remote: RemoteSource;
   /** What the documents say of the server. */
   readonly version: string;
   readonly clock: Clock;
@@ -41,16 +49,16 @@ const yearMs = 365 * 24 * 3600 * 1000;
 const placeOf = ({ group, version }: KindDef): string =>
   group === '' ? `api/${version}` : `apis/${group}/${version}`;
 
-export function createOpenApi({ kinds, version, clock }: OpenApiOptions): OpenApi {
+export function createOpenApi({ kinds, remote, version, clock }: OpenApiOptions): OpenApi {
   const documents = new Map<string, Document>();
 
-  const document = (key: string, of: readonly KindDef[], make: () => unknown): Document => {
+  const document = (key: string, of: readonly unknown[], make: () => unknown): Document => {
     const kept = documents.get(key);
-    if (kept !== undefined && sameKinds(kept.kinds, of)) return kept;
+    if (kept !== undefined && sameSources(kept.sources, of)) return kept;
     const made = make();
     const bytes = Buffer.isBuffer(made) ? made : Buffer.from(JSON.stringify(made));
     const hash = createHash('sha512').update(bytes).digest('hex').toUpperCase();
-    const fresh = { kinds: [...of], bytes, hash, zipped: undefined };
+    const fresh = { sources: [...of], bytes, hash, zipped: undefined };
     documents.set(key, fresh);
     return fresh;
   };
@@ -70,15 +78,34 @@ export function createOpenApi({ kinds, version, clock }: OpenApiOptions): OpenAp
     });
   };
 
-  const urlOf = (place: string): string => `/openapi/v3/${place}?hash=${groupDocument(place).hash}`;
+  /** Made of the v2 document of a server that has no other. */
+  const madeOf = (place: string): { spec: RemoteSpec; v2: SpecPart } | undefined => {
+    const spec = remote.all().find(({ at, v3 }) => v3 === undefined && remotePlace(at) === place);
+    return spec?.v2 === undefined ? undefined : { spec, v2: spec.v2 };
+  };
+
+  /** undefined = no such place, or another server has it. */
+  const placed = (place: string): Document | undefined => {
+    if (kinds.all.some((kind) => placeOf(kind) === place)) return groupDocument(place);
+    const made = madeOf(place);
+    return made === undefined ? undefined : document(place, [made.spec], () => specV3Of(made.v2, version));
+  };
+
+  const hashed = (place: string, { hash }: Document): string => `/openapi/v3/${place}?hash=${hash}`;
 
   const index = (): Document =>
-    document('v3', kinds.all, () => {
-      const places = [...new Set(kinds.all.map(placeOf))];
-      for (const gone of documents.keys())
-        if (gone.includes('/') && !places.includes(gone)) documents.delete(gone);
+    document('v3', [...kinds.all, ...remote.all()], () => {
+      const urls = new Map<string, string>();
+      for (const place of new Set(kinds.all.map(placeOf)))
+        urls.set(place, hashed(place, groupDocument(place)));
+      for (const { at, v3 } of remote.all()) {
+        const place = remotePlace(at);
+        const url = v3 ?? (madeOf(place) && hashed(place, placed(place)!));
+        if (url !== undefined) urls.set(place, url);
+      }
+      for (const gone of documents.keys()) if (gone.includes('/') && !urls.has(gone)) documents.delete(gone);
       return {
-        paths: Object.fromEntries(places.map((place) => [place, { serverRelativeURL: urlOf(place) }])),
+        paths: Object.fromEntries([...urls].map(([place, url]) => [place, { serverRelativeURL: url }])),
       };
     });
 
@@ -89,23 +116,26 @@ export function createOpenApi({ kinds, version, clock }: OpenApiOptions): OpenAp
         return true;
       }
       if (below === 'v2') {
-        const whole = () => documentV2(kinds.all, version);
+        const specs = remote.all();
+        const sources = [...kinds.all, ...specs];
+        const parts = specs.flatMap(({ v2 }) => (v2 === undefined ? [] : [v2]));
+        const whole = () => mergeSpecs(documentV2(kinds.all, version), parts);
         if (wantsProtobuf(request.headers.accept)) {
-          const encoded = document('v2 protobuf', kinds.all, () => encodeDocumentV2(whole()));
+          const encoded = document('v2 protobuf', sources, () => encodeDocumentV2(whole()));
           send(request, response, encoded, { 'content-type': protobufV2, ...uncached });
           return true;
         }
         requireJson(request.headers.accept);
-        send(request, response, document('v2', kinds.all, whole), { 'content-type': jsonType, ...uncached });
+        send(request, response, document('v2', sources, whole), { 'content-type': jsonType, ...uncached });
         return true;
       }
       const place = below.startsWith('v3/') ? below.slice(3) : '';
-      if (!kinds.all.some((kind) => placeOf(kind) === place)) return false;
+      const found = placed(place);
+      if (found === undefined) return false;
       requireJson(request.headers.accept);
-      const found = groupDocument(place);
       const hash = query.get('hash') ?? '';
       if (hash !== '' && hash !== found.hash) {
-        response.writeHead(301, { location: urlOf(place), 'content-length': 0 });
+        response.writeHead(301, { location: hashed(place, found), 'content-length': 0 });
         response.end();
         return true;
       }
@@ -117,8 +147,8 @@ export function createOpenApi({ kinds, version, clock }: OpenApiOptions): OpenAp
   };
 }
 
-const sameKinds = (a: readonly KindDef[], b: readonly KindDef[]): boolean =>
-  a.length === b.length && a.every((kind, i) => kind === b[i]);
+const sameSources = (a: readonly unknown[], b: readonly unknown[]): boolean =>
+  a.length === b.length && a.every((one, i) => one === b[i]);
 
 const jsonType = 'application/json';
 const protobufV2 = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';

@@ -14,8 +14,8 @@ import { shape } from '../../shape.ts';
 
 export type APIService = APIServiceObject;
 
-/** Requests for such a version are refused with 503. */
-const notProxied = 'this server does not hand requests on to other API servers';
+/** Versions of these groups are never handed on: who took them could not be got rid of. */
+const keptGroups: readonly string[] = ['', 'apiregistration.k8s.io'];
 
 export const APIService = defineKind<APIServiceObject>({
   group: 'apiregistration.k8s.io',
@@ -46,33 +46,28 @@ export const APIService = defineKind<APIServiceObject>({
   },
 
   prepareCreate(service, { nowMs }) {
-    service.status =
-      service.spec.service === undefined
-        ? {
-            conditions: [
-              {
-                type: 'Available',
-                status: 'True',
-                reason: 'Local',
-                message: 'Local APIServices are always available',
-                lastTransitionTime: formatTime(nowMs),
-              },
-            ],
-          }
-        : {
-            conditions: [
-              {
-                type: 'Available',
-                status: 'False',
-                reason: 'NotProxied',
-                message: notProxied,
-                lastTransitionTime: formatTime(nowMs),
-              },
-            ],
-          };
+    // Whether another server answers is found out soon.
+    if (service.spec.service !== undefined) delete service.status;
+    else
+      service.status = {
+        conditions: [
+          {
+            type: 'Available',
+            status: 'True',
+            reason: 'Local',
+            message: 'Local APIServices are always available',
+            lastTransitionTime: formatTime(nowMs),
+          },
+        ],
+      };
   },
 
-  warn: ({ spec }) => (spec?.service === undefined ? [] : [notProxied]),
+  warn: ({ spec }) =>
+    spec?.service !== undefined && keptGroups.includes(spec.group ?? '')
+      ? [
+          `spec.service is not used: this server always answers for ${spec.group ? spec.group : 'the core group'} itself`,
+        ]
+      : [],
 
   validate({ metadata, spec }, _old, causes) {
     const { group = '', version = '' } = spec;
