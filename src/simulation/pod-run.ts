@@ -347,13 +347,11 @@ export class PodRun {
   #end(world: PodWorld): StepResult {
     const graceMs = Math.max(0, this.pod.metadata.deletionGracePeriodSeconds ?? 0) * 1000;
     if (this.#stopMs === 0) {
-      let running = 0;
-      for (const { name, state } of this.#containers) {
-        if (state !== 'running') continue;
-        running++;
-        world.event('Normal', 'Killing', `Stopping container ${name}`, name);
-      }
-      const neededMs = running === 0 ? 0 : draw(this.stage.stop, world.random);
+      for (const { name, state } of this.#containers)
+        if (state === 'running') world.event('Normal', 'Killing', `Stopping container ${name}`, name);
+      // What is being made is taken down as well.
+      const stands = this.#startMs > 0 || this.#sandboxes.some(({ ready }) => ready);
+      const neededMs = stands ? draw(this.stage.stop, world.random) : 0;
       this.#stopMs = world.nowMs + neededMs;
     }
     // A shorter grace period counts from now on.

@@ -60,7 +60,7 @@ export interface Stage {
   readonly pullFailures: number;
   /** The node gives up the pod as a whole, as an eviction does, so long after it first heard of it. */
   readonly fails: { readonly after: Delay; readonly reason: string; readonly message: string } | undefined;
-  /** How long containers take to end when they are told to. What is longer than the grace period ends in a kill. */
+  /** How long a pod takes to end when it is told to. What is longer than the grace period ends in a kill. */
   readonly stop: Delay;
   /** The containers that `ready`, `ends` and `pullFailures` are about; empty = all. The others run and are ready. */
   readonly containers: readonly string[];
@@ -120,7 +120,9 @@ export const plainStage: Stage = {
   ends: undefined,
   pullFailures: 0,
   fails: undefined,
-  stop: between(50, 150),
+  // As on a real node. kubectl asks three times before it follows a pod that it deletes; if this one were over by then, and the next of
+  // its name there, it would wait for that one.
+  stop: between(300, 600),
   containers: [],
   usage: undefined,
 };
