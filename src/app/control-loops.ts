@@ -11,6 +11,7 @@ import {
   createEventRecorder,
   createInformers,
   type ElectionTiming,
+  type Informers,
   standForElection,
 } from '../client/index.ts';
 import {
@@ -68,37 +69,44 @@ type IngressFacts = Omit<Parameters<typeof planIngress>[0], 'slices'>;
 /** Resolves when everything runs, or, with an election, when this server stands for its roles. */
 export async function startControlLoops(options: ControlLoopsOptions): Promise<void> {
   const { api, clock, random, log, metrics, scope, without } = options;
-  const informers = createInformers(api.client, { scope, log, clock, random });
+  const newInformers = (of: Scope) => createInformers(api.client, { scope: of, log, clock, random });
+  const shared = newInformers(scope);
   const events = createEventRecorder(api.client, { scope, clock, random, log });
   const as = (name: string, part: string) => ({
     client: createClient(api.transport, name),
-    informers,
     clock,
     random,
     log: log.with({ part }),
     metrics,
   });
+  /** A role that can be lost and won again has informers of its own each time: nothing of the last time is left in them. */
+  const within = (work: Scope) => ({
+    scope: work,
+    informers: options.election === null ? shared : newInformers(work),
+  });
 
   /** undefined = no group of nodes is ours to change. */
   const autoscalerOf = async (
-    parts: Omit<SimulatedNodeGroupsOptions, 'nodes' | 'bounds' | 'script' | 'version'>,
+    parts: Omit<SimulatedNodeGroupsOptions, 'nodes' | 'bounds' | 'script' | 'version'> & {
+      readonly informers: Informers;
+    },
   ): Promise<ClusterAutoscalerOptions | undefined> => {
     const { simulation } = options;
     if (simulation === undefined || simulation.groups.length === 0) return undefined;
     const { SimulatedNodeGroups } = await import('../simulation/index.ts');
-    const nodes = informers(Node);
+    const nodes = parts.informers(Node);
     const provider = new SimulatedNodeGroups({ ...simulation, ...parts, nodes, bounds: simulation.groups });
     await nodes.synced;
     await provider.ensureMinimum();
     return {
       provider,
-      beginTrial: trialsWith({ ...parts, informers }),
+      beginTrial: trialsWith(parts),
       settings: simulation.scaleDown,
     };
   };
 
   const controllers = async (work: Scope): Promise<void> => {
-    const parts = { ...as('kube-controller-manager', 'controllers'), scope: work };
+    const parts = { ...as('kube-controller-manager', 'controllers'), ...within(work) };
     const clusterAutoscaler = await autoscalerOf(parts);
     // Volumes that are there are looked after whether the class is made or not.
     const volumeProvisioners = [...(options.volumeProvisioners ?? []), localPathProvisioner(parts)];
@@ -123,14 +131,14 @@ export async function startControlLoops(options: ControlLoopsOptions): Promise<v
   const scheduler = (work: Scope): Promise<void> =>
     startScheduler({
       ...as('kube-scheduler', 'scheduler'),
-      scope: work,
+      ...within(work),
       events,
       configuration: options.schedulerConfiguration,
     });
 
   const simulation = async (work: Scope): Promise<void> => {
     const { startSimulation } = await import('../simulation/index.ts');
-    const parts = { ...as('kubelet', 'simulation'), scope: work };
+    const parts = { ...as('kubelet', 'simulation'), ...within(work) };
     // A recorder of its own: what nodes say must not crowd out what controllers say.
     const { usage } = await startSimulation({
       ...parts,

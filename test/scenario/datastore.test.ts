@@ -4,9 +4,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { ConfigMap, Event, Pod, Service } from '../../src/api/index.ts';
-import { type RunningServer, serverDefaults, startServer } from '../../src/app/index.ts';
-import { silentLog as log, systemClock, systemRandom } from '../../src/base/index.ts';
+import { ConfigMap, Event, Pod, ReplicaSet, Service } from '../../src/api/index.ts';
+import { type RunningServer, type ServerOptions, serverDefaults, startServer } from '../../src/app/index.ts';
+import { createLog, silentLog as log, systemClock, systemRandom } from '../../src/base/index.ts';
 import { type Draft, isConflict, isExpired, StatusError } from '../../src/machinery/index.ts';
 import { EtcdProcess, whyNoEtcd } from '../../src/testkit/index.ts';
 
@@ -21,8 +21,13 @@ function newDirectory(): string {
   return directory;
 }
 
-/** Without controllers and scheduler: nothing but the test changes objects. */
-async function start(datastoreEndpoint: string, dataDir = newDirectory()): Promise<RunningServer> {
+/** Without controllers and scheduler, unless the test wants them: nothing but the test changes objects. */
+async function start(
+  datastoreEndpoint: string,
+  dataDir = newDirectory(),
+  options: Partial<ServerOptions> = {},
+  serverLog = log,
+): Promise<RunningServer> {
   const server = await startServer(
     {
       ...serverDefaults,
@@ -32,8 +37,9 @@ async function start(datastoreEndpoint: string, dataDir = newDirectory()): Promi
       bindAddress: '127.0.0.1',
       httpsListenPort: 0,
       without: ['controllers', 'scheduler'],
+      ...options,
     },
-    { clock: systemClock, random: systemRandom(), log },
+    { clock: systemClock, random: systemRandom(), log: serverLog },
   );
   let stopped: Promise<void> | undefined;
   const stop = () => (stopped ??= server.stop());
@@ -154,7 +160,7 @@ describe.skipIf(whyNoEtcd() !== undefined)('etcd', () => {
     );
     expect(new Set(services.map((s) => s.spec.clusterIP)).size).toBe(20);
     expect(new Set(services.map((s) => s.spec.ports?.[0]?.nodePort)).size).toBe(20);
-  });
+  }, 60_000);
 
   test('down: reads and writes are 503 and say why; back: the same server and its watches go on', async () => {
     const { etcd, endpoint } = await startEtcd();
@@ -182,6 +188,50 @@ describe.skipIf(whyNoEtcd() !== undefined)('etcd', () => {
     await vi.waitFor(() => expect(watched.names).toEqual(['ADDED before', 'ADDED after']));
     expect(watched.ends).toEqual([]);
     expect((await client.list({ namespace: 'default' })).items).toHaveLength(2);
+  }, 60_000);
+
+  test('who lost its roles while etcd was away does all of their work when it has them again', async () => {
+    const { etcd, endpoint } = await startEtcd();
+    const lines: string[] = [];
+    const server = await start(
+      endpoint,
+      newDirectory(),
+      {
+        without: ['scheduler'],
+        leaderElectLeaseDurationMs: 1000,
+        leaderElectRenewDeadlineMs: 600,
+        leaderElectRetryPeriodMs: 100,
+      },
+      createLog({ level: 'info', write: (line) => lines.push(line), nowMs: () => Date.now() }),
+    );
+    const told = (text: string) => lines.filter((line) => line.includes(text)).length;
+    await vi.waitFor(() => expect(told('became leader')).toBe(1), { timeout: 10_000 });
+    const podsOf = async (name: string) =>
+      (await server.client(Pod).list({ namespace: 'default', labelSelector: `app=${name}` })).items.length;
+    const make = async (name: string) => {
+      await server.client(ReplicaSet).create({
+        metadata: { name, namespace: 'default' },
+        spec: {
+          replicas: 1,
+          selector: { matchLabels: { app: name } },
+          template: {
+            metadata: { labels: { app: name } },
+            spec: { containers: [{ name: 'c', image: 'i' }] },
+          },
+        },
+      } as Draft<ReplicaSet>);
+      await vi.waitFor(async () => expect(await podsOf(name)).toBe(1), { timeout: 10_000 });
+    };
+    await make('before');
+    await etcd.kill();
+    await vi.waitFor(() => expect(told('lost the lead')).toBe(1), { timeout: 10_000 });
+    await etcd.restart();
+    await vi.waitFor(() => expect(told('became leader')).toBe(2), { timeout: 20_000 });
+    await make('after');
+    // By the garbage collector.
+    await server.client(ReplicaSet).delete('before', 'default');
+    await vi.waitFor(async () => expect(await podsOf('before')).toBe(0), { timeout: 10_000 });
+    expect(lines.filter((line) => line.includes('background task failed'))).toEqual([]);
   }, 60_000);
 
   test('a record that etcd cannot hold is 413; events go by a lease', async () => {
