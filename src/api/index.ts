@@ -121,6 +121,7 @@ export { ServiceCIDR } from './networking/v1/service-cidr.ts';
 export { RuntimeClass } from './node/v1/runtime-class.ts';
 export { PodDisruptionBudget } from './policy/v1/pod-disruption-budget.ts';
 export { protobufMessage, protobufMessageFor } from './protobuf.ts';
+export { aggregatedRules } from './rbac/v1/aggregated-rules.ts';
 export { ClusterRole } from './rbac/v1/cluster-role.ts';
 export { ClusterRoleBinding } from './rbac/v1/cluster-role-binding.ts';
 export { Role } from './rbac/v1/role.ts';

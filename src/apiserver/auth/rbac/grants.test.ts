@@ -160,7 +160,9 @@ const step = fc.oneof(
   fc.record({ remove: fc.constantFrom(ClusterRole, ClusterRoleBinding) as fc.Arbitrary<unknown>, name }),
 );
 
-async function take(objects: Objects, what: fc.TypeOf<typeof step>): Promise<void> {
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+async function take(objects: Objects, what: Step): Promise<void> {
   if ('remove' in what)
     return objects.remove(what.remove, what.name, 'namespace' in what ? what.namespace : undefined);
   if ('rules' in what) {
