@@ -105,11 +105,13 @@ function overUdp(server: UpstreamServer, packet: Buffer, { accepts, ending }: Ex
       resolve(message);
       socket.close();
     });
-    socket.connect(server.port, server.address, () => {
+    // Not as a callback of connect, which is called when there is no way to the server as well.
+    socket.once('connect', () => {
       socket.send(packet, (error) => {
         if (error !== null) end(error);
       });
     });
+    socket.connect(server.port, server.address);
   });
 }
 

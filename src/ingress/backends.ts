@@ -37,12 +37,22 @@ export function protocolOf(appProtocol = ''): BackendProtocol {
   }
 }
 
-/** Ready ones; when there is none, those that still serve while they end. As the service proxy, for all nodes. */
-export function endpointsBehind(slices: readonly EndpointSlice[], portName: string): readonly string[] {
+/**
+ * Ready ones; when there is none, those that still serve while they end. As the service proxy, for all nodes. A pod of two families counts
+ * once: by its address of the service's first family.
+ */
+export function endpointsBehind(
+  slices: readonly EndpointSlice[],
+  { spec }: Service,
+  portName: string,
+): readonly string[] {
   const ready = new Set<string>();
   const ending = new Set<string>();
+  const first = spec.ipFamilies?.[0];
+  // A service that was changed to another family has slices of the old one for a moment.
+  const isOfFirst = slices.some(({ addressType }) => addressType === first);
   for (const { addressType, ports, endpoints } of slices) {
-    if (addressType === 'FQDN') continue;
+    if (addressType === 'FQDN' || (isOfFirst && addressType !== first)) continue;
     for (const { name = '', protocol = 'TCP', port } of ports ?? []) {
       if (name !== portName || protocol !== 'TCP' || port === undefined) continue;
       // null is how a slice without endpoints is told of.

@@ -238,9 +238,9 @@ class Planning {
         protocol: protocolOf(servicePort?.appProtocol),
         sticky: service?.spec.sessionAffinity === 'ClientIP',
         endpoints:
-          servicePort === undefined
+          service === undefined || servicePort === undefined
             ? []
-            : endpointsBehind(this.#view.slices(namespace, serviceName), servicePort.name ?? ''),
+            : endpointsBehind(this.#view.slices(namespace, serviceName), service, servicePort.name ?? ''),
       });
     return name;
   }
