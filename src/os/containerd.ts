@@ -136,7 +136,6 @@ class Daemon {
   readonly #pidFile: string;
   readonly #scope: Scope;
   readonly #strays: StrayShims;
-  #spawnedMs = 0;
   pid = 0;
 
   constructor(program: string, socketPath: string, options: ContainerdOptions) {
@@ -167,6 +166,8 @@ class Daemon {
       this.#options.log.info('adopted the running containerd', { pid: left });
       this.pid = left;
       this.#scope.run('containerd', (signal) => this.#supervise(left, signal));
+      // Whoever started it may not have come to that.
+      this.#endStrayNetworks();
       return;
     }
     if (left !== 0) await endProcess(left, this.#options.clock);
@@ -214,7 +215,6 @@ class Daemon {
     fs.rmSync(this.#socketPath, { force: true });
     const out = fs.openSync(logFile, 'a', 0o600);
     const [command, ...args] = [...commandPrefix, this.#program, '--config', this.#configFile];
-    this.#spawnedMs = this.#options.clock.nowMs();
     // A session of its own: a signal to our group, such as Ctrl-C, is not meant for it.
     const child = spawn(command!, args, { stdio: ['ignore', out, out], detached: true, cwd: '/' });
     fs.closeSync(out);
@@ -246,11 +246,11 @@ class Daemon {
     }
   }
 
-  /** Once the daemon that was just started answers: it knows by then what the one before it has left in order. */
+  /** Once the daemon that runs now answers: it knows by then what the one before it has left in order. */
   #endStrayNetworks(): void {
     const { pid } = this;
     const { log, exec, cniDataDir } = this.#options;
-    const startedMs = this.#spawnedMs;
+    const startedMs = fs.statSync(this.#pidFile).mtimeMs;
     this.#scope.run('stray networks', async (signal) => {
       if (!(await this.#answers(60_000, () => signal.aborted || this.pid !== pid))) return;
       const remains = readNetworkRemains(cniDataDir, cniNetwork);
