@@ -250,9 +250,9 @@ class Daemon {
   #endStrayNetworks(): void {
     const { pid } = this;
     const { log, exec, cniDataDir } = this.#options;
-    const startedMs = fs.statSync(this.#pidFile).mtimeMs;
     this.#scope.run('stray networks', async (signal) => {
       if (!(await this.#answers(60_000, () => signal.aborted || this.pid !== pid))) return;
+      const startedMs = fs.statSync(this.#pidFile).mtimeMs;
       const remains = readNetworkRemains(cniDataDir, cniNetwork);
       const strays = strayNetworks(remains, { sandboxes: await this.#sandboxes(), startedMs });
       await removeStrayNetworks(exec, strays);
