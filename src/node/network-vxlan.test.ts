@@ -92,6 +92,11 @@ describe('routes', () => {
       planRouteChanges([{ destination: '10.244.2.0/24', gateway: '192.0.2.2' }], [through], cidr),
     ).toEqual(['route replace 10.244.2.0/24 via 192.0.2.2']);
     expect(planRouteChanges([], [through], cidr)).toEqual(['route del 10.244.2.0/24 via 10.244.2.0']);
+    const six = { destination: 'fd00:2::/64', gateway: 'fd00:2::', device: 'jts-vxlan' };
+    expect(planRouteChanges([six], [{ ...six, gateway: 'fd00:9::2', device: 'eth0' }], 'fd00::/16')).toEqual([
+      'route del fd00:2::/64 via fd00:9::2',
+      'route replace fd00:2::/64 via fd00:2:: dev jts-vxlan onlink',
+    ]);
   });
 });
 

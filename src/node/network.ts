@@ -114,13 +114,13 @@ export function planRouteChanges(
     lines.push(`route del ${route.destination} via ${route.gateway}`);
   }
   for (const { destination, gateway, device } of wanted.values()) {
-    const isThere = have.some(
-      (r) =>
-        r.destination === destination &&
-        r.gateway === gateway &&
-        (device === undefined ? r.device !== tunnelDevice : r.device === device),
-    );
-    if (isThere) continue;
+    const there = have.filter((r) => r.destination === destination && r.gateway !== undefined);
+    const isIt = (r: Route): boolean =>
+      r.gateway === gateway && (device === undefined ? r.device !== tunnelDevice : r.device === device);
+    if (there.some(isIt)) continue;
+    // IPv6 refuses a gateway on the link to which another route leads elsewhere, be it the one that is replaced.
+    if (device !== undefined && destination.includes(':'))
+      for (const { gateway: old } of there) lines.push(`route del ${destination} via ${old}`);
     const through = device === undefined ? '' : ` dev ${device} onlink`;
     lines.push(`route replace ${destination} via ${gateway}${through}`);
   }
