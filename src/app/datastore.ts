@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import {
   type BackendOptions,
   createMemoryBackend,
+  isHalfCopied,
   type NotedBackend,
   openEtcdBackend,
   openLmdbBackend,
@@ -63,8 +64,29 @@ function endpointOf(text: string): string {
   return `${url.protocol}//${url.hostname}:${port}`;
 }
 
-/** Rejects with DatastoreError for wrong options, BackendUnavailable when etcd does not answer, DirectoryInUse. */
+/** What a server may use. Rejects as `openPlace` does, and with DatastoreError for what a copy that broke off has left. */
 export async function openDatastore(
+  options: DatastoreOptions,
+  surroundings: BackendOptions,
+): Promise<NotedBackend> {
+  const backend = await openPlace(options, surroundings);
+  try {
+    if (!(await isHalfCopied(backend))) return backend;
+    const etcd = options.datastoreEndpoint.startsWith('etcd=');
+    const emptied = etcd
+      ? `etcdctl del --prefix ${options.etcdPrefix}/`
+      : `remove ${join(options.dataDir, 'db')}`;
+    throw new DatastoreError(
+      `a copy into ${etcd ? `etcd under ${options.etcdPrefix}` : options.dataDir} was not finished: empty it (${emptied}) and copy again`,
+    );
+  } catch (error) {
+    await backend.close();
+    throw error;
+  }
+}
+
+/** Rejects with DatastoreError for wrong options, BackendUnavailable when etcd does not answer, DirectoryInUse. */
+export async function openPlace(
   options: DatastoreOptions,
   surroundings: BackendOptions,
 ): Promise<NotedBackend> {

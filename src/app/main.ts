@@ -28,6 +28,10 @@ process.exitCode = await runProgram(
     tokenCreate: async (flags) => (await tokens()).tokenCreate(flags, around()),
     tokenList: async (flags) => (await tokens()).tokenList(flags, around()),
     tokenDelete: async (flags) => (await tokens()).tokenDelete(flags, around()),
+    datastoreCopy: async (flags) => {
+      const { realSurroundings } = await import('./surroundings.ts');
+      await (await import('./datastore-copy.ts')).copyDatastore(flags, realSurroundings(), say);
+    },
     version: async () => say(`jotasu ${programVersion}, Kubernetes ${versionInfo.gitVersion}`),
   },
   { out: (text) => process.stdout.write(text), err: (text) => process.stderr.write(text) },

@@ -10,7 +10,7 @@ import { programVersion } from './version.ts';
 
 export type ClusterHandlers = Omit<
   Handlers,
-  'server' | 'agent' | 'version' | 'tokenCreate' | 'tokenList' | 'tokenDelete'
+  'server' | 'agent' | 'version' | 'tokenCreate' | 'tokenList' | 'tokenDelete' | 'datastoreCopy'
 >;
 
 /**

@@ -171,6 +171,16 @@ export interface ImageLoadFlags extends ClusterFlags {
   readonly as?: string;
 }
 
+export interface DatastoreCopyFlags {
+  /** `lmdb=DIR` or `etcd=URL,URL…` */
+  readonly from: string;
+  readonly to: string;
+  readonly etcdPrefix?: string;
+  readonly etcdCafile?: string;
+  readonly etcdCertfile?: string;
+  readonly etcdKeyfile?: string;
+}
+
 /** Each resolves when the command is done and rejects with a CommandFailure when it could not be. */
 export interface Handlers {
   server(flags: ServerFlags): Promise<void>;
@@ -188,6 +198,7 @@ export interface Handlers {
   tokenCreate(flags: TokenCreateFlags): Promise<void>;
   tokenList(flags: TokenFlags): Promise<void>;
   tokenDelete(flags: TokenFlags & { readonly token: string }): Promise<void>;
+  datastoreCopy(flags: DatastoreCopyFlags): Promise<void>;
   /** Prints which program this is. */
   version(): Promise<void>;
 }

@@ -2,6 +2,7 @@ export { CommandFailure } from './failure.ts';
 export type {
   AgentFlags,
   ClusterFlags,
+  DatastoreCopyFlags,
   Handlers,
   ImageLoadFlags,
   LogLevelFlag,

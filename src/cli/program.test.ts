@@ -105,6 +105,11 @@ describe('commands', () => {
       },
     ],
     ['server --token-file /t', 'server', { tokenFile: '/t' }],
+    [
+      'datastore copy --from lmdb=/d --to etcd=http://h:2379 --etcd-prefix /p',
+      'datastoreCopy',
+      { from: 'lmdb=/d', to: 'etcd=http://h:2379', etcdPrefix: '/p' },
+    ],
     ['server -v 2', 'server', { logLevel: 'info', logRequests: false }],
     ['server --v 3', 'server', { logLevel: 'info', logRequests: true }],
     ['server -v=6', 'server', { logLevel: 'debug', logRequests: true }],
@@ -143,6 +148,7 @@ describe('mistakes are named, nothing runs, and the exit code is 2', () => {
     ['server --node-monitor-grace-period 5', /Must be a duration/],
     ['server --https-listen-port 70000', /from 0 to 65535/],
     ['server --token a --token-file b', /'--token-file <file>' cannot be used with option '--token <token>'/],
+    ['datastore copy --from lmdb=/d', /required option '--to <store>' not specified/],
     ['server -v loud', /'-v, --v <level>' argument 'loud' is invalid. Must be a whole number/],
     ['server -v 2 --log-level info', /option '-v, --v <level>' cannot be used with option '--log-level/],
     [

@@ -2,6 +2,7 @@
 // its arguments; `runProgram` takes both and returns the exit code, so that tests run it as it is.
 import { Command, CommanderError } from 'commander';
 import { agentCommand } from './commands/agent.ts';
+import { datastoreCommand } from './commands/datastore.ts';
 import { imageCommand } from './commands/image.ts';
 import { nodeCommand } from './commands/node.ts';
 import { serverCommand } from './commands/server.ts';
@@ -21,6 +22,7 @@ const commands: readonly ((program: Command, handlers: Handlers) => void)[] = [
   serverCommand,
   agentCommand,
   tokenCommand,
+  datastoreCommand,
   versionCommand,
 ];
 

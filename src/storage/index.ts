@@ -1,4 +1,5 @@
 export * from './backend.ts';
+export { type Copied, CopyRefused, copyRecords, isHalfCopied } from './copy.ts';
 export { DirectoryInUse } from './directory-lock.ts';
 export { type EtcdBackendOptions, openEtcdBackend } from './etcd/index.ts';
 export { compareKeys } from './key-order.ts';

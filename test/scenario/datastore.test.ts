@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { ConfigMap, Event, Pod, ReplicaSet, Service } from '../../src/api/index.ts';
+import { copyDatastore } from '../../src/app/datastore-copy.ts';
 import { type RunningServer, type ServerOptions, serverDefaults, startServer } from '../../src/app/index.ts';
 import { createLog, silentLog as log, systemClock, systemRandom } from '../../src/base/index.ts';
 import { type Draft, isConflict, isExpired, StatusError } from '../../src/machinery/index.ts';
@@ -188,6 +189,48 @@ describe.skipIf(whyNoEtcd() !== undefined)('etcd', () => {
     await vi.waitFor(() => expect(watched.names).toEqual(['ADDED before', 'ADDED after']));
     expect(watched.ends).toEqual([]);
     expect((await client.list({ namespace: 'default' })).items).toHaveLength(2);
+  }, 60_000);
+
+  test('a cluster grows from lmdb to etcd and back: objects, authorities and tokens stay, old revisions are over', async () => {
+    const { endpoint } = await startEtcd();
+    const [first, second] = [newDirectory(), newDirectory()];
+    const said: string[] = [];
+    const copy = (from: string, to: string) =>
+      copyDatastore({ from, to }, { clock: systemClock, log }, (line) => said.push(line));
+    let server = await start('lmdb', first);
+    const made = await server.client(ConfigMap).create(configMap('kept'));
+    for (let i = 0; i < 50; i++) await server.client(ConfigMap).create(configMap(`more-${i}`));
+    const { items, resourceVersion: old } = await server.client(ConfigMap).list({ namespace: 'default' });
+    await expect(copy(`lmdb=${first}`, endpoint)).rejects.toThrow(/is used by|in use/);
+    const { ca } = server.pki;
+    await server.stop();
+
+    await copy(`lmdb=${first}`, endpoint);
+    expect(said.join()).toContain(`data directory, ${first}`);
+    // Without the directory that has the certificates nothing is started, least of all with new ones.
+    await expect(start(endpoint, second)).rejects.toThrow('without its certificates');
+    server = await start(endpoint, first);
+    const other = await start(endpoint, second);
+    expect([server.pki.ca, other.pki.ca]).toEqual([ca, ca]);
+    const list = await other.client(ConfigMap).list({ namespace: 'default' });
+    const names = (all: readonly ConfigMap[]) => all.map(({ metadata: { name, uid } }) => [name, uid]);
+    expect(names(list.items)).toEqual(names(items));
+    expect(Number(list.resourceVersion)).toBeGreaterThan(Number(old));
+    const { ends } = watchNames(other, old);
+    await vi.waitFor(() => expect(ends).toHaveLength(1));
+    expect(isExpired(ends[0])).toBe(true);
+    expect(isConflict(await refusal(other.client(ConfigMap).update({ ...made, data: {} })))).toBe(true);
+    await other.client(ConfigMap).create(configMap('of-etcd'));
+    await Promise.all([server.stop(), other.stop()]);
+
+    await expect(copy(endpoint, `lmdb=${first}`)).rejects.toThrow(/it holds \d+ records already/);
+    rmSync(join(first, 'db'), { recursive: true });
+    await copy(endpoint, `lmdb=${first}`);
+    server = await start('lmdb', first);
+    expect(server.pki.ca).toEqual(ca);
+    expect((await server.client(ConfigMap).list({ namespace: 'default' })).items).toHaveLength(
+      items.length + 1,
+    );
   }, 60_000);
 
   test('who lost its roles while etcd was away does all of their work when it has them again', async () => {
