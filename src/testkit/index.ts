@@ -10,6 +10,12 @@ export {
   type RecordedEvent,
 } from './controller-harness.ts';
 export { EtcdProcess, type EtcdProcessOptions, whyNoEtcd } from './etcd-process.ts';
+export {
+  ExtensionServer,
+  type ExtensionServerOptions,
+  flunderGroup,
+  type ToldOf,
+} from './extension-server.ts';
 export { deepFreeze } from './fake-objects.ts';
 export { type Delivery, type FakeCall, FakeTransport, type FakeTransportOptions } from './fake-transport.ts';
 export { complaints, created, settleBody, updated } from './kind-check.ts';
