@@ -9,20 +9,14 @@ import {
   Pod,
   PodDisruptionBudget,
 } from '../../api/index.ts';
-import {
-  controllerOf,
-  type Draft,
-  formatTime,
-  isAlreadyExists,
-  isNotFound,
-  StatusError,
-} from '../../machinery/index.ts';
+import { controllerOf, type Draft, formatTime, isAlreadyExists, isNotFound } from '../../machinery/index.ts';
 import { type Controller, type ControllerContext, defineController, maps } from '../framework/index.ts';
-import { movableOf, toBeDeletedTaint } from './drain.ts';
+import { type ClusterView, toBeDeletedOf } from './cluster-view.ts';
 import { type Growth, planGrowth } from './growth.ts';
-import type { NodeGroup, NodeGroupProvider } from './provider.ts';
+import { NodeDrains } from './node-drains.ts';
+import type { NodeGroupProvider } from './provider.ts';
 import { type ClusterAutoscalerSettings, clusterAutoscalerDefaults } from './settings.ts';
-import { findUnneeded, spareOf, type Unneeded } from './shrinkage.ts';
+import { findUnneeded, spareOf } from './shrinkage.ts';
 import { type GroupStatus, statusText } from './status.ts';
 import type { BeginTrial } from './trial.ts';
 
@@ -68,18 +62,8 @@ const isUnschedulable = (pod: Pod): boolean =>
   getCondition(pod, 'PodScheduled')?.reason === 'Unschedulable' &&
   controllerOf(pod)?.kind !== 'DaemonSet';
 
-const taintOf = (node: Node) => node.spec.taints?.find(({ key }) => key === toBeDeletedTaint);
 const isNodeReady = ({ status }: Node): boolean =>
   status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true;
-
-interface View {
-  readonly groups: readonly NodeGroup[];
-  readonly nodes: readonly Node[];
-  readonly podsOf: (node: string) => readonly Pod[];
-  readonly nowMs: number;
-  /** The ConfigMap, which group events are about. */
-  readonly about: ConfigMap;
-}
 
 class ClusterAutoscaler {
   readonly #context: ControllerContext;
@@ -93,8 +77,7 @@ class ClusterAutoscaler {
   readonly #backedOffUntil = new Map<string, number>();
   /** What was last said to a pod that no growth helps, by uid. */
   readonly #said = new Map<string, string>();
-  /** Uids of nodes that pods had to leave. */
-  readonly #drained = new Set<string>();
+  readonly #drains: NodeDrains;
   #lastAddMs = Number.NEGATIVE_INFINITY;
   #lastLookMs = Number.NEGATIVE_INFINITY;
   #statusText = '';
@@ -107,6 +90,11 @@ class ClusterAutoscaler {
     this.#nodes = context.lister(Node);
     this.#pods = context.lister(Pod);
     this.#budgets = context.lister(PodDisruptionBudget);
+    this.#drains = new NodeDrains(context, {
+      provider,
+      timeoutMs: this.#settings.drainTimeoutMs,
+      onEnd: (node) => this.#unneededSince.delete(node),
+    });
   }
 
   async look(signal: AbortSignal): Promise<{ requeueAfterMs: number }> {
@@ -116,16 +104,16 @@ class ClusterAutoscaler {
     if (early > 0) return { requeueAfterMs: early };
     this.#lastLookMs = nowMs;
     const view = await this.#view(nowMs);
-    await this.#goOnDraining(view, signal);
+    await this.#drains.goOn(view, signal);
     const grew = await this.#grow(view, signal);
     const began = !grew && (await this.#shrink(view, signal));
     await this.#report(view);
     // Those that were marked just now do not show in this view.
-    const isDraining = began || view.nodes.some((node) => taintOf(node) !== undefined);
+    const isDraining = began || view.nodes.some((node) => toBeDeletedOf(node) !== undefined);
     return { requeueAfterMs: isDraining ? drainLookMs : this.#settings.scanIntervalMs };
   }
 
-  async #view(nowMs: number): Promise<View> {
+  async #view(nowMs: number): Promise<ClusterView> {
     const byNode = new Map<string, Pod[]>();
     for (const pod of this.#pods.list()) {
       const { nodeName = '' } = pod.spec;
@@ -149,7 +137,7 @@ class ClusterAutoscaler {
     !isNodeReady(node) &&
     Date.parse(node.metadata.creationTimestamp) > nowMs - this.#settings.provisionTimeoutMs;
 
-  async #grow(view: View, signal: AbortSignal): Promise<boolean> {
+  async #grow(view: ClusterView, signal: AbortSignal): Promise<boolean> {
     const { event } = this.#context;
     const pending = this.#pods.list().filter(isUnschedulable);
     this.#forgetSaid(pending);
@@ -176,7 +164,7 @@ class ClusterAutoscaler {
     return plan.growths.length > 0;
   }
 
-  async #growBy({ group, count, pods }: Growth, { about, nowMs }: View): Promise<void> {
+  async #growBy({ group, count, pods }: Growth, { about, nowMs }: ClusterView): Promise<void> {
     const { event, log } = this.#context;
     const { name, target, max } = group;
     const size = target + count;
@@ -216,7 +204,7 @@ class ClusterAutoscaler {
       );
   }
 
-  #upcoming({ groups, nodes, nowMs }: View): ReadonlyMap<string, number> {
+  #upcoming({ groups, nodes, nowMs }: ClusterView): ReadonlyMap<string, number> {
     return new Map(
       groups.map(({ name, target }) => {
         const own = nodes.filter((node) => this.#provider.groupOf(node) === name);
@@ -226,7 +214,7 @@ class ClusterAutoscaler {
     );
   }
 
-  #trial({ nodes, podsOf, nowMs }: View) {
+  #trial({ nodes, podsOf, nowMs }: ClusterView) {
     const there = nodes.filter((node) => !this.#isComing(node, nowMs));
     return this.#beginTrial({ nodes: there, pods: there.flatMap((node) => podsOf(node.metadata.name)) });
   }
@@ -238,10 +226,10 @@ class ClusterAutoscaler {
   }
 
   /** Whether a node is on its way out from now on. */
-  async #shrink(view: View, signal: AbortSignal): Promise<boolean> {
+  async #shrink(view: ClusterView, signal: AbortSignal): Promise<boolean> {
     const { nowMs, nodes, podsOf } = view;
     const { unneededMs, delayAfterAddMs, utilizationThreshold: threshold } = this.#settings;
-    const going = nodes.filter((node) => taintOf(node) !== undefined);
+    const going = nodes.filter((node) => toBeDeletedOf(node) !== undefined);
     const spare = new Map(
       view.groups.map((group) => [
         group.name,
@@ -250,7 +238,7 @@ class ClusterAutoscaler {
     );
     const staying = nodes.filter(
       (node) =>
-        taintOf(node) === undefined &&
+        toBeDeletedOf(node) === undefined &&
         !this.#isComing(node, nowMs) &&
         (spare.get(this.#provider.groupOf(node) ?? '') ?? 0) > 0,
     );
@@ -284,100 +272,9 @@ class ClusterAutoscaler {
       spare.set(one.group, left - 1);
       if (isEmpty) empty++;
       else drains++;
-      await this.#begin(one, view);
+      await this.#drains.begin(one, view);
     }
     return empty + drains > going.length;
-  }
-
-  /** No pod comes to the node any more; the next looks empty it and take it away. */
-  async #begin({ node, pods }: Unneeded, { about, nowMs }: View): Promise<void> {
-    const { client, event } = this.#context;
-    const { name, resourceVersion } = node.metadata;
-    const said = JSON.stringify(name);
-    event(
-      about,
-      'Normal',
-      pods.length === 0 ? 'ScaleDownEmpty' : 'ScaleDown',
-      pods.length === 0
-        ? `Scale-down: removing empty node ${said}`
-        : `Scale-down: removing node ${said}, utilization is low, pods to reschedule: ${pods.map((pod) => pod.metadata.name).join(',')}`,
-    );
-    const taint = { key: toBeDeletedTaint, value: String(Math.floor(nowMs / 1000)), effect: 'NoSchedule' };
-    await client(Node).patch({ name }, 'merge', {
-      // Taints are replaced as a whole: somebody else's must not be lost.
-      metadata: { resourceVersion },
-      spec: { unschedulable: true, taints: [...(node.spec.taints ?? []), taint] },
-    });
-    event(node, 'Normal', 'ScaleDown', 'marked the node as toBeDeleted/unschedulable');
-  }
-
-  async #goOnDraining(view: View, signal: AbortSignal): Promise<void> {
-    for (const node of view.nodes) {
-      const taint = taintOf(node);
-      const group = this.#provider.groupOf(node);
-      if (taint === undefined || group === undefined) continue;
-      signal.throwIfAborted();
-      const left = movableOf(view.podsOf(node.metadata.name));
-      if (left.length === 0) await this.#remove(node, group, view);
-      else if (view.nowMs > Number(taint.value) * 1000 + this.#settings.drainTimeoutMs)
-        await this.#giveUp(node, `failed to drain the node: ${left.length} pods are still there`);
-      else {
-        this.#drained.add(node.metadata.uid);
-        for (const pod of left) await this.#evict(pod);
-      }
-    }
-  }
-
-  async #remove(node: Node, groupName: string, { groups, nodes, about }: View): Promise<void> {
-    const { event, log } = this.#context;
-    const group = groups.find(({ name }) => name === groupName);
-    const joined = nodes.filter((one) => this.#provider.groupOf(one) === groupName).length;
-    // The owner may have changed the bounds meanwhile.
-    if (group === undefined || Math.max(group.target, joined) <= group.min)
-      return this.#giveUp(node, 'failed to delete node: its group is as small as it may be');
-    try {
-      await this.#provider.shrink(groupName, node);
-    } catch (error) {
-      log.warn('a node could not be taken away', { node: node.metadata.name, error });
-      event(node, 'Warning', 'ScaleDownFailed', `failed to delete node: ${(error as Error).message}`);
-      return;
-    }
-    this.#unneededSince.delete(node.metadata.name);
-    event(node, 'Normal', 'ScaleDown', 'node removed by cluster autoscaler');
-    if (this.#drained.delete(node.metadata.uid))
-      event(about, 'Normal', 'ScaleDown', `Scale-down: node ${node.metadata.name} removed with drain`);
-  }
-
-  async #giveUp({ metadata, spec }: Node, why: string): Promise<void> {
-    const { name, resourceVersion } = metadata;
-    await this.#context.client(Node).patch({ name }, 'merge', {
-      metadata: { resourceVersion },
-      spec: {
-        unschedulable: null,
-        taints: (spec.taints ?? []).filter(({ key }) => key !== toBeDeletedTaint),
-      },
-    });
-    this.#unneededSince.delete(name);
-    this.#context.event({ kind: 'Node', apiVersion: 'v1', metadata }, 'Warning', 'ScaleDownFailed', why);
-  }
-
-  async #evict(pod: Pod): Promise<void> {
-    if (isTerminating(pod)) return;
-    const { name, namespace, uid } = pod.metadata;
-    const body = {
-      apiVersion: 'policy/v1',
-      kind: 'Eviction',
-      metadata: { name, namespace },
-      deleteOptions: { preconditions: { uid } },
-    };
-    try {
-      await this.#context.client(Pod).createSub({ name, namespace, subresource: 'eviction' }, body);
-      this.#context.event(pod, 'Normal', 'ScaleDown', 'deleting pod for node scale down');
-    } catch (error) {
-      // A budget says not now, or the pod is not the one that was seen: the next look tries again.
-      const isExpected = error instanceof StatusError && [404, 409, 429].includes(error.code);
-      if (!isExpected) throw error;
-    }
   }
 
   async #statusMap(): Promise<ConfigMap> {
@@ -395,7 +292,7 @@ class ClusterAutoscaler {
     }
   }
 
-  async #report({ about, nodes, nowMs }: View): Promise<void> {
+  async #report({ about, nodes, nowMs }: ClusterView): Promise<void> {
     const groups = this.#provider.groups().map((group): GroupStatus => {
       const own = nodes.filter((node) => this.#provider.groupOf(node) === group.name);
       return {
