@@ -1,18 +1,12 @@
 // ContainerRuntime over CRI's gRPC on a unix socket. Loaded only when an agent runs (`connectRuntime`): grpc-js and the messages
-// cost 50 ms of start-up. Retries are off: the agent decides what may be repeated.
-import { create, fromBinary, type MessageInitShape, type MessageShape, toBinary } from '@bufbuild/protobuf';
-import type { GenMessage } from '@bufbuild/protobuf/codegenv2';
-import * as grpc from '@grpc/grpc-js';
+// cost 50 ms of start-up.
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { type Clock, systemClock } from '../../base/index.ts';
-import {
-  type ContainerRuntime,
-  type RegistryAuth,
-  RuntimeError,
-  type RuntimeErrorCode,
-} from './container-runtime.ts';
+import { type ContainerRuntime, type RegistryAuth, RuntimeError } from './container-runtime.ts';
 import * as mapping from './cri-mapping.ts';
 import * as events from './generated/containerd-events_pb.js';
 import * as cri from './generated/cri_pb.js';
+import { GrpcChannel } from './grpc-channel.ts';
 
 export interface GrpcRuntimeOptions {
   readonly socketPath: string;
@@ -32,197 +26,119 @@ export const defaultRuntimeTimeouts = {
   clock: systemClock,
 } as const;
 
-// biome-ignore lint/suspicious/noExplicitAny: the library's own bound for "some message"
-type AnyMessage = GenMessage<any>;
-
-const codes: Readonly<Partial<Record<grpc.status, RuntimeErrorCode>>> = {
-  [grpc.status.NOT_FOUND]: 'notFound',
-  [grpc.status.UNAVAILABLE]: 'unavailable',
-  [grpc.status.DEADLINE_EXCEEDED]: 'deadlineExceeded',
-};
-
-function runtimeError(error: grpc.ServiceError): RuntimeError {
-  const message = error.details === '' ? error.message : error.details;
-  let code = codes[error.code] ?? 'failed';
-  // containerd answers an exec that took too long, and what went away during a call, with UNKNOWN.
-  if (code === 'failed' && /context deadline exceeded|timeout .* exceeded/.test(message))
-    code = 'deadlineExceeded';
-  if (code === 'failed' && error.code === grpc.status.UNKNOWN && /: not found$/.test(message))
-    code = 'notFound';
-  return new RuntimeError(code, message, error);
-}
-
 const ignoreNotFound = (error: unknown): undefined => {
   if (error instanceof RuntimeError && error.code === 'notFound') return undefined;
   throw error;
 };
 
-/** What @grpc/grpc-js sends and receives here: encoded messages. */
-const identity = (bytes: Buffer): Buffer => bytes;
-
 export function createGrpcRuntime(options: GrpcRuntimeOptions): ContainerRuntime {
   const { clock } = options;
-  const channel = new grpc.Client(`unix://${options.socketPath}`, grpc.credentials.createInsecure(), {
-    'grpc.enable_retries': 0,
-    'grpc.service_config_disable_resolution': 1,
-    'grpc.max_receive_message_length': 64 << 20,
-    'grpc.initial_reconnect_backoff_ms': 100,
-    'grpc.min_reconnect_backoff_ms': 100,
-    'grpc.max_reconnect_backoff_ms': 1_000,
-    // The daemon is one hop away on this machine: it answers or it is dead.
-    'grpc.keepalive_time_ms': -1,
-  });
-
-  function unary<I extends AnyMessage, O extends AnyMessage>(
-    method: string,
-    input: I,
-    output: O,
-    timeoutMs: number,
-  ): (
-    request: MessageInitShape<I>,
-    call?: { timeoutMs?: number; signal?: AbortSignal | undefined },
-  ) => Promise<MessageShape<O>> {
-    return (request, call = {}) =>
-      new Promise((resolve, reject) => {
-        const metadata = new grpc.Metadata();
-        const bytes = toBinary(input, create(input, request));
-        const limit = call.timeoutMs ?? timeoutMs;
-        const sent = channel.makeUnaryRequest(
-          method,
-          identity,
-          identity,
-          Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
-          metadata,
-          limit === 0 ? {} : { deadline: clock.nowMs() + limit },
-          (error, answer) => {
-            call.signal?.removeEventListener('abort', abort);
-            if (error !== null) reject(runtimeError(error));
-            else resolve(fromBinary(output, answer!));
-          },
-        );
-        const abort = () => sent.cancel();
-        call.signal?.addEventListener('abort', abort, { once: true });
-        if (call.signal?.aborted) abort();
-      });
-  }
+  const channel = new GrpcChannel(options.socketPath, clock);
+  const unary = channel.unary.bind(channel);
 
   const runtime = '/runtime.v1.RuntimeService/';
   const image = '/runtime.v1.ImageService/';
   const quick = options.timeoutMs;
   const slow = options.startTimeoutMs;
   const rpc = {
-    version: unary(`${runtime}Version`, cri.VersionRequestSchema, cri.VersionResponseSchema, quick),
-    status: unary(`${runtime}Status`, cri.StatusRequestSchema, cri.StatusResponseSchema, quick),
+    version: unary(`${runtime}Version`, [cri.VersionRequestSchema, cri.VersionResponseSchema], quick),
+    status: unary(`${runtime}Status`, [cri.StatusRequestSchema, cri.StatusResponseSchema], quick),
     runPodSandbox: unary(
       `${runtime}RunPodSandbox`,
-      cri.RunPodSandboxRequestSchema,
-      cri.RunPodSandboxResponseSchema,
+      [cri.RunPodSandboxRequestSchema, cri.RunPodSandboxResponseSchema],
       slow,
     ),
     stopPodSandbox: unary(
       `${runtime}StopPodSandbox`,
-      cri.StopPodSandboxRequestSchema,
-      cri.StopPodSandboxResponseSchema,
+      [cri.StopPodSandboxRequestSchema, cri.StopPodSandboxResponseSchema],
       slow,
     ),
     removePodSandbox: unary(
       `${runtime}RemovePodSandbox`,
-      cri.RemovePodSandboxRequestSchema,
-      cri.RemovePodSandboxResponseSchema,
+      [cri.RemovePodSandboxRequestSchema, cri.RemovePodSandboxResponseSchema],
       slow,
     ),
     podSandboxStatus: unary(
       `${runtime}PodSandboxStatus`,
-      cri.PodSandboxStatusRequestSchema,
-      cri.PodSandboxStatusResponseSchema,
+      [cri.PodSandboxStatusRequestSchema, cri.PodSandboxStatusResponseSchema],
       quick,
     ),
     listPodSandbox: unary(
       `${runtime}ListPodSandbox`,
-      cri.ListPodSandboxRequestSchema,
-      cri.ListPodSandboxResponseSchema,
+      [cri.ListPodSandboxRequestSchema, cri.ListPodSandboxResponseSchema],
       quick,
     ),
     createContainer: unary(
       `${runtime}CreateContainer`,
-      cri.CreateContainerRequestSchema,
-      cri.CreateContainerResponseSchema,
+      [cri.CreateContainerRequestSchema, cri.CreateContainerResponseSchema],
       slow,
     ),
     startContainer: unary(
       `${runtime}StartContainer`,
-      cri.StartContainerRequestSchema,
-      cri.StartContainerResponseSchema,
+      [cri.StartContainerRequestSchema, cri.StartContainerResponseSchema],
       slow,
     ),
     stopContainer: unary(
       `${runtime}StopContainer`,
-      cri.StopContainerRequestSchema,
-      cri.StopContainerResponseSchema,
+      [cri.StopContainerRequestSchema, cri.StopContainerResponseSchema],
       slow,
     ),
     removeContainer: unary(
       `${runtime}RemoveContainer`,
-      cri.RemoveContainerRequestSchema,
-      cri.RemoveContainerResponseSchema,
+      [cri.RemoveContainerRequestSchema, cri.RemoveContainerResponseSchema],
       slow,
     ),
     listContainers: unary(
       `${runtime}ListContainers`,
-      cri.ListContainersRequestSchema,
-      cri.ListContainersResponseSchema,
+      [cri.ListContainersRequestSchema, cri.ListContainersResponseSchema],
       quick,
     ),
     containerStatus: unary(
       `${runtime}ContainerStatus`,
-      cri.ContainerStatusRequestSchema,
-      cri.ContainerStatusResponseSchema,
+      [cri.ContainerStatusRequestSchema, cri.ContainerStatusResponseSchema],
       quick,
     ),
     updateContainerResources: unary(
       `${runtime}UpdateContainerResources`,
-      cri.UpdateContainerResourcesRequestSchema,
-      cri.UpdateContainerResourcesResponseSchema,
+      [cri.UpdateContainerResourcesRequestSchema, cri.UpdateContainerResourcesResponseSchema],
       quick,
     ),
     reopenContainerLog: unary(
       `${runtime}ReopenContainerLog`,
-      cri.ReopenContainerLogRequestSchema,
-      cri.ReopenContainerLogResponseSchema,
+      [cri.ReopenContainerLogRequestSchema, cri.ReopenContainerLogResponseSchema],
       quick,
     ),
-    execSync: unary(`${runtime}ExecSync`, cri.ExecSyncRequestSchema, cri.ExecSyncResponseSchema, quick),
-    exec: unary(`${runtime}Exec`, cri.ExecRequestSchema, cri.StreamUrlResponseSchema, quick),
-    attach: unary(`${runtime}Attach`, cri.AttachRequestSchema, cri.StreamUrlResponseSchema, quick),
+    execSync: unary(`${runtime}ExecSync`, [cri.ExecSyncRequestSchema, cri.ExecSyncResponseSchema], quick),
+    exec: unary(`${runtime}Exec`, [cri.ExecRequestSchema, cri.StreamUrlResponseSchema], quick),
+    attach: unary(`${runtime}Attach`, [cri.AttachRequestSchema, cri.StreamUrlResponseSchema], quick),
     containerStats: unary(
       `${runtime}ListContainerStats`,
-      cri.ListContainerStatsRequestSchema,
-      cri.ListContainerStatsResponseSchema,
+      [cri.ListContainerStatsRequestSchema, cri.ListContainerStatsResponseSchema],
       quick,
     ),
-    listImages: unary(`${image}ListImages`, cri.ListImagesRequestSchema, cri.ListImagesResponseSchema, quick),
+    listImages: unary(
+      `${image}ListImages`,
+      [cri.ListImagesRequestSchema, cri.ListImagesResponseSchema],
+      quick,
+    ),
     imageStatus: unary(
       `${image}ImageStatus`,
-      cri.ImageStatusRequestSchema,
-      cri.ImageStatusResponseSchema,
+      [cri.ImageStatusRequestSchema, cri.ImageStatusResponseSchema],
       quick,
     ),
     pullImage: unary(
       `${image}PullImage`,
-      cri.PullImageRequestSchema,
-      cri.PullImageResponseSchema,
+      [cri.PullImageRequestSchema, cri.PullImageResponseSchema],
       options.pullTimeoutMs,
     ),
     removeImage: unary(
       `${image}RemoveImage`,
-      cri.RemoveImageRequestSchema,
-      cri.RemoveImageResponseSchema,
+      [cri.RemoveImageRequestSchema, cri.RemoveImageResponseSchema],
       quick,
     ),
     imageFsInfo: unary(
       `${image}ImageFsInfo`,
-      cri.ImageFsInfoRequestSchema,
-      cri.ImageFsInfoResponseSchema,
+      [cri.ImageFsInfoRequestSchema, cri.ImageFsInfoResponseSchema],
       quick,
     ),
   };
@@ -371,33 +287,23 @@ export function createGrpcRuntime(options: GrpcRuntimeOptions): ContainerRuntime
     },
 
     watchExits(onExit, signal) {
-      return new Promise((resolve) => {
-        const request = create(events.SubscribeRequestSchema, {
-          filters: ['topic=="/tasks/exit",namespace=="k8s.io"'],
-        });
-        const stream = channel.makeServerStreamRequest(
-          '/containerd.services.events.v1.Events/Subscribe',
-          identity,
-          identity,
-          Buffer.from(toBinary(events.SubscribeRequestSchema, request)),
-        );
-        const abort = () => stream.cancel();
-        signal.addEventListener('abort', abort, { once: true });
-        if (signal.aborted) abort();
-        const end = () => {
-          signal.removeEventListener('abort', abort);
-          resolve();
-        };
-        stream.on('data', (bytes: Buffer) => {
-          const envelope = fromBinary(events.EnvelopeSchema, bytes);
-          if (envelope.topic !== '/tasks/exit' || envelope.event === undefined) return;
-          const exit = fromBinary(events.TaskExitSchema, envelope.event.value);
-          // An exec in the container has an id of its own.
-          if (exit.id === exit.containerId) onExit(exit.containerId);
-        });
-        stream.on('error', end);
-        stream.on('end', end);
-      });
+      return channel.follow(
+        '/containerd.services.events.v1.Events/Subscribe',
+        toBinary(
+          events.SubscribeRequestSchema,
+          create(events.SubscribeRequestSchema, { filters: ['topic=="/tasks/exit",namespace=="k8s.io"'] }),
+        ),
+        {
+          signal,
+          onMessage(bytes) {
+            const envelope = fromBinary(events.EnvelopeSchema, bytes);
+            if (envelope.topic !== '/tasks/exit' || envelope.event === undefined) return;
+            const exit = fromBinary(events.TaskExitSchema, envelope.event.value);
+            // An exec in the container has an id of its own.
+            if (exit.id === exit.containerId) onExit(exit.containerId);
+          },
+        },
+      );
     },
     close: () => channel.close(),
   };
