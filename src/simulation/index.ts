@@ -10,5 +10,6 @@ export {
 export { nodeNameOf } from './node-object.ts';
 export { defaultScript, type Script } from './script.ts';
 export { parseScript, readScript, ScriptError } from './script-file.ts';
-export { type Simulation, type SimulationOptions, startSimulation, type UsageSource } from './simulation.ts';
+export { type Simulation, type SimulationOptions, startSimulation } from './simulation.ts';
 export type { ContainerUsage, NodeUsage, PodUsage } from './usage.ts';
+export type { UsageSource } from './usage-source.ts';

@@ -21,7 +21,7 @@ import { type Message, Outbox } from './outbox.ts';
 import { draw, PodRun, type PodWorld } from './pod-run.ts';
 import { type PodPost, PodSlot } from './pod-slot.ts';
 import { type Fault, type Script, stageOf } from './script.ts';
-import { type NodeUsage, nodeUsage, type PodUsage, podUsage } from './usage.ts';
+import { type UsageSource, usageSource } from './usage-source.ts';
 
 export interface SimulationOptions {
   readonly client: Client;
@@ -37,18 +37,6 @@ export interface SimulationOptions {
   readonly script: Script;
   /** Of the kubelet, as Nodes say it. */
   readonly version: string;
-}
-
-/** What a metrics API serves of simulated nodes; asked in memory, as a kubelet's summary is asked over the network. */
-export interface UsageSource {
-  /** undefined = no such node here, or it cannot be heard. */
-  node(name: string): NodeUsage | undefined;
-  /** undefined = it does not run here. */
-  pod(namespace: string, name: string): PodUsage | undefined;
-  /** The pods that run on a node that can be heard. */
-  podsOf(node: string): readonly PodUsage[];
-  /** Names of the nodes that can be heard. */
-  nodes(): readonly string[];
 }
 
 export interface Simulation {
@@ -99,7 +87,7 @@ class Fleet implements Simulation, PodPost, NodePost {
     this.#beats = new Outbox({ limit: beatsUnderWay, scope, clock, log });
     this.#nodes = informers(Node, { labelSelector: simulatedLabel });
     this.#pods = informers(Pod);
-    this.usage = this.#usageSource();
+    this.usage = usageSource({ nodes: this.#byName, pods: this.#pods, clock });
   }
 
   get size(): number {
@@ -368,26 +356,6 @@ class Fleet implements Simulation, PodPost, NodePost {
         const isInit = run.pod.spec.initContainers?.some(({ name }) => name === container) === true;
         const fieldPath = `spec.${isInit ? 'initContainers' : 'containers'}{${container}}`;
         record(container === undefined ? about : { ...about, fieldPath }, type, reason, message);
-      },
-    };
-  }
-
-  #usageSource(): UsageSource {
-    const heard = (name: string): NodeRun | undefined => {
-      const run = this.#byName.get(name);
-      return run?.connected === true ? run : undefined;
-    };
-    const podsOf = (name: string): PodUsage[] =>
-      [...(heard(name)?.pods.values() ?? [])].flatMap(({ run }) => podUsage(run, this.clock.nowMs()) ?? []);
-    return {
-      nodes: () => [...this.#byName.values()].filter((run) => run.connected).map(({ name }) => name),
-      node: (name) =>
-        heard(name) === undefined ? undefined : nodeUsage(name, podsOf(name), this.clock.nowMs()),
-      podsOf,
-      pod: (namespace, name) => {
-        const pod = this.#pods.get(`${namespace}/${name}`);
-        const slot = heard(pod?.spec.nodeName ?? '')?.pods.get(pod?.metadata.uid ?? '');
-        return slot === undefined ? undefined : podUsage(slot.run, this.clock.nowMs());
       },
     };
   }
