@@ -18,6 +18,10 @@ export interface ProgramServer {
   readonly dir: string;
   /** Ends it as a power cut does, and starts it again on the same data and the same port. */
   crash(): Promise<void>;
+  /** The first half of that. */
+  kill(): Promise<void>;
+  /** The second half. */
+  restart(): Promise<void>;
   /** Ends it as an operator does; rejects when it does not end with 0. */
   stop(): Promise<void>;
 }
@@ -58,15 +62,23 @@ export async function startProgram({
   try {
     let run = await startRun([...args, '--https-listen-port', '0']);
     const { url } = run;
+    const kill = async () => {
+      run.child.kill('SIGKILL');
+      await run.ended;
+    };
+    const restart = async () => {
+      run = await startRun([...args, '--https-listen-port', new URL(url).port]);
+    };
     return {
       url,
       kubeconfig,
       dir,
       async crash() {
-        run.child.kill('SIGKILL');
-        await run.ended;
-        run = await startRun([...args, '--https-listen-port', new URL(url).port]);
+        await kill();
+        await restart();
       },
+      kill,
+      restart,
       async stop() {
         run.child.kill('SIGTERM');
         const code = await run.ended;
