@@ -1,6 +1,7 @@
 // What goes when something is deleted: dependents in the background, in the foreground or not at all, and all of a namespace.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
+  APIService,
   bareKind,
   ConfigMap,
   CustomResourceDefinition,
@@ -280,4 +281,35 @@ describe('a namespace', () => {
     await plane.restart(500);
     await plane.until('gone', async () => !(await exists('team')), 5000);
   });
+});
+
+test('a namespace stays as long as somebody does not say what he has in it', async () => {
+  const name = 'v1.away.example.com';
+  await plane.client(APIService).create({
+    metadata: { name },
+    spec: {
+      group: 'away.example.com',
+      version: 'v1',
+      groupPriorityMinimum: 1000,
+      versionPriority: 10,
+      service: { name: 'away', namespace: 'default' },
+    },
+  } as Draft<APIService>);
+  await plane.client(Namespace).create({ metadata: { name: 'ending' }, spec: {} });
+  await plane
+    .client(ConfigMap)
+    .create({ metadata: { name: 'inside', namespace: 'ending' } } as Draft<ConfigMap>);
+  await plane.client(Namespace).delete('ending');
+  await plane.advance(3000);
+  const { status } = await plane.client(Namespace).get('ending');
+  expect(status?.conditions?.find(({ type }) => type === 'NamespaceDeletionDiscoveryFailure')).toMatchObject({
+    status: 'True',
+    reason: 'DiscoveryFailed',
+    message:
+      'Discovery failed for some groups, 1 failing: unable to retrieve the complete list of server APIs: away.example.com/v1: stale GroupVersion discovery: away.example.com/v1',
+  });
+  expect(await plane.list(ConfigMap, 'ending')).toEqual([]);
+  await plane.client(APIService).delete(name);
+  await plane.advance(3000);
+  expect(await exists('ending')).toBe(false);
 });

@@ -13,16 +13,16 @@ test('what is left, and why', () => {
     { kind: pods, items: [held('b', 'x/y', 'foregroundDeletion'), held('c')] },
   ];
   const got = contentConditions(
-    { remaining, failures: ['secrets: no', 'configmaps: no'] },
+    { remaining, failures: ['secrets: no', 'configmaps: no'], undiscovered: ['b/v1', 'c/v2'] },
     undefined,
     epochMs,
   );
   expect(got.map((c) => [c.type, c.status, c.reason, c.message])).toEqual([
     [
       'NamespaceDeletionDiscoveryFailure',
-      'False',
-      'ResourcesDiscovered',
-      'All resources successfully discovered',
+      'True',
+      'DiscoveryFailed',
+      'Discovery failed for some groups, 2 failing: unable to retrieve the complete list of server APIs: b/v1: stale GroupVersion discovery: b/v1, c/v2: stale GroupVersion discovery: c/v2',
     ],
     [
       'NamespaceDeletionGroupVersionParsingFailure',
@@ -54,11 +54,11 @@ test('what is left, and why', () => {
 test('times change with the status only, and other conditions stay', () => {
   const other = { type: 'Other', status: 'True', lastTransitionTime: '2025-01-01T00:00:00Z' };
   const first = contentConditions(
-    { remaining: [{ kind: pods, items: [held('a')] }], failures: [] },
+    { remaining: [{ kind: pods, items: [held('a')] }], failures: [], undiscovered: [] },
     [other],
     epochMs,
   );
-  const then = contentConditions({ remaining: [], failures: [] }, first, epochMs + 5000);
+  const then = contentConditions({ remaining: [], failures: [], undiscovered: [] }, first, epochMs + 5000);
   expect(then[0]).toEqual(other);
   const at = (type: string) => then.find((c) => c.type === type)?.lastTransitionTime;
   expect(at('NamespaceContentRemaining')).toBe(formatTime(epochMs + 5000));

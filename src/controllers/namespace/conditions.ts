@@ -14,11 +14,13 @@ export interface Contents {
   readonly remaining: readonly Remaining[];
   /** Why kinds could not be emptied. */
   readonly failures: readonly string[];
+  /** GROUP/VERSION of those that did not say what they have. */
+  readonly undiscovered: readonly string[];
 }
 
 /** Conditions of other types stay as they are. */
 export function contentConditions(
-  { remaining, failures }: Contents,
+  { remaining, failures, undiscovered }: Contents,
   before: readonly NamespaceCondition[] | undefined,
   nowMs: number,
 ): NamespaceCondition[] {
@@ -32,12 +34,21 @@ export function contentConditions(
       for (const name of metadata.finalizers ?? []) counts.set(name, (counts.get(name) ?? 0) + 1);
   const finalizers = [...counts].map(([name, count]) => `${name} in ${count} resource instances`);
   const wanted = [
-    is(
-      'NamespaceDeletionDiscoveryFailure',
-      'False',
-      'ResourcesDiscovered',
-      'All resources successfully discovered',
-    ),
+    undiscovered.length > 0
+      ? is(
+          'NamespaceDeletionDiscoveryFailure',
+          'True',
+          'DiscoveryFailed',
+          `Discovery failed for some groups, ${undiscovered.length} failing: unable to retrieve the complete list of server APIs: ${undiscovered
+            .map((at) => `${at}: stale GroupVersion discovery: ${at}`)
+            .join(', ')}`,
+        )
+      : is(
+          'NamespaceDeletionDiscoveryFailure',
+          'False',
+          'ResourcesDiscovered',
+          'All resources successfully discovered',
+        ),
     is(
       'NamespaceDeletionGroupVersionParsingFailure',
       'False',

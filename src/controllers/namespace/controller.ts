@@ -10,10 +10,13 @@ import {
 } from '../../api/index.ts';
 import { isNotFound, type KindDef, semanticEqual } from '../../machinery/index.ts';
 import { type Controller, defineController } from '../framework/index.ts';
+import { findRemoteKinds } from '../remote-kinds.ts';
 import { type Contents, contentConditions, type Remaining } from './conditions.ts';
 
 /** How soon to look again while objects wait for finalizers or for their containers to end. */
 const lookAgainMs = 250;
+/** The same when it is only that another API server does not say what it has. */
+const askAgainMs = 1000;
 
 export function namespaceController(options: { kinds: readonly KindDef[] }): Controller {
   const emptied = options.kinds.filter(
@@ -49,7 +52,8 @@ export function namespaceController(options: { kinds: readonly KindDef[] }): Con
             const status = { conditions };
             await ignoreGone(client(Namespace).patch({ name, subresource: 'status' }, 'merge', { status }));
           }
-          return { requeueAfterMs: lookAgainMs };
+          const isEmpty = contents.failures.length + contents.remaining.length === 0;
+          return { requeueAfterMs: isEmpty ? askAgainMs : lookAgainMs };
         }
         const spec = { ...namespace.spec, finalizers: finalizers.filter((f) => f !== kubernetesFinalizer) };
         await ignoreGone(
@@ -71,24 +75,40 @@ export function namespaceController(options: { kinds: readonly KindDef[] }): Con
           .filter((kind) => kind?.scope === 'Namespaced') as KindDef[];
       }
 
+      async function removeAll(kind: KindDef, namespace: string): Promise<void> {
+        if (kind.verbs.includes('deletecollection')) {
+          await client(kind).deleteCollection({ namespace }, { propagationPolicy: 'Background' });
+          return;
+        }
+        for (const { metadata } of (await client(kind).list({ namespace })).items)
+          await ignoreGone(
+            client(kind).delete(metadata.name, namespace, { propagationPolicy: 'Background' }),
+          );
+      }
+
       /** What stands in the way of the namespace's end; undefined = it is empty. */
       async function empty(namespace: string, signal: AbortSignal): Promise<Contents | undefined> {
         const failures: string[] = [];
         const remaining: Remaining[] = [];
-        for (const kinds of [...inOrder, await customKinds()]) {
+        const { kinds: remote, undiscovered } = await findRemoteKinds(client);
+        const removable = remote.filter(
+          ({ scope, verbs }) => scope === 'Namespaced' && verbs.includes('list') && verbs.includes('delete'),
+        );
+        for (const kinds of [...inOrder, await customKinds(), removable]) {
           for (const kind of kinds) {
             signal.throwIfAborted();
             try {
-              await client(kind).deleteCollection({ namespace }, { propagationPolicy: 'Background' });
+              await removeAll(kind, namespace);
+              const { items } = await client(kind).list({ namespace });
+              if (items.length > 0) remaining.push({ kind, items });
             } catch (error) {
               failures.push(`${kind.plural}: ${(error as Error).message}`);
             }
-            const { items } = await client(kind).list({ namespace });
-            if (items.length > 0) remaining.push({ kind, items });
           }
-          if (failures.length > 0 || remaining.length > 0) return { failures, remaining };
+          if (failures.length > 0 || remaining.length > 0) return { failures, remaining, undiscovered };
         }
-        return undefined;
+        // Who does not say what he has may have something here.
+        return undiscovered.length > 0 ? { failures, remaining, undiscovered } : undefined;
       }
     },
   });
