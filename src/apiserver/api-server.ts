@@ -229,6 +229,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       aggregator.start();
       await customResources.start();
       const known = {
+        core,
         kubernetesService: kubernetesService(),
         clientAuthentication,
         serviceCidrs: parseRanges(options.serviceCidr).map(({ cidr }) => cidr),

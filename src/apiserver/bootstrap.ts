@@ -16,8 +16,10 @@ import {
   keepClientAuthentication,
 } from './client-authentication.ts';
 import type { KubernetesService } from './kubernetes-service.ts';
+import type { RegistryCore } from './registry/core.ts';
 
 export interface BootstrapOptions {
+  readonly core: RegistryCore;
   readonly kubernetesService: KubernetesService;
   /** By what others know this cluster's clients, and this server. */
   readonly clientAuthentication: () => ClientAuthentication;
@@ -66,9 +68,9 @@ async function ensureNamespaces(client: Client): Promise<void> {
 }
 
 /** Loaded here: the tables are large, and other commands of the program have no use for them. */
-async function ensureRoles(client: Client): Promise<void> {
+async function ensureRoles(client: Client, { core }: BootstrapOptions): Promise<void> {
   const { ensureRbacPolicy } = await import('./bootstrap-policy/ensure.ts');
-  await ensureRbacPolicy(client);
+  await ensureRbacPolicy({ client, core });
 }
 
 async function ensurePriorityClasses(client: Client): Promise<void> {

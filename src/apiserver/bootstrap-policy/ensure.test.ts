@@ -1,6 +1,7 @@
 // The roles that a server makes at its start, by way of a whole API server.
 import { expect, test } from 'vitest';
 import { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from '../../api/index.ts';
+import type { KindDef, KubeObject } from '../../machinery/index.ts';
 import { ApiFixture } from '../../testkit/index.ts';
 import { createAuthorizer, everyoneAuthorizer, mastersAuthorizer } from '../auth/authorize.ts';
 import { Grants } from '../auth/rbac/grants.ts';
@@ -32,6 +33,21 @@ test('every cluster has them from its first second, and a restart changes none',
   expect(again.items).toEqual(roles.items);
   const written = f.store.changesAfter('/rbac.authorization.k8s.io/', revision, 10);
   expect(written).toEqual([]);
+  await f.close();
+});
+
+test('they are stored as if a client had made them', async () => {
+  const f = await ApiFixture.create();
+  const { client } = f.api;
+  for (const kind of [ClusterRole, ClusterRoleBinding, Role, RoleBinding] as KindDef<KubeObject>[])
+    for (const object of (await client(kind).list()).items) {
+      const { name, namespace, annotations, labels } = object.metadata;
+      await client(kind).delete(name, namespace);
+      const draft = structuredClone({ ...object, metadata: { name, namespace, annotations, labels } });
+      const made = await client(kind).create(draft);
+      const { uid, resourceVersion } = object.metadata;
+      expect({ ...made, metadata: { ...made.metadata, uid, resourceVersion } }).toEqual(object);
+    }
   await f.close();
 });
 

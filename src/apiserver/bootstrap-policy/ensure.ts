@@ -9,28 +9,30 @@ import {
   isNotFound,
   type KindDef,
   type KubeObject,
-  keyOf,
 } from '../../machinery/index.ts';
+import { catchUp, type RegistryCore } from '../registry/core.ts';
+import { keyFor, objectOf } from '../registry/objects.ts';
 import { clusterRoleBindings, clusterRoles } from './cluster-roles.ts';
 import { controllerRoleBindings, controllerRoles } from './controller-roles.ts';
+import { firstWrite } from './first-write.ts';
 import { roleBindings, roles } from './namespaced-roles.ts';
 import { type PolicyPlan, planBinding, planRole } from './plan.ts';
 import type { ClusterRoleDraft } from './rule.ts';
 
-export async function ensureRbacPolicy(client: Client): Promise<void> {
-  const allRoles = withGatheredRules([...clusterRoles, ...controllerRoles]);
-  const allBindings = [...clusterRoleBindings, ...controllerRoleBindings];
+export interface PolicyParts {
+  readonly client: Client;
+  readonly core: Pick<RegistryCore, 'store' | 'random' | 'clock'>;
+}
+
+/** Rejects when the store is away, or when others change the same objects again and again. */
+export async function ensureRbacPolicy(parts: PolicyParts): Promise<void> {
+  if (parts.core.store.shared) await catchUp(parts.core);
+  const all = withGatheredRules([...clusterRoles, ...controllerRoles]);
   await Promise.all([
-    ensureAll(client, ClusterRole, { wanted: allRoles, plan: planOfRole }),
-    ensureAll(client, ClusterRoleBinding, { wanted: allBindings, plan: planBinding }),
-    ...['kube-system', 'kube-public'].flatMap((namespace) => {
-      const here = <T extends KubeObject>(list: readonly Draft<T>[]) =>
-        list.filter(({ metadata }) => metadata.namespace === namespace);
-      return [
-        ensureAll(client, Role, { namespace, wanted: here(roles), plan: planOfRole }),
-        ensureAll(client, RoleBinding, { namespace, wanted: here(roleBindings), plan: planBinding }),
-      ];
-    }),
+    ensureAll(parts, ClusterRole, all, planOfRole),
+    ensureAll(parts, ClusterRoleBinding, [...clusterRoleBindings, ...controllerRoleBindings], planBinding),
+    ensureAll(parts, Role, roles, planOfRole),
+    ensureAll(parts, RoleBinding, roleBindings, planBinding),
   ]);
 }
 
@@ -45,11 +47,7 @@ function withGatheredRules(wanted: readonly ClusterRoleDraft[]): readonly Cluste
   return all;
 }
 
-interface Wanted<T extends KubeObject> {
-  readonly namespace?: string;
-  readonly wanted: readonly Draft<T>[];
-  readonly plan: (stored: T, wanted: Draft<T>) => PolicyPlan<T> | undefined;
-}
+type Plan<T extends KubeObject> = (stored: T, wanted: Draft<T>) => PolicyPlan<T> | undefined;
 
 /** The rules of a role that gathers are not compared: they are what it gathers now. */
 function planOfRole<T extends Role | ClusterRole>(stored: T, wanted: Draft<T>): PolicyPlan<T> | undefined {
@@ -59,56 +57,47 @@ function planOfRole<T extends Role | ClusterRole>(stored: T, wanted: Draft<T>): 
 }
 
 async function ensureAll<T extends KubeObject>(
-  client: Client,
+  parts: PolicyParts,
   kind: KindDef<T>,
-  { namespace, wanted, plan }: Wanted<T>,
+  wanted: readonly Draft<T>[],
+  plan: Plan<T>,
 ): Promise<void> {
-  const { items } = await client(kind).list({ namespace });
-  const stored = new Map(items.map((object) => [keyOf(object), object]));
+  const { core } = parts;
+  const isNew = core.store.count(kind.storagePrefix) === 0;
   await Promise.all(
     wanted.map(async (draft) => {
-      let current = stored.get(keyOf(draft));
-      // Another server does the same at this moment, or a user is at work.
-      for (let attempt = 1; ; attempt++) {
-        try {
-          return await settle(client, kind, { current, draft, plan });
-        } catch (error) {
-          const raced = isAlreadyExists(error) || isConflict(error) || isNotFound(error);
-          if (!raced || attempt === 5) throw error;
-          current = await find(client, kind, draft);
-        }
-      }
+      if (isNew && (await firstWrite(core, kind as unknown as KindDef, draft))) return;
+      await ensureOne(parts, kind, draft, plan);
     }),
   );
 }
 
-async function settle<T extends KubeObject>(
-  client: Client,
+async function ensureOne<T extends KubeObject>(
+  { client, core }: PolicyParts,
   kind: KindDef<T>,
-  { current, draft, plan }: { current: T | undefined; draft: Draft<T>; plan: Wanted<T>['plan'] },
+  draft: Draft<T>,
+  plan: Plan<T>,
 ): Promise<void> {
-  if (current !== undefined) {
-    const next = plan(current, draft);
-    if (next === undefined) return;
-    if (next.act === 'update') {
-      await client(kind).update(next.object);
+  const { name = '', namespace } = draft.metadata;
+  const key = keyFor(kind as unknown as KindDef, namespace, name);
+  // Another server does the same at this moment, or a user is at work.
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const entry = core.store.get(key);
+      const stored = entry && objectOf<T>(entry);
+      const next = stored && plan(stored, draft);
+      if (stored !== undefined && next === undefined) return;
+      if (next?.act === 'update') {
+        await client(kind).update(next.object);
+        return;
+      }
+      if (stored !== undefined)
+        await client(kind).delete(name, namespace, { preconditions: { uid: stored.metadata.uid } });
+      await client(kind).create(structuredClone(draft));
       return;
+    } catch (error) {
+      const raced = isAlreadyExists(error) || isConflict(error) || isNotFound(error);
+      if (!raced || attempt === 5) throw error;
     }
-    const { name, namespace, uid } = current.metadata;
-    await client(kind).delete(name, namespace, { preconditions: { uid } });
-  }
-  await client(kind).create({ ...draft, metadata: { ...draft.metadata } });
-}
-
-async function find<T extends KubeObject>(
-  client: Client,
-  kind: KindDef<T>,
-  { metadata }: Draft<T>,
-): Promise<T | undefined> {
-  try {
-    return await client(kind).get(metadata.name ?? '', metadata.namespace);
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
   }
 }

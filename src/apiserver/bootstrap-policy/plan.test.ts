@@ -62,7 +62,7 @@ describe('a role', () => {
 
   const verbs = fc.uniqueArray(fc.constantFrom('get', 'list', '*'), { minLength: 1 });
   const resources = fc.uniqueArray(fc.constantFrom('pods', 'secrets', '*'), { minLength: 1 });
-  const rules = fc.array(fc.record({ verbs, apiGroups: fc.constantFrom([''], ['*']), resources }), {
+  const rules = fc.array(fc.record({ verbs, apiGroups: fc.constantFrom<string[]>([''], ['*']), resources }), {
     maxLength: 4,
   });
   test('holds afterwards what it held and what is wanted, and needs nothing more', () => {

@@ -3,6 +3,7 @@
 import type { rbacV1 } from '../../api/index.ts';
 import { type KubeObject, semanticEqual } from '../../machinery/index.ts';
 import { missingRules } from '../auth/rbac/covers.ts';
+import { sameJson } from '../registry/objects.ts';
 
 interface Metadata {
   readonly annotations?: Readonly<Record<string, string>> | undefined;
@@ -43,10 +44,14 @@ const mergedMetadata = <T extends KubeObject>({ metadata }: T, wanted: Metadata)
   annotations: { ...wanted.annotations, ...metadata.annotations },
 });
 
+/** Most roles are as they were made, which is seen sooner than what they allow. */
+const lackingRules = (stored: readonly rbacV1.PolicyRule[], wanted: readonly rbacV1.PolicyRule[]) =>
+  sameJson(stored, wanted) ? [] : missingRules(stored, wanted);
+
 /** The role as it should be stored; undefined = as it is. */
 export function planRole<T extends StoredRole>(stored: T, wanted: WantedRole): T | undefined {
   if (isProtected(stored)) return undefined;
-  const missing = missingRules(stored.rules ?? [], wanted.rules ?? []);
+  const missing = lackingRules(stored.rules ?? [], wanted.rules ?? []);
   const selectors = stored.aggregationRule?.clusterRoleSelectors ?? [];
   const missingSelectors = (wanted.aggregationRule?.clusterRoleSelectors ?? []).filter(
     (selector) => !selectors.some((known) => semanticEqual(known, selector)),
