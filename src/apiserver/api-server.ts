@@ -154,6 +154,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       random,
       log,
       metrics,
+      kinds,
       namespaces: Namespace,
       priorityClasses: PriorityClass,
       defaultNotReadyTolerationSeconds: options.defaultNotReadyTolerationSeconds,

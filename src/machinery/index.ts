@@ -10,6 +10,19 @@ export {
   typeFaults,
   type VersionView,
 } from './apply/index.ts';
+export { type AccessAnswer, type AccessQuestion, Authorizer } from './cel/authorizer.ts';
+export { DeclaredTypes } from './cel/declared-types.ts';
+export {
+  CompiledPolicy,
+  type Objection,
+  type PolicyExpressions,
+  type PolicyFacts,
+  type PolicyOutcome,
+  PolicyRequest,
+  policyFaults,
+  typeFaults as policyTypeFaults,
+} from './cel/policy.ts';
+export type { Declare } from './cel/policy-environment.ts';
 export { conditionFault, RequestConditions, type RequestFacts } from './cel/request-conditions.ts';
 export { checkRules, hasRules, validateRules } from './cel/rules.ts';
 export { humanDuration, translateTimestampSince } from './codec/age.ts';

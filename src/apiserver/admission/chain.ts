@@ -4,6 +4,7 @@ import type { KindDef } from '../../machinery/index.ts';
 import type { Store } from '../../storage/index.ts';
 import type { Authorize } from '../auth/authorize.ts';
 import { rbacEscalation } from '../auth/rbac/escalation.ts';
+import type { KindTable } from '../registry/kind-table.ts';
 import { type AdmissionChain, createChain } from './admission.ts';
 import { AdmissionMetrics } from './admission-metrics.ts';
 import { certificateRequester } from './certificate-requester.ts';
@@ -16,6 +17,7 @@ import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction.ts';
 import { podSecurity } from './pod-security/pod-security.ts';
+import { validatingPolicies } from './policies/policies.ts';
 import { priority } from './priority.ts';
 import { QuotaLedger } from './resource-quota/ledger.ts';
 import { resourceQuota } from './resource-quota/resource-quota.ts';
@@ -23,7 +25,6 @@ import { runtimeClass } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
 import { storageObjectInUseProtection } from './storage-object-in-use-protection.ts';
 import { taintNodesByCondition } from './taint-nodes-by-condition.ts';
-import { unevaluatedPolicies } from './unevaluated-policies.ts';
 import { mutatingWebhooks, validatingWebhooks } from './webhooks/webhooks.ts';
 
 export interface AdmissionOptions {
@@ -35,6 +36,8 @@ export interface AdmissionOptions {
   readonly random: Random;
   readonly log: Log;
   readonly metrics: MetricRegistry;
+  /** Those that are served now. */
+  readonly kinds: KindTable;
   readonly namespaces: KindDef;
   readonly priorityClasses: KindDef;
   readonly defaultNotReadyTolerationSeconds: number;
@@ -64,7 +67,7 @@ export const admissionChain = (options: AdmissionOptions): AdmissionChain =>
     mutatingWebhooks(options),
     // After all that may change a write.
     rbacEscalation(options),
-    unevaluatedPolicies(options.store, options.isStarting),
+    validatingPolicies(options),
     validatingWebhooks(options),
     resourceQuota(new QuotaLedger(options)),
   ]);

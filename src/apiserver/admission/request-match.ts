@@ -2,6 +2,7 @@
 import type { admissionregistrationV1 } from '../../api/index.ts';
 import {
   compileLabelSelector,
+  type KindDef,
   type LabelMatcher,
   type Labels,
   labelRequirements,
@@ -20,33 +21,62 @@ export interface Match {
   readonly matchPolicy?: string | undefined;
 }
 
+type LabelsOf = (name: string) => Labels | undefined;
+
 /** `namespaceLabels` are asked for once they matter; undefined = there is no such namespace. */
-export function matches(
-  match: Match,
-  request: AdmissionRequest,
-  namespaceLabels: (name: string) => Labels | undefined,
-): boolean {
-  const anyVersion = match.matchPolicy !== 'Exact';
-  if (!match.rules.some((rule) => isFor(rule, request, anyVersion))) return false;
-  if (match.excluded?.some((rule) => isFor(rule, request, anyVersion)) === true) return false;
+export function matches(match: Match, request: AdmissionRequest, namespaceLabels: LabelsOf): boolean {
+  const version = match.matchPolicy === 'Exact' ? request.kind.version : undefined;
+  const about = (rule: Rule): boolean => isFor(rule, request, { group: request.kind.group, version });
   return (
-    inNamespace(match.namespaceSelector, request, namespaceLabels) && ofObject(match.objectSelector, request)
+    match.rules.some(about) &&
+    match.excluded?.some(about) !== true &&
+    selects(match, request, namespaceLabels)
   );
 }
+
+/**
+ * The kind in whose version the request is to be shown: its own when a rule is for that, else one of the `others`, which show the same
+ * objects in other versions or groups. undefined = it does not match. Without `rules`, all match.
+ */
+export function matchedKind(
+  { rules, ...match }: Omit<Match, 'rules'> & { readonly rules: readonly Rule[] | undefined },
+  request: AdmissionRequest,
+  {
+    others,
+    namespaceLabels,
+  }: { readonly others: () => readonly KindDef[]; readonly namespaceLabels: LabelsOf },
+): KindDef | undefined {
+  const { excluded = [] } = match;
+  const kinds = (list: readonly Rule[]): KindDef | undefined => {
+    if (list.some((rule) => isFor(rule, request, request.kind))) return request.kind;
+    if (list.length === 0 || match.matchPolicy === 'Exact') return undefined;
+    return others().find((kind) => list.some((rule) => isFor(rule, request, kind)));
+  };
+  const found = rules === undefined || rules.length === 0 ? request.kind : kinds(rules);
+  if (found === undefined || kinds(excluded) !== undefined) return undefined;
+  return selects(match, request, namespaceLabels) ? found : undefined;
+}
+
+const selects = (
+  { namespaceSelector, objectSelector }: Pick<Match, 'namespaceSelector' | 'objectSelector'>,
+  request: AdmissionRequest,
+  namespaceLabels: LabelsOf,
+): boolean => inNamespace(namespaceSelector, request, namespaceLabels) && ofObject(objectSelector, request);
 
 const holds = (given: readonly string[] | undefined, wanted: string): boolean =>
   given?.some((one) => one === '*' || one === wanted) ?? false;
 
+/** As the request would be of a group and a version; undefined = of any version. */
 function isFor(
   rule: Rule,
   { kind, operation, subresource, name, namespace }: AdmissionRequest,
-  anyVersion: boolean,
+  { group, version }: { readonly group: string; readonly version: string | undefined },
 ): boolean {
   const names = rule.resourceNames ?? [];
   return (
     holds(rule.operations, operation.toUpperCase()) &&
-    holds(rule.apiGroups, kind.group) &&
-    (anyVersion ? (rule.apiVersions?.length ?? 0) > 0 : holds(rule.apiVersions, kind.version)) &&
+    holds(rule.apiGroups, group) &&
+    (version === undefined ? (rule.apiVersions?.length ?? 0) > 0 : holds(rule.apiVersions, version)) &&
     (rule.resources ?? []).some((resource) => namesResource(resource, kind.plural, subresource)) &&
     (names.length === 0 || names.includes(name)) &&
     inScope(rule.scope, kind.scope === 'Namespaced' && namespace !== undefined)

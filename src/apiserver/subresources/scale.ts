@@ -1,12 +1,6 @@
 // scale: the number of replicas of any kind that declares where it keeps it, as an autoscaling/v1 Scale.
 import { scaleBody } from '../../api/index.ts';
-import {
-  Causes,
-  conflict,
-  formatLabelSelector,
-  type KubeObject,
-  type ScalePaths,
-} from '../../machinery/index.ts';
+import { Causes, conflict, type KubeObject, type ScalePaths } from '../../machinery/index.ts';
 import { applyToLive, readConfiguration } from '../registry/apply.ts';
 import { checkNames, type Place, refOf, requireEntry } from '../registry/core.ts';
 import { decodeRequestBody } from '../registry/decode.ts';
@@ -16,43 +10,14 @@ import { inVersion } from '../registry/translated.ts';
 import { applyUpdate } from '../registry/update.ts';
 import { type UpdateRules, wholeObject } from '../registry/update-rules.ts';
 import { scaleKind } from './scale-kind.ts';
+import { readPath, type Scale, toScale } from './scale-object.ts';
 import type { Subresource } from './subresource.ts';
-
-interface Scale extends KubeObject {
-  spec: { replicas?: number };
-  status?: { replicas: number; selector?: string };
-}
-
-function readPath(object: unknown, path: string): unknown {
-  let value: unknown = object;
-  for (const part of path.split('.')) value = (value as Record<string, unknown> | undefined)?.[part];
-  return value;
-}
 
 function writePath(object: unknown, path: string, value: unknown): void {
   const parts = path.split('.');
   let inner = object as Record<string, unknown>;
   for (const part of parts.slice(0, -1)) inner = (inner[part] ??= {}) as Record<string, unknown>;
   inner[parts.at(-1)!] = value;
-}
-
-function toScale(object: KubeObject, paths: ScalePaths): Scale {
-  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
-  const selector = readPath(object, paths.selector);
-  const replicas = (readPath(object, paths.replicas) as number | undefined) ?? 0;
-  return {
-    kind: 'Scale',
-    apiVersion: 'autoscaling/v1',
-    metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
-    spec: replicas === 0 ? {} : { replicas },
-    status: {
-      replicas: (readPath(object, paths.statusReplicas) as number | undefined) ?? 0,
-      ...(selector !== undefined && {
-        // Custom resources keep it as text already.
-        selector: typeof selector === 'string' ? selector : formatLabelSelector(selector),
-      }),
-    },
-  };
 }
 
 /** A change of the replicas is a change of the object: it goes through all of the kind's rules. */

@@ -21,8 +21,13 @@ export interface Program {
 
 export type Compiled<P = Program> =
   | { readonly ok: true; readonly value: P }
-  /** `typed` = it compiles, but not to what is wanted. */
-  | { readonly ok: false; readonly error: string; readonly typed?: boolean };
+  /** `typed` = it compiles, but not to what is wanted. `cause` = what the checker says. */
+  | {
+      readonly ok: false;
+      readonly error: string;
+      readonly typed?: boolean;
+      readonly cause?: unknown;
+    };
 
 /** As much as an expression may cost; larger ones are refused, not asked. */
 export const maxCost = 10_000_000;
@@ -109,7 +114,7 @@ export function compileIn(environment: Environment, text: string, types: readonl
     const found: Found = { nodes: 0, names: new Set(), depth: 0, badPattern: undefined };
     look(parsed.ast, 0, found);
     const check = parsed.check();
-    if (!check.valid) return { ok: false, error: compileFault(text, check.error, words) };
+    if (!check.valid) return { ok: false, error: compileFault(text, check.error, words), cause: check.error };
     const type = check.type ?? 'dyn';
     const wanted = types.length === 0 || types.includes(type);
     if (!wanted && (type !== 'dyn' || isBareField(parsed.ast)) && !/^([A-Z]|dyn<)/.test(type))
@@ -140,7 +145,7 @@ export function compileIn(environment: Environment, text: string, types: readonl
       },
     };
   } catch (error) {
-    return { ok: false, error: compileFault(text, error, words) };
+    return { ok: false, error: compileFault(text, error, words), cause: error };
   }
 }
 

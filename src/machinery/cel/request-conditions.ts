@@ -1,7 +1,6 @@
-// Conditions on API requests: what must hold for somebody to be asked about one. Objects are seen as the JSON they are, without a schema:
-// texts stay texts, and whole numbers are integers.
-import { isMap } from '../structural/json-schema.ts';
+// Conditions on API requests: what must hold for somebody to be asked about one. Objects are seen as the JSON they are.
 import { compileRequestExpression, faultText, maxCost, outOfBudget } from './expression.ts';
+import { PlainValues } from './plain-value.ts';
 
 /** What conditions can look at; null = there is none. JSON values. */
 export interface RequestFacts {
@@ -20,14 +19,12 @@ export function conditionFault(text: string): string | undefined {
 /** A request as conditions see it; made once for all that are asked of it. */
 export class RequestConditions {
   readonly #values: { object: unknown; oldObject: unknown; request: unknown };
-  #members = 0;
+  readonly #members: number;
 
   constructor({ object, oldObject, request }: RequestFacts) {
-    this.#values = {
-      object: this.#seen(object),
-      oldObject: this.#seen(oldObject),
-      request: this.#seen(request),
-    };
+    const plain = new PlainValues();
+    this.#values = { object: plain.of(object), oldObject: plain.of(oldObject), request: plain.of(request) };
+    this.#members = plain.members;
   }
 
   /** Throws an Error that tells why it cannot be said. */
@@ -46,18 +43,5 @@ export class RequestConditions {
     if (typeof value !== 'boolean')
       throw new Error(`expression '${text}' resulted in error: it does not evaluate to a bool`);
     return value;
-  }
-
-  #seen(value: unknown): unknown {
-    if (value === undefined) return null;
-    if (typeof value === 'number') return Number.isInteger(value) ? BigInt(value) : value;
-    if (Array.isArray(value)) {
-      this.#members = Math.max(this.#members, value.length);
-      return value.map((item) => this.#seen(item));
-    }
-    if (!isMap(value)) return value;
-    const entries = Object.entries(value).filter(([, member]) => member !== undefined);
-    this.#members = Math.max(this.#members, entries.length);
-    return new Map(entries.map(([key, member]) => [key, this.#seen(member)]));
   }
 }

@@ -1,5 +1,4 @@
-// What the kinds of this group share: which requests they are about, and where webhooks are called. Expressions are checked for being
-// there; whether they are good CEL is for the server, which has the compiler.
+// What the kinds of this group share: which requests they are about, and where webhooks are called.
 import {
   checkDns1035Label,
   checkDns1123Subdomain,

@@ -1,5 +1,13 @@
 // ValidatingAdmissionPolicy: rules for objects, written as expressions. Bindings say where they hold.
-import { checkCIdentifier, checkQualifiedName, defineKind, FieldAt } from '../../../machinery/index.ts';
+import {
+  checkCIdentifier,
+  checkQualifiedName,
+  defineKind,
+  FieldAt,
+  type PolicyExpressions,
+  policyFaults,
+  semanticEqual,
+} from '../../../machinery/index.ts';
 import { ageColumn, integerColumn, nameColumn, textColumn } from '../../columns.ts';
 import { validateConditions } from '../../condition-rules.ts';
 import type {
@@ -54,11 +62,7 @@ export const ValidatingAdmissionPolicy = defineKind<ValidatingAdmissionPolicyObj
     defaultMatchResources(spec.matchConstraints);
   },
 
-  warn: ({ spec }) => [
-    `this server does not evaluate expressions; requests that the policy is bound to are ${spec?.failurePolicy === 'Ignore' ? 'admitted' : 'refused'}, as its failurePolicy says`,
-  ],
-
-  validate({ metadata, spec = {} }, _old, causes) {
+  validate({ metadata, spec = {} }, old, causes) {
     const field = new FieldAt('spec', causes);
     if (spec.failurePolicy === undefined) field.child('failurePolicy').required();
     else field.child('failurePolicy').oneOf(spec.failurePolicy, failurePolicies);
@@ -100,6 +104,7 @@ export const ValidatingAdmissionPolicy = defineKind<ValidatingAdmissionPolicyObj
         here.child('valueExpression').required(`must not exceed ${maxValueExpressionBytes} bytes in length`);
       if (auditAnnotations.findIndex((other) => other.key === key) < i) here.child('key').duplicate(key);
     }
+    if (old === undefined || !semanticEqual(old.spec, spec)) validateExpressions(spec, field);
   },
 
   validateStatus({ status }, _old, causes) {
@@ -112,6 +117,13 @@ export const ValidatingAdmissionPolicy = defineKind<ValidatingAdmissionPolicyObj
     validateConditions(status?.conditions ?? [], field.child('conditions'));
   },
 });
+
+function validateExpressions(spec: PolicyExpressions, field: FieldAt): void {
+  for (const { path, text, detail } of policyFaults(spec))
+    path
+      .reduce((at, part) => (typeof part === 'number' ? at.index(part) : at.child(part)), field)
+      .invalid(text, detail);
+}
 
 function validateValidation(validation: Validation, field: FieldAt): void {
   const { expression, message = '', messageExpression = '', reason } = validation;
