@@ -24,3 +24,4 @@ export { PluginFixture, refusalsOf } from './plugin-fixture.ts';
 export * from './policy-worlds.ts';
 export { SimulatedNode, type SimulatedNodeOptions } from './simulated-node.ts';
 export * from './storage-builders.ts';
+export { type AskedWebhook, WebhookServer } from './webhook-server.ts';

@@ -1,129 +1,25 @@
 // Versions that a webhook makes, over real HTTPS: what it is asked, and that nobody sees what is stored.
-import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { systemClock } from '../../base/index.ts';
-import { createCa, issueCertificate } from '../../http/index.ts';
-import { ApiFixture, type FakeResponse } from '../../testkit/index.ts';
+import { ApiFixture, type FakeResponse, WebhookServer } from '../../testkit/index.ts';
+import { definition, door, doors, group, success } from './testdata/doors.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: whatever it was, the tests look with their own eyes
 type Loose = any;
 
-let server: Server;
-let port: number;
-let caBundle: string;
+let webhooks: WebhookServer;
 let f: ApiFixture;
-/** What the webhook was asked: the version it should make, and of which objects. */
-let asked: { to: string; of: string[] }[];
-let answer: (review: Loose) => object;
-let status = 200;
-
-/** v1 says `host` and `port`, v1beta1 `address` for both. */
-function converted(object: Loose, to: string): Loose {
-  const out = structuredClone(object);
-  if (out.apiVersion === to) return out;
-  out.apiVersion = to;
-  const { spec } = out;
-  if (to.endsWith('/v1')) {
-    const [host, port] = String(spec.address ?? ':0').split(':');
-    out.spec = { host, port: Number(port), note: spec.note };
-  } else out.spec = { address: `${spec.host}:${spec.port}`, note: spec.note };
-  return out;
-}
-const success = (review: Loose): Loose => ({
-  kind: 'ConversionReview',
-  apiVersion: review.apiVersion,
-  response: {
-    uid: review.request.uid,
-    result: { status: 'Success' },
-    convertedObjects: review.request.objects.map((o: Loose) =>
-      converted(o, review.request.desiredAPIVersion),
-    ),
-  },
-});
-
 beforeAll(async () => {
-  const nowMs = systemClock.nowMs();
-  const ca = await createCa({ commonName: 'webhooks', days: 1, nowMs });
-  const names = { dnsNames: ['localhost'], ips: ['127.0.0.1'] };
-  const usage = { commonName: 'w', ...names, usage: 'server', days: 1 } as const;
-  const { cert, key } = await issueCertificate(ca, usage, nowMs);
-  caBundle = Buffer.from(ca.cert).toString('base64');
-  server = createServer({ cert, key }, (request, response) => {
-    let text = '';
-    request.on('data', (chunk) => {
-      text += chunk;
-    });
-    request.on('end', () => {
-      const review = JSON.parse(text);
-      const { desiredAPIVersion: to, objects } = review.request;
-      asked.push({ to, of: objects.map((o: Loose) => `${o.apiVersion} ${o.metadata.name}`) });
-      response.statusCode = status;
-      response.setHeader('content-type', 'application/json');
-      response.end(JSON.stringify(answer(review)));
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  ({ port } = server.address() as AddressInfo);
+  webhooks = await WebhookServer.start();
 });
-afterAll(() => {
-  server.close();
-  server.closeAllConnections();
-});
+afterAll(() => webhooks.close());
 
-const group = 'example.com';
-const text = { type: 'string' };
-const versionOf = (name: string, spec: object, storage: boolean) => ({
-  name,
-  served: true,
-  storage,
-  schema: {
-    openAPIV3Schema: {
-      type: 'object',
-      properties: {
-        spec: { type: 'object', properties: { ...spec, note: text } },
-        status: { type: 'object', properties: { ready: { type: 'integer' } } },
-      },
-    },
-  },
-  subresources: {
-    status: {},
-    ...(name === 'v1' && {
-      scale: { specReplicasPath: '.spec.port', statusReplicasPath: '.status.ready' },
-    }),
-  },
-  ...(name === 'v1' && { selectableFields: [{ jsonPath: '.spec.host' }] }),
-  additionalPrinterColumns: [
-    { name: 'Where', type: 'string', jsonPath: name === 'v1' ? '.spec.host' : '.spec.address' },
-  ],
-});
-const v1 = { host: { ...text, pattern: '^[a-z]+$' }, port: { type: 'integer', minimum: 1 } };
-const beta = { address: text };
-const definition = (stored: 'v1' | 'v1beta1', more: object = {}) => ({
-  metadata: { name: 'doors.example.com' },
-  spec: {
-    group,
-    scope: 'Namespaced',
-    names: { plural: 'doors', kind: 'Door' },
-    conversion: {
-      strategy: 'Webhook',
-      webhook: {
-        clientConfig: { url: `https://127.0.0.1:${port}/convert`, caBundle },
-        conversionReviewVersions: ['v1'],
-        ...more,
-      },
-    },
-    versions: [versionOf('v1', v1, stored === 'v1'), versionOf('v1beta1', beta, stored === 'v1beta1')],
-  },
-});
+/** What the webhook was asked: the version it should make, and of which objects. */
+const asked = () =>
+  webhooks.asked.map(({ review: { request } }) => ({
+    to: request.desiredAPIVersion,
+    of: request.objects.map((o: Loose) => `${o.apiVersion} ${o.metadata.name}`),
+  }));
 const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
-const doors = (version: string) => `/apis/${group}/${version}/namespaces/default/doors`;
-const door = (version: string, name: string, spec: object, metadata: object = {}) => ({
-  apiVersion: `${group}/${version}`,
-  kind: 'Door',
-  metadata: { name, ...metadata },
-  spec,
-});
 const oak = { host: 'oak', port: 1 };
 const established = async () => {
   for (let i = 0; i < 50; i++) {
@@ -133,7 +29,7 @@ const established = async () => {
   }
 };
 const define = async (stored: 'v1' | 'v1beta1' = 'v1beta1', more: object = {}) => {
-  const told = await f.ask('POST', definitions, { body: definition(stored, more) });
+  const told = await f.ask('POST', definitions, { body: definition(webhooks, stored, more) });
   expect([told.code, told.headers['warning']]).toEqual([201, undefined]);
   await established();
 };
@@ -145,9 +41,9 @@ const storedOf = (name: string) =>
   JSON.parse(f.store.get(`/${group}/doors/default/${name}`)!.wire.toString('utf8'));
 
 beforeEach(async () => {
-  asked = [];
-  status = 200;
-  answer = success;
+  webhooks.asked.length = 0;
+  webhooks.status = 200;
+  webhooks.answer = success;
   f = await ApiFixture.create();
 });
 afterEach(() => f.close());
@@ -158,7 +54,7 @@ describe('a version that is not the one that is stored', () => {
     const made = await f.ask('POST', doors('v1'), { body: door('v1', 'a', oak) });
     expect([made.code, made.json.apiVersion, made.json.spec]).toEqual([201, 'example.com/v1', oak]);
     expect(storedOf('a')).toMatchObject({ apiVersion: 'example.com/v1beta1', spec: { address: 'oak:1' } });
-    expect(asked).toEqual([
+    expect(asked()).toEqual([
       { to: 'example.com/v1beta1', of: ['example.com/v1 a'] },
       { to: 'example.com/v1', of: ['example.com/v1beta1 a'] },
     ]);
@@ -168,14 +64,14 @@ describe('a version that is not the one that is stored', () => {
     expect(list.json.items).toEqual([
       { metadata: made.json.metadata, spec: oak, ...(list.json.items[0].apiVersion && {}) },
     ]);
-    expect(asked.length).toBe(2);
+    expect(asked().length).toBe(2);
   });
 
   it('is listed with one question, once for each version of an object', async () => {
     await define();
     for (const name of ['a', 'b', 'c'])
       await f.ask('POST', doors('v1beta1'), { body: door('v1beta1', name, { address: `${name}:1` }) });
-    expect(asked).toEqual([]);
+    expect(asked()).toEqual([]);
     for (const url of [
       doors('v1'),
       `${doors('v1')}?limit=5`,
@@ -185,7 +81,7 @@ describe('a version that is not the one that is stored', () => {
       expect(json.items.map((i: Loose) => i.spec.host)).toEqual(['a', 'b', 'c']);
     }
     expect((await f.ask('GET', `${doors('v1')}?fieldSelector=spec.host%3Db`)).json.items.length).toBe(1);
-    expect(asked).toEqual([
+    expect(asked()).toEqual([
       { to: 'example.com/v1', of: ['a', 'b', 'c'].map((n) => `example.com/v1beta1 ${n}`) },
     ]);
     const table = await f.ask('GET', doors('v1'), { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' });
@@ -195,7 +91,7 @@ describe('a version that is not the one that is stored', () => {
       body: { spec: { address: 'pine:7' } },
     });
     expect((await f.ask('GET', doors('v1'))).json.items[1].spec).toEqual({ host: 'pine', port: 7 });
-    expect(asked.slice(1)).toEqual([{ to: 'example.com/v1', of: ['example.com/v1beta1 b'] }]);
+    expect(asked().slice(1)).toEqual([{ to: 'example.com/v1', of: ['example.com/v1beta1 b'] }]);
   });
 
   it.each([
@@ -311,7 +207,7 @@ describe('a version that is not the one that is stored', () => {
     await f.ask('POST', doors('v1'), { body: door('v1', 'a', oak) });
     const current = (await f.ask('GET', `${definitions}/doors.example.com`)).json;
     const told = await f.ask('PUT', `${definitions}/doors.example.com`, {
-      body: { ...definition('v1'), metadata: current.metadata },
+      body: { ...definition(webhooks, 'v1'), metadata: current.metadata },
     });
     expect(told.code).toBe(200);
     await established();
@@ -331,7 +227,7 @@ describe('a version that is not the one that is stored', () => {
   it('does not keep its definition from going', async () => {
     await define();
     await f.ask('POST', doors('v1'), { body: door('v1', 'a', oak) });
-    status = 500;
+    webhooks.status = 500;
     await f.ask('DELETE', `${definitions}/doors.example.com`);
     await eventually(
       () => f.store.get(`/apiextensions.k8s.io/customresourcedefinitions/doors.example.com`) === undefined,
@@ -412,25 +308,25 @@ describe('a webhook that fails', () => {
   it.each(cases)('and %s', async (_, how, message) => {
     await define();
     await f.ask('POST', doors('v1beta1'), { body: door('v1beta1', 'a', { address: 'oak:1' }) });
-    answer = how;
+    webhooks.answer = how;
     for (const url of [`${doors('v1')}/a`, doors('v1')]) {
       const told = await f.ask('GET', url);
       expect([told.code, told.json.reason ?? 'Unknown']).toEqual([500, 'Unknown']);
       if (typeof message === 'string') expect(told.json.message).toBe(message);
       else expect(told.json.message).toMatch(message);
     }
-    answer = success;
+    webhooks.answer = success;
     expect((await f.ask('GET', `${doors('v1')}/a`)).json.spec).toEqual(oak);
   });
 
   it('stores nothing, and ends watches with an error', async () => {
     await define();
     const watch = await f.watch(`${doors('v1')}?watch=1&resourceVersion=${f.store.revision}`);
-    status = 503;
+    webhooks.status = 503;
     const told = await f.ask('POST', doors('v1'), { body: door('v1', 'a', oak) });
     expect([told.code, told.json.message]).toEqual([
       500,
-      `conversion webhook for example.com/v1, Kind=Door failed: Post "https://127.0.0.1:${port}/convert": the server answered 503`,
+      `conversion webhook for example.com/v1, Kind=Door failed: Post "https://127.0.0.1:${webhooks.port}/convert": the server answered 503`,
     ]);
     expect(f.store.get(`/${group}/doors/default/a`)).toBeUndefined();
     await f.ask('POST', doors('v1beta1'), { body: door('v1beta1', 'a', { address: 'oak:1' }) });
@@ -442,7 +338,7 @@ describe('a webhook that fails', () => {
     await define();
     const body = door('v1beta1', 'a', { address: 'oak:1' }, { labels: { a: 'b' }, finalizers: ['x/y'] });
     await f.ask('POST', doors('v1beta1'), { body });
-    answer = changeObject((o) => {
+    webhooks.answer = changeObject((o) => {
       o.metadata.labels = { c: 'd' };
       o.metadata.annotations = { e: 'f' };
       o.metadata.finalizers = [];
@@ -462,7 +358,7 @@ describe('a webhook that fails', () => {
   it('is asked in the version of reviews that it knows', async () => {
     await define('v1beta1', { conversionReviewVersions: ['v2', 'v1beta1'] });
     const kinds: string[] = [];
-    answer = (review) => {
+    webhooks.answer = (review) => {
       kinds.push(review.apiVersion);
       return { ...success(review), kind: undefined, apiVersion: undefined };
     };
