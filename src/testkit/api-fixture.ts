@@ -53,18 +53,26 @@ export interface Told {
   readonly json: AnyJson;
 }
 
-/** A version in which nothing depends on the machine. */
-export const publicVersion = {
-  major: '1',
-  minor: '35',
-  gitVersion: 'v1.35.0',
-  gitCommit: '',
-  gitTreeState: 'clean',
-  buildDate: '',
-  goVersion: '',
-  compiler: '',
-  platform: 'linux/amd64',
-};
+/** What tests of the API server have no opinion about. Nothing in it depends on the machine. */
+export const plainServer = {
+  version: {
+    major: '1',
+    minor: '35',
+    gitVersion: 'v1.35.0',
+    gitCommit: '',
+    gitTreeState: 'clean',
+    buildDate: '',
+    goVersion: '',
+    compiler: '',
+    platform: 'linux/amd64',
+  },
+  serviceCidr: '10.96.0.0/16',
+  nodePorts: [30000, 32767],
+  defaultNotReadyTolerationSeconds: 300,
+  defaultUnreachableTolerationSeconds: 300,
+  advertiseAddress: '127.0.0.1',
+  advertisePort: () => 6443,
+} as const;
 
 export class ApiFixture {
   readonly api: ApiServer;
@@ -97,13 +105,8 @@ export class ApiFixture {
       authenticate: userOfHeader,
       authorize: createAuthorizer([mastersAuthorizer, everyoneAuthorizer]),
       nodeCredentials: { cert: '', key: '', ca: '' },
-      version: publicVersion,
-      serviceCidr: '10.96.0.0/16',
-      nodePorts: [30000, 32767],
-      defaultNotReadyTolerationSeconds: 300,
-      defaultUnreachableTolerationSeconds: 300,
+      ...plainServer,
       advertiseAddress: '192.0.2.1',
-      advertisePort: () => 6443,
       ...options.server,
     });
     await api.bootstrap();

@@ -18,7 +18,7 @@ import {
   startHttpsServer,
 } from '../http/index.ts';
 import { createMemoryBackend, createStore } from '../storage/index.ts';
-import { publicVersion } from './api-fixture.ts';
+import { plainServer } from './api-fixture.ts';
 import { deepFreeze } from './fake-objects.ts';
 
 export interface ServedTransport {
@@ -73,13 +73,7 @@ async function apiServer() {
     authenticate: createAuthenticator({ token: () => undefined, anonymous: 'refuse', clock }),
     authorize: createAuthorizer([mastersAuthorizer, everyoneAuthorizer]),
     nodeCredentials: { cert: admin.cert, key: admin.key, ca: ca.cert },
-    version: publicVersion,
-    serviceCidr: '10.96.0.0/16',
-    nodePorts: [30000, 32767],
-    defaultNotReadyTolerationSeconds: 300,
-    defaultUnreachableTolerationSeconds: 300,
-    advertiseAddress: '127.0.0.1',
-    advertisePort: () => 6443,
+    ...plainServer,
   });
   await api.bootstrap();
   await api.client(Namespace).create({ metadata: { name: 'other' }, spec: {} });

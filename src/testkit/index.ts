@@ -1,4 +1,11 @@
-export { ApiFixture, type ApiFixtureOptions, type Asking, FakeResponse, type Told } from './api-fixture.ts';
+export {
+  ApiFixture,
+  type ApiFixtureOptions,
+  type Asking,
+  FakeResponse,
+  plainServer,
+  type Told,
+} from './api-fixture.ts';
 export { httpsApiServer, inProcessApiServer, type ServedTransport } from './api-servers.ts';
 export { type ArbitraryOptions, arbitraryObject, arbitraryValue, fullObject } from './arbitrary.ts';
 export * from './builders.ts';

@@ -16,6 +16,7 @@ import {
 } from '../../http/index.ts';
 import type { KubeObject } from '../../machinery/index.ts';
 import { createMemoryBackend, createStore } from '../../storage/index.ts';
+import { plainServer } from '../../testkit/index.ts';
 import { createApiServer } from '../api-server.ts';
 import {
   createAuthenticator,
@@ -109,23 +110,7 @@ beforeAll(async () => {
     authenticate: createAuthenticator({ token: () => undefined, anonymous: 'refuse', clock }),
     authorize: createAuthorizer([mastersAuthorizer, everyoneAuthorizer]),
     nodeCredentials: { cert: admin.cert, key: admin.key, ca: ca.cert },
-    version: {
-      major: '1',
-      minor: '35',
-      gitVersion: 'v1.35.0',
-      gitCommit: '',
-      gitTreeState: 'clean',
-      buildDate: '',
-      goVersion: '',
-      compiler: '',
-      platform: 'linux/amd64',
-    },
-    serviceCidr: '10.96.0.0/16',
-    nodePorts: [30000, 32767],
-    defaultNotReadyTolerationSeconds: 300,
-    defaultUnreachableTolerationSeconds: 300,
-    advertiseAddress: '127.0.0.1',
-    advertisePort: () => 6443,
+    ...plainServer,
   });
   await api.bootstrap();
   const listener = { host: '127.0.0.1', port: 0, ...serving, clientCa: ca.cert, clock, log };

@@ -4,22 +4,8 @@ import { Lease, Node } from '../../api/index.ts';
 import { FakeClock, Scope, seededRandom, settle, silentLog } from '../../base/index.ts';
 import { createClient } from '../../client/index.ts';
 import { FakeTransport } from '../../testkit/index.ts';
+import { fourCpuMachine as machine } from '../testdata/machine.ts';
 import { NodeRegistration } from './node-registration.ts';
-
-const machine = {
-  cpus: 4,
-  memoryBytes: 8 * 2 ** 30,
-  storageBytes: 100_000_000_000,
-  nodeInfo: {
-    architecture: 'amd64',
-    bootID: 'b',
-    kernelVersion: '6',
-    machineID: 'm',
-    operatingSystem: 'linux',
-    osImage: 'Debian',
-    systemUUID: 's',
-  },
-};
 
 const scopes: Scope[] = [];
 afterEach(async () => {

@@ -13,6 +13,7 @@ import { type Agent, startAgent } from '../agent.ts';
 import type { AgentOptions } from '../agent-options.ts';
 import type { MachineUsage } from '../stats/machine-usage.ts';
 import { noCgroups } from '../worker/pod-cgroups.ts';
+import { fourCpuMachine } from './machine.ts';
 
 export const image = 'docker.io/library/busybox:1.36';
 
@@ -89,20 +90,7 @@ export async function world(
       cgroupParent: '/jotasu/n1',
       cgroups: noCgroups,
       version: 'v1.35.0',
-      machine: {
-        cpus: 4,
-        memoryBytes: 8 * 2 ** 30,
-        storageBytes: 100_000_000_000,
-        nodeInfo: {
-          architecture: 'amd64',
-          bootID: 'b',
-          kernelVersion: '6',
-          machineID: 'm',
-          operatingSystem: 'linux',
-          osImage: 'Debian',
-          systemUUID: 's',
-        },
-      },
+      machine: fourCpuMachine,
       usage: fakeUsage(free),
       clock,
       random,
