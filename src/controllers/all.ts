@@ -13,6 +13,7 @@ import {
   type ClusterAutoscalerOptions,
   clusterAutoscalerController,
 } from './cluster-autoscaler/controller.ts';
+import { clusterRoleAggregationController } from './cluster-role-aggregation/controller.ts';
 import { cronJobController } from './cron-job/controller.ts';
 import { daemonSetController } from './daemon-set/controller.ts';
 import { deploymentController } from './deployment/controller.ts';
@@ -129,5 +130,6 @@ export const allControllers = (settings: ControllerSettings): readonly Controlle
       ]),
   certificateCleanerController,
   tokenCleanerController,
+  clusterRoleAggregationController,
   resourceQuotaController({ kinds: settings.kinds }),
 ];
