@@ -214,8 +214,11 @@ export class ExtensionServer {
       return;
     }
     const [, namespace = '', name = ''] = matched;
+    const [, wanted] = /^metadata\.name=(.+)$/.exec(url.searchParams.get('fieldSelector') ?? '') ?? [];
     const here = [...this.#flunders.values()].filter(
-      ({ metadata }) => namespace === '' || metadata.namespace === namespace,
+      ({ metadata }) =>
+        (namespace === '' || metadata.namespace === namespace) &&
+        (wanted === undefined || metadata.name === wanted),
     );
     const key = `${namespace}/${name}`;
     const found = this.#flunders.get(key);

@@ -69,8 +69,9 @@ export class Aggregator {
     this.#options = options;
     this.remotes = new RemoteApis(store);
     this.clients = new RemoteClients(options);
-    this.#proxy = new RemoteProxy(options);
     this.#queue = new WorkQueue({ clock, retryMaxMs });
+    // Whoever meets with a failure first has it looked into, instead of everybody until the next check.
+    this.#proxy = new RemoteProxy({ ...options, onUnreachable: ({ name }) => this.#queue.add(name) });
     this.#backing = new BackingServices(store, (name) => this.#queue.add(name));
     this.remotes.onChange((name) => {
       this.#backing.follow(this.remotes.all);

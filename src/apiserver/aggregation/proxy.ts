@@ -19,6 +19,8 @@ export interface RemoteProxyOptions {
   readonly random: Random;
   /** undefined = no certificate is shown. Read anew for each connection. */
   readonly frontProxy: FrontProxy | undefined;
+  /** Told that a server which is said to be there could not be reached. */
+  readonly onUnreachable: (remote: RemoteApi) => void;
 }
 
 /** Nodes' credentials are not for other API servers. */
@@ -33,7 +35,10 @@ export interface AskedBy {
   readonly user: UserInfo;
 }
 
-export const serviceUnavailable = (): StatusError =>
+const isUnreachable = (error: unknown): error is StatusError =>
+  error instanceof StatusError && error.code === 503;
+
+const serviceUnavailable = (): StatusError =>
   new StatusError(503, 'ServiceUnavailable', 'service unavailable');
 
 export class RemoteProxy {
@@ -49,7 +54,8 @@ export class RemoteProxy {
       const target = this.#targetOf({ remote, user }, request.url ?? '/');
       await relay({ target, credentials: noCredentials, prefix: '' }, request, response);
     } catch (error) {
-      if (!(error instanceof StatusError) || error.code !== 503 || response.headersSent) throw error;
+      if (!isUnreachable(error) || response.headersSent) throw error;
+      if (remote.available) this.#options.onUnreachable(remote);
       request.resume();
       sendText(response, 503, `${error.message}\n`);
     }
@@ -62,7 +68,12 @@ export class RemoteProxy {
     connection: { socket: Duplex; head: Buffer },
   ): Promise<void> {
     const target = this.#targetOf({ remote, user }, request.url ?? '/');
-    await tunnel({ target, credentials: noCredentials, relays: true }, request, connection);
+    try {
+      await tunnel({ target, credentials: noCredentials, relays: true }, request, connection);
+    } catch (error) {
+      if (isUnreachable(error)) this.#options.onUnreachable(remote);
+      throw error;
+    }
   }
 
   #targetOf({ remote, user }: AskedBy, path: string): Target {
