@@ -26,6 +26,10 @@ export interface StartClusterOptions {
   readonly images?: readonly string[] | undefined;
   /** Default: /var/lib/jotasu/NAME, or a temporary folder for simulated nodes alone. Removed by `stop` when it was not there before. */
   readonly dataDir?: string | undefined;
+  /** Addresses of pods: a range, or one of each address family with a comma between. Default: a free IPv4 range. */
+  readonly clusterCidr?: string | undefined;
+  /** Of services, of the same families. */
+  readonly serviceCidr?: string | undefined;
   /** A file to add the context to; undefined = one of its own. */
   readonly kubeconfig?: string | undefined;
   /** Whether Debian packages that are missing may be installed. Default: no, and they are named. */
@@ -146,6 +150,7 @@ async function startOnMachine(
       install: options.install === true,
       images: options.images ?? [],
       ...(dataDir !== undefined && { dataDir }),
+      ...rangesOf(options),
       ...(wasThere && options.kubeconfig === undefined
         ? {}
         : { kubeconfig: options.kubeconfig ?? join(home, 'kubeconfig') }),
@@ -211,6 +216,11 @@ async function startOnMachine(
   };
 }
 
+const rangesOf = ({ clusterCidr, serviceCidr }: StartClusterOptions) => ({
+  ...(clusterCidr !== undefined && { clusterCidr }),
+  ...(serviceCidr !== undefined && { serviceCidr }),
+});
+
 const readyTimeoutMs = 120_000;
 
 async function startSimulated(options: StartClusterOptions, count: number): Promise<StartedCluster> {
@@ -221,6 +231,7 @@ async function startSimulated(options: StartClusterOptions, count: number): Prom
   const server = await startServer({
     dataDir: directory,
     simulateNodes: count,
+    ...rangesOf(options),
     ...(options.simulation !== undefined && { simulation: options.simulation }),
     ...(log !== undefined && { log: (line) => log(line.trimEnd()) }),
   });
