@@ -47,6 +47,7 @@ import { statefulSetController } from './stateful-set/controller.ts';
 import { taintEvictionController } from './taint-eviction/controller.ts';
 import { tokenCleanerController } from './token-cleaner/controller.ts';
 import { ttlAfterFinishedController } from './ttl-after-finished/controller.ts';
+import { validatingAdmissionPolicyStatusController } from './validating-admission-policy-status/controller.ts';
 import { volumeExpandController } from './volume-expand/controller.ts';
 
 export interface ControllerSettings {
@@ -131,5 +132,6 @@ export const allControllers = (settings: ControllerSettings): readonly Controlle
   certificateCleanerController,
   tokenCleanerController,
   clusterRoleAggregationController,
+  validatingAdmissionPolicyStatusController({ kinds: settings.kinds }),
   resourceQuotaController({ kinds: settings.kinds }),
 ];

@@ -31,17 +31,20 @@ const textTypes: Readonly<Record<string, string>> = {
 /** Fields by their names in expressions, with the names of their types. */
 type Fields = Record<string, string>;
 
+/** What no value is an instance of. */
+class Declared {}
+
 export class DeclaredTypes {
   readonly #environment: Environment;
-  /** Shapes that are being declared: one inside itself is of any type there. */
-  readonly #open = new Set<Schema>();
+  /** A shape is declared where it is first found. Inside itself it is of any type. */
+  readonly #known = new Map<Schema, string>();
 
   constructor(environment: Environment) {
     this.#environment = environment;
   }
 
   declare(name: string, fields: Fields): string {
-    this.#environment.registerType({ name, fields } as never);
+    this.#environment.registerType(name, { ctor: Declared, fields } as never);
     return name;
   }
 
@@ -53,13 +56,14 @@ export class DeclaredTypes {
       case 'map':
         return `map<string, ${this.ofShape(`${name}.@elem`, schema.values)}>`;
       case 'object': {
-        if (this.#open.has(schema)) return 'dyn';
-        this.#open.add(schema);
+        const known = this.#known.get(schema);
+        if (known !== undefined) return known;
+        this.#known.set(schema, 'dyn');
         const fields = this.fieldsOfShape(name, schema);
-        this.#open.delete(schema);
-        return schema.preserveUnknown && Object.keys(fields).length === 0
-          ? 'dyn'
-          : this.declare(name, fields);
+        const isAny = schema.preserveUnknown && Object.keys(fields).length === 0;
+        const type = isAny ? 'dyn' : this.declare(name, fields);
+        this.#known.set(schema, type);
+        return type;
       }
       default:
         return scalarTypes[schema.type];

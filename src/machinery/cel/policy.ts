@@ -84,22 +84,21 @@ class Scope {
   }
 }
 
-/** Environments without variables of a policy are the same for all. */
-const shared = new Map<string, Environment>();
-function sharedEnvironment(
-  kind: string,
+/** Environments without variables of a policy are the same for all that are made in one way. */
+function made(
   make: (variables: PolicyVariables) => Environment,
 ): (variables: PolicyVariables) => Environment {
+  const known = new Map<string, Environment>();
   return (variables) => {
-    const key = `${kind} ${variables.params} ${variables.authorizer}`;
-    let found = shared.get(key);
-    if (found === undefined) shared.set(key, (found = make(variables)));
+    const key = `${variables.params} ${variables.authorizer}`;
+    let found = known.get(key);
+    if (found === undefined) known.set(key, (found = make(variables)));
     return found;
   };
 }
 
-const evaluating = sharedEnvironment('any', untypedPolicyEnvironment);
-const checking = sharedEnvironment('typed', (variables) => typedPolicyEnvironment(variables, {}));
+const evaluating = made(untypedPolicyEnvironment);
+const checking = made((variables) => typedPolicyEnvironment(variables, {}));
 
 type Told = (path: PolicyFault['path'], text: string, compiled: Compiled) => void;
 
@@ -182,7 +181,7 @@ export function policyFaults(spec: PolicyExpressions): readonly PolicyFault[] {
 /** What the checker says when it is told of what kind objects are: by the place of the text, of validations and their messages alone. */
 export function typeFaults(spec: PolicyExpressions, types: ObjectTypes): ReadonlyMap<string, string> {
   const faults = new Map<string, string>();
-  const make = (variables: PolicyVariables) => typedPolicyEnvironment(variables, types);
+  const make = made((variables) => typedPolicyEnvironment(variables, types));
   compileAll(spec, make, ([list, i, field], _text, compiled) => {
     if (list === 'validations' && !compiled.ok && isCertain(compiled.cause))
       faults.set(`spec.${list}[${i}].${field}`, compiled.error);

@@ -24,7 +24,7 @@ export const paramKindOf = (kinds: KindTable, { apiVersion, kind }: ParamKind): 
   kinds.all.find((one) => one.apiVersion === apiVersion && one.kind === kind);
 
 export const unknownParamKind = ({ apiVersion = '', kind = '' }: ParamKind): string =>
-  `failed to find resource referenced by paramKind: '${apiVersion}, Kind=${kind}'`;
+  `failed to find resource referenced by paramKind: '${apiVersion.includes('/') ? '' : '/'}${apiVersion}, Kind=${kind}'`;
 
 /**
  * What a policy is evaluated with, once each; none = not at all. `namespace` is that of the request. Throws an Error that tells why they
