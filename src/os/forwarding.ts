@@ -1,6 +1,6 @@
-// Whether the kernel passes packets on between links. The choice: before it does for IPv6, links that have their routes from a router
+// Whether the kernel passes packets on between links, and speaks IPv6 on one at all. The choice: before it does for IPv6, links that have their routes from a router
 // are told to go on listening to it, since a kernel that is a router itself otherwise forgets them, and with them the way out.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Exec } from './exec.ts';
 import type { IpVersion } from './links.ts';
 
@@ -24,6 +24,13 @@ function read(version: IpVersion): string {
 
 export const setForwarding = (version: IpVersion, value: '0' | '1'): void =>
   writeFileSync(fileOf[version], value);
+
+/** False also when it was left out at the kernel's start. */
+export const hasIpv6 = (): boolean => existsSync('/proc/sys/net/ipv6/conf/all');
+
+/** On a link of our own, whatever the machine has for others: many have IPv6 turned off for all new links. */
+export const allowIpv6 = (link: string): void =>
+  writeFileSync(`/proc/sys/net/ipv6/conf/${link}/disable_ipv6`, '0');
 
 /** Of `ip -json -6 route show`: links with routes that a router told of. */
 export function parseAdvertisedLinks(json: string): string[] {

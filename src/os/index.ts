@@ -52,8 +52,10 @@ export {
 } from './exec.ts';
 export { type FakeAnswer, FakeExec } from './fake-exec.ts';
 export {
+  allowIpv6,
   ensureForwarding,
   forgetRouters,
+  hasIpv6,
   isForwarding,
   parseAdvertisedLinks,
   setForwarding,

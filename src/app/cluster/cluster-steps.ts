@@ -4,8 +4,10 @@ import { sleep } from '../../base/index.ts';
 import { CommandFailure } from '../../cli/index.ts';
 import { ConnectionError } from '../../http/index.ts';
 import {
+  allowIpv6,
   applyLinks,
   ensureForwarding,
+  hasIpv6,
   type IpVersion,
   isForwarding,
   planBridge,
@@ -39,10 +41,17 @@ export function networkSteps(machine: Machine, holder: StateHolder): Step[] {
         if ((await readLinks(exec)).some((link) => link.name === state.bridge && link.up)) return 'there';
         await removeLink(exec, state.bridge);
         const [address, other] = planAddresses(state, state.gateway);
-        await applyLinks(exec, [
+        const [add, ...lines] = [
           ...planBridge({ name: state.bridge, address: address!, mtu: state.mtu }),
           ...(other === undefined ? [] : planFurtherAddress({ link: state.bridge, address: other })),
-        ]);
+        ];
+        if (!state.nodeCidr.includes(':')) lines.unshift(add!);
+        else {
+          needIpv6();
+          await applyLinks(exec, [add!]);
+          allowIpv6(state.bridge);
+        }
+        await applyLinks(exec, lines);
         return 'made';
       },
       undo: () => removeLink(exec, state.bridge),
@@ -75,6 +84,11 @@ export function networkSteps(machine: Machine, holder: StateHolder): Step[] {
       undo: () => removeFirewall(exec, holder.now, searchPath),
     },
   ];
+}
+
+function needIpv6(): void {
+  if (!hasIpv6())
+    throw new CommandFailure('the ranges of this cluster name IPv6 addresses, and this kernel has no IPv6');
 }
 
 /** Nodes that this run added to the record, and the last number before them. */

@@ -99,8 +99,12 @@ describe('addresses', () => {
     };
     expect(() => planAllocation(around, twoFamilies)).toThrow('no range of 10.89.0.0/16,fd00:10:89::/48');
     expect(() => planAllocation(around, { clusterCidr: '10.244.0.0/17' })).toThrow(
-      '--cluster-cidr 10.244.0.0/17: this machine uses addresses of that range already',
+      '--cluster-cidr 10.244.0.0/17: this machine uses 10.244.0.0/16 already',
     );
+    const six = { clusterCidr: '10.1.0.0/16,fd00:20::/56', serviceCidr: '10.96.0.0/16,fd00:10:96::/112' };
+    expect(() =>
+      planAllocation({ ...around, routes: [{ ...around.routes[0]!, destination: 'fd00:10:96::/64' }] }, six),
+    ).toThrow('--service-cidr fd00:10:96::/112: this machine uses fd00:10:96::/64 already');
     expect(() => planAllocation(around, { ...twoFamilies, serviceCidr: '10.96.0.0/16' })).toThrow(
       'must be of the same address families',
     );

@@ -59,6 +59,12 @@ function addressText(value: bigint, family: IpFamily): string {
   return parseIp(groups.join(':'))!.text;
 }
 
+function rangeText({ first, last, family }: Range): string {
+  let bits = family === 'IPv4' ? 32 : 128;
+  for (let size = last - first; size > 0n; size >>= 1n) bits--;
+  return `${addressText(first, family)}/${bits}`;
+}
+
 export const overlap = (a: Range, b: Range): boolean =>
   a.family === b.family && a.first <= b.last && b.first <= a.last;
 
@@ -131,9 +137,13 @@ export function planAllocation(around: Surroundings, asked: AskedRanges = {}): A
     !taken.some((range) => overlap(range, parseRange(cidr)!));
   const all = [...outside, ...ofClusters];
   const given = (flag: string, ranges: string, taken: readonly Range[]): string => {
-    const used = ranges.split(',').find((range) => !free(range, taken));
-    if (used !== undefined)
-      throw new CommandFailure(`--${flag} ${used}: this machine uses addresses of that range already`);
+    for (const range of ranges.split(',')) {
+      const other = taken.find((one) => overlap(one, parseRange(range)!));
+      if (other !== undefined)
+        throw new CommandFailure(
+          `--${flag} ${range}: this machine uses ${rangeText(other)} already; choose another range, or give no range to get a free one`,
+        );
+    }
     return ranges;
   };
 
