@@ -2,7 +2,8 @@
 // no ordinary controller because its keys are objects of all kinds.
 //
 // Informers of different kinds are not in step, and what is deleted stays deleted. So before an object is taken to have lost its
-// owner the server is asked. The kinds of custom resources are followed as their definitions come and go (custom-kinds.ts).
+// owner the server is asked. The kinds of custom resources are followed as their definitions come and go (custom-kinds.ts),
+// and those of other API servers as long as they tell of them (remote-kind-follower.ts).
 import { type Clock, type Log, type MetricRegistry, type Scope, sleep } from '../../base/index.ts';
 import {
   type Client,
@@ -20,7 +21,8 @@ import {
   type OwnerReference,
   semanticEqual,
 } from '../../machinery/index.ts';
-import { type CustomKindFollower, followCustomKinds } from '../custom-kinds.ts';
+import { type CustomKindFollower, type CustomKindHandlers, followCustomKinds } from '../custom-kinds.ts';
+import { followRemoteKinds, type RemoteKindFollower } from '../remote-kind-follower.ts';
 import {
   blocks,
   foregroundFinalizer,
@@ -73,6 +75,7 @@ class GarbageCollector {
   readonly #toldOf = new Set<string>();
   readonly #record: ReturnType<EventRecorder['from']>;
   #custom: CustomKindFollower | undefined;
+  #remote: RemoteKindFollower | undefined;
 
   constructor(options: GarbageCollectorOptions) {
     this.#options = options;
@@ -98,15 +101,18 @@ class GarbageCollector {
     }
     await Promise.all([...this.#informers].map((i) => i.synced));
     for (const informer of this.#informers) ends.push(this.#listen(informer));
-    this.#custom = followCustomKinds(informers, {
+    const handlers: CustomKindHandlers = {
       added: (informer) => this.#know(informer),
       synced: (informer) => {
         ends.push(this.#listen(informer));
         this.#lookAtDependentsOf(informer.kind);
       },
       removed: (informer, undefinedNow) => this.#forget(informer, undefinedNow),
-    });
-    ends.push(this.#custom.end);
+    };
+    this.#custom = followCustomKinds(informers, handlers);
+    // Nobody waits for these: a server that is away must not keep what is ours.
+    this.#remote = followRemoteKinds(this.#options, handlers);
+    ends.push(this.#custom.end, this.#remote.end);
     scope.onStop(() => {
       for (const end of ends) end();
     });
@@ -296,7 +302,7 @@ class GarbageCollector {
     });
   }
 
-  /** Custom resources know no strategic patch: they get the whole list, if they are still what was judged. undefined = it is gone. */
+  /** Custom resources, and most of other servers, know no strategic patch: they get the whole list, if they are still what was judged. undefined = it is gone. */
   async #patchOwners(
     kind: KindDef,
     { metadata }: KubeObject,
@@ -306,7 +312,7 @@ class GarbageCollector {
     const objects = this.#options.client(kind);
     const ownerReferences = references.length === 0 ? null : references;
     try {
-      return this.#custom?.has(kind) === true
+      return this.#custom?.has(kind) === true || this.#remote?.has(kind) === true
         ? await objects.patch({ name, namespace }, 'merge', {
             metadata: { uid, resourceVersion, ownerReferences },
           })
