@@ -16,8 +16,9 @@ import {
   type StartContainer,
   type Waiting,
 } from '../node/index.ts';
+import { PodCourse } from './pod-course.ts';
 import { idFor, imageIdOf, noLabels, recallRuntime } from './recalled-runtime.ts';
-import type { Delay, Ending, Stage } from './script.ts';
+import { draw, type Stage } from './script.ts';
 
 export interface PodWorld {
   readonly nowMs: number;
@@ -43,11 +44,9 @@ const nobodyWaits: ReadonlyMap<string, Waiting> = new Map();
 const rebootExitCode = 255;
 const killExitCode = 137;
 
-export const draw = ({ fromMs, toMs }: Delay, random: Random): number =>
-  fromMs === toMs ? fromMs : fromMs + random.next() * (toMs - fromMs);
-
 export class PodRun {
   readonly stage: Stage;
+  readonly #course: PodCourse;
   /** As the API last had it. */
   pod: Pod;
   /** Newest first. */
@@ -65,9 +64,6 @@ export class PodRun {
   /** When the containers have ended that were told to; 0 = they were not. */
   #stopMs = 0;
   #stopKills = false;
-  #readyDelayMs: number;
-  #endDelayMs: number;
-  #failDelayMs: number;
   /** Its containers have been stopped for good. */
   #stopped = false;
   #mayReport: boolean;
@@ -75,10 +71,7 @@ export class PodRun {
   private constructor(pod: Pod, stage: Stage, random: Random) {
     this.pod = pod;
     this.stage = stage;
-    this.#readyDelayMs = stage.ready === 'never' ? Number.POSITIVE_INFINITY : draw(stage.ready, random);
-    this.#endDelayMs = stage.ends === undefined ? Number.POSITIVE_INFINITY : draw(stage.ends.after, random);
-    this.#failDelayMs =
-      stage.fails === undefined ? Number.POSITIVE_INFINITY : draw(stage.fails.after, random);
+    this.#course = new PodCourse(stage, random);
     this.#mayReport = pod.status?.startTime !== undefined;
     const { status } = pod;
     if (status?.phase === 'Failed' && status.reason !== undefined && status.reason !== '')
@@ -142,7 +135,7 @@ export class PodRun {
       world.event('Normal', 'DeadlineExceeded', message);
       return this.#giveUp(world);
     }
-    const failMs = this.#metMs + this.#failDelayMs;
+    const failMs = this.#metMs + this.#course.failDelayMs;
     const { fails } = this.stage;
     if (fails !== undefined && failMs <= world.nowMs) {
       this.#failure = { reason: fails.reason, message: fails.message };
@@ -160,7 +153,7 @@ export class PodRun {
       previous: this.pod.status,
       waiting: this.#waiting ?? nobodyWaits,
       isStarted: () => true,
-      isReady: (container, id) => this.#readyMs(container, id) <= at.nowMs,
+      isReady: (_, id) => this.#readyMs(id) <= at.nowMs,
       messages: noMessages,
       nodeIps: at.nodeIps,
       failure: this.#failure,
@@ -287,7 +280,7 @@ export class PodRun {
 
   #pull({ name, image = '' }: coreV1.Container, world: PodWorld): boolean {
     const failed = this.#pullFailures?.get(name);
-    if (this.#concerns(name) && this.stage.pullFailures > (failed?.count ?? 0)) {
+    if (this.#course.concerns(this.pod.spec, name) && this.stage.pullFailures > (failed?.count ?? 0)) {
       const message = `failed to resolve reference "${image}": not found`;
       if (failed !== undefined && failed.untilMs > world.nowMs) {
         if (this.#waiting?.get(name)?.reason !== 'ImagePullBackOff') {
@@ -383,22 +376,24 @@ export class PodRun {
 
   /** Ends the containers whose time has come. */
   #expire({ nowMs }: PodWorld): void {
+    const { spec } = this.pod;
     for (let i = 0; i < this.#containers.length; i++) {
       const status = this.#containers[i]!;
-      const endMs = this.#endMs(status);
+      const endMs = this.#course.endMs(spec, status);
       if (endMs > nowMs) continue;
-      const { exitCode, reason, message } = this.#endingOf(status.name)!;
+      const { exitCode, reason, message } = this.#course.endingOf(spec, status.name)!;
       this.#containers[i] = { ...status, state: 'exited', exitCode, reason, message, finishedAtMs: endMs };
     }
   }
 
   /** The soonest of what happens by itself after `nowMs`. */
   #nextChange(nowMs: number): number {
+    const { spec } = this.pod;
     let nextMs = Number.POSITIVE_INFINITY;
     for (const status of this.#containers) {
       if (status.state !== 'running') continue;
-      nextMs = Math.min(nextMs, this.#endMs(status));
-      const readyMs = this.#readyMs(status, status.id);
+      nextMs = Math.min(nextMs, this.#course.endMs(spec, status));
+      const readyMs = this.#course.readyMs(spec, status);
       if (readyMs > nowMs) nextMs = Math.min(nextMs, readyMs);
     }
     for (const { untilMs } of this.#pullFailures?.values() ?? [])
@@ -406,32 +401,9 @@ export class PodRun {
     return nextMs;
   }
 
-  #concerns(name: string): boolean {
-    const { containers } = this.stage;
-    return containers.length === 0
-      ? this.pod.spec.containers.some((c) => c.name === name)
-      : containers.includes(name);
-  }
-
-  #endingOf(name: string): Ending | undefined {
-    const init = this.pod.spec.initContainers?.find((c) => c.name === name);
-    if (init !== undefined) return init.restartPolicy === 'Always' ? undefined : this.stage.init;
-    return this.#concerns(name) ? this.stage.ends : undefined;
-  }
-
-  #endMs({ name, state, attempt, startedAtMs }: ContainerStatus): number {
-    if (state !== 'running') return Number.POSITIVE_INFINITY;
-    const ending = this.#endingOf(name);
-    if (ending === undefined || attempt >= ending.times) return Number.POSITIVE_INFINITY;
-    const delayMs =
-      ending === this.stage.ends ? this.#endDelayMs : (ending.after.fromMs + ending.after.toMs) / 2;
-    return startedAtMs + delayMs;
-  }
-
-  #readyMs({ name }: { readonly name: string }, id: string): number {
+  #readyMs(id: string): number {
     const status = this.#containers.find((c) => c.id === id);
-    if (status === undefined) return Number.POSITIVE_INFINITY;
-    return this.#concerns(name) ? status.startedAtMs + this.#readyDelayMs : status.startedAtMs;
+    return status === undefined ? Number.POSITIVE_INFINITY : this.#course.readyMs(this.pod.spec, status);
   }
 
   #recall(): void {

@@ -1,12 +1,16 @@
 // What simulated nodes are and what happens on them, as data: kinds of machines, stages that pods go through, and incidents that
 // befall nodes. docs/simulation.md describes the file; script-file.ts reads it.
 import { jobNameLabel, type Pod } from '../api/index.ts';
+import type { Random } from '../base/index.ts';
 
 /** A delay drawn anew each time, evenly between the two. */
 export interface Delay {
   readonly fromMs: number;
   readonly toMs: number;
 }
+
+export const draw = ({ fromMs, toMs }: Delay, random: Random): number =>
+  fromMs === toMs ? fromMs : fromMs + random.next() * (toMs - fromMs);
 
 export interface MachineType {
   readonly name: string;

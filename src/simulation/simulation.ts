@@ -18,9 +18,9 @@ import { addressOf, faultOf, machineOfNode, nodeDraft, nodeNameOf, sameFault } f
 import { BeatMessage, type NodePost, StatusMessage, statusReportMs } from './node-posts.ts';
 import { NodeRun } from './node-run.ts';
 import { type Message, Outbox } from './outbox.ts';
-import { draw, PodRun, type PodWorld } from './pod-run.ts';
+import { PodRun, type PodWorld } from './pod-run.ts';
 import { type PodPost, PodSlot } from './pod-slot.ts';
-import { type Fault, type Script, stageOf } from './script.ts';
+import { draw, type Fault, type Script, stageOf } from './script.ts';
 import { type UsageSource, usageSource } from './usage-source.ts';
 
 export interface SimulationOptions {
