@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { EndpointSlice, Node, Service } from '../../api/index.ts';
 import { AddressPool } from './address-pool.ts';
-import { ingressIps, planLoadBalancer } from './plan.ts';
+import { ingressIps, planLoadBalancer, shared } from './plan.ts';
 
 function balancer(name: string, spec: Partial<Service['spec']> = {}, ips: readonly string[] = []): Service {
   return {
@@ -238,3 +238,17 @@ describe('a pool', () => {
     (text) => expect(() => new AddressPool([text])).toThrow(text),
   );
 });
+
+test.each<[string, readonly (readonly string[])[], string[]]>([
+  ['one family has all of it', [['b', 'a', 'c', 'd', 'e']], ['a', 'b', 'c', 'd']],
+  [
+    'two have half of it each',
+    [
+      ['3', '1', '2'],
+      ['z', 'x', 'y'],
+    ],
+    ['1', '2', 'x', 'y'],
+  ],
+  ['one without addresses takes nothing', [['3', '1', '2'], []], ['1', '2', '3']],
+  ['nothing of nothing', [[], []], []],
+])('addresses of which there are too many: %s', (_, lists, want) => expect(shared(lists, 4)).toEqual(want));

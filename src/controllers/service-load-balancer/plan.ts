@@ -89,7 +89,10 @@ function nodeAddresses(view: LoadBalancerView): Found {
   const { service, services, nodes, slices, serverAddresses } = view;
   const local = service.spec.externalTrafficPolicy === 'Local' ? nodesWithEndpoints(slices) : undefined;
   const usable = nodes.filter((node) => isUsable(node) && local?.has(node.metadata.name) !== false);
-  const ips = families(service).flatMap((family) => usable.flatMap((node) => addressOf(node, family) ?? []));
+  const ips = shared(
+    families(service).map((family) => usable.flatMap((node) => addressOf(node, family) ?? [])),
+    maxNodeAddresses,
+  );
   if (ips.length === 0) return { ips, problem: 'There are no available nodes for LoadBalancer' };
   for (const { port, protocol = 'TCP' } of service.spec.ports ?? []) {
     const owner = services.find((other) => isBefore(other, service) && hasPort(other, port, protocol));
@@ -113,7 +116,13 @@ function nodeAddresses(view: LoadBalancerView): Found {
     if (own !== undefined)
       return { ips: [], problem: `port ${port}/${protocol} is used by node ${own.metadata.name} itself` };
   }
-  return { ips: ips.sort().slice(0, maxNodeAddresses) };
+  return { ips };
+}
+
+/** At most so many in all, sorted, of each list the same share: no family goes without. */
+export function shared(lists: readonly (readonly string[])[], most: number): string[] {
+  const filled = lists.filter((list) => list.length > 0);
+  return filled.flatMap((list) => [...list].sort().slice(0, Math.floor(most / filled.length))).sort();
 }
 
 /** Of two that want the same the older one has it. */
