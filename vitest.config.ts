@@ -8,14 +8,12 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['src/**/*.test.ts', 'tools/**/*.test.ts'],
-          setupFiles: ['src/testkit/setup.ts'],
         },
       },
       {
         test: {
           name: 'scenario',
           include: ['test/scenario/**/*.test.ts'],
-          setupFiles: ['src/testkit/setup.ts'],
         },
       },
       {
