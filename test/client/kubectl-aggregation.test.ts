@@ -2,7 +2,7 @@
 // other, and when that server stops, it is said so.
 import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ExtensionServer } from '../../src/testkit/extension-server.ts';
+import { ExtensionServer } from '../../src/testkit/index.ts';
 import { findKubectl, findKubectl120, Kubectl } from './kubectl.ts';
 import { type ProgramServer, startProgram } from './program-server.ts';
 

@@ -29,6 +29,7 @@ import type { RequestSeries } from './metrics-requests.ts';
 import { isKnownPath, type PathOptions, servePath } from './path.ts';
 import { type Query, splitTarget } from './query.ts';
 import { serveStream, serveUpgrade } from './relay.ts';
+import { pathAttributes, resourceAttributes } from './request-attributes.ts';
 import { notFoundPath, serveResource, verbOf } from './resource.ts';
 import { addWarnings, readable, sendError, sendJson, sendPageNotFound } from './respond.ts';
 import { parseRoute, type ResourceRoute } from './route.ts';
@@ -399,40 +400,3 @@ function firstPart(path: string): string {
 
 /** What goes on until one side ends it, whoever serves it. */
 const lastingSubresources: ReadonlySet<string> = new Set(['attach', 'exec', 'log', 'portforward', 'proxy']);
-
-const pathAttributes = (user: UserInfo, method: string, path: string): RequestAttributes => ({
-  user,
-  // Who may read may ask how much there is to read.
-  verb: method === 'HEAD' ? 'get' : method.toLowerCase(),
-  group: '',
-  version: '',
-  resource: '',
-  subresource: '',
-  namespace: '',
-  name: '',
-  path,
-});
-
-const selectedName = /(?:^|,)metadata\.name==?([^,]+)/;
-
-function resourceAttributes(
-  user: UserInfo,
-  verb: Verb | '',
-  { path, query, route }: { path: string; query: Query; route: ResourceRoute },
-): RequestAttributes {
-  const isNamespace = route.group === '' && route.resource === 'namespaces';
-  // Only reads are narrowed by it: what a create or a deletion is about does not follow from a selector.
-  const narrows = route.name === '' && (verb === 'list' || verb === 'watch');
-  const fields = narrows ? query.get('fieldSelector') : null;
-  return {
-    user,
-    verb,
-    group: route.group,
-    version: route.version,
-    resource: route.resource,
-    subresource: route.subresource,
-    namespace: isNamespace ? route.name : (route.namespace ?? ''),
-    name: (fields === null ? undefined : selectedName.exec(fields)?.[1]) ?? route.name,
-    path,
-  };
-}
