@@ -25,6 +25,7 @@ const environmentOf = (variables: readonly string[]): Environment =>
   variables.reduce((environment, name) => environment.registerVariable(name, 'dyn'), newEnvironment());
 
 let ofValues: Environment | undefined;
+let ofOptionals: Environment | undefined;
 let ofRequests: Environment | undefined;
 
 let durationOf: ((values: { text: string }) => unknown) | undefined;
@@ -40,20 +41,32 @@ export const none = (): unknown => Optional.none();
 export const faultText = ({ error, typed }: { readonly error: string; readonly typed?: boolean }): string =>
   typed === true ? error : `compilation failed: ${error}`;
 
-/** An expression over `self` and `oldSelf` that comes to a value of `type`. */
-export const compileExpression = remembering((text, type): Compiled<Expression> => {
-  const compiled = compileIn((ofValues ??= environmentOf(['self', 'oldSelf'])), text, [type]);
-  if (!compiled.ok) return compiled;
-  const { evaluate, names, cost } = compiled.value;
-  return {
-    ok: true,
-    value: {
-      cost,
-      usesOldSelf: names.has('oldSelf'),
-      evaluate: (self, oldSelf) => evaluate({ self, ...(oldSelf !== undefined && { oldSelf }) }),
-    },
-  };
-});
+const overValues = (environment: () => Environment) =>
+  remembering((text, type): Compiled<Expression> => {
+    const compiled = compileIn(environment(), text, [type]);
+    if (!compiled.ok) return compiled;
+    const { evaluate, names, cost } = compiled.value;
+    return {
+      ok: true,
+      value: {
+        cost,
+        usesOldSelf: names.has('oldSelf'),
+        evaluate: (self, oldSelf) => evaluate({ self, ...(oldSelf !== undefined && { oldSelf }) }),
+      },
+    };
+  });
+
+const withPast = overValues(() => (ofValues ??= environmentOf(['self', 'oldSelf'])));
+const withOptionalPast = overValues(
+  () => (ofOptionals ??= environmentOf(['self']).registerVariable('oldSelf', 'optional<dyn>')),
+);
+
+/** An expression over `self` and `oldSelf` that comes to a value of `type`; by its rule `oldSelf` may be an optional. */
+export const compileExpression = (
+  text: string,
+  type: 'bool' | 'string',
+  { optionalOldSelf }: { readonly optionalOldSelf?: boolean | undefined },
+): Compiled<Expression> => (optionalOldSelf === true ? withOptionalPast : withPast)(text, type);
 
 /** An expression over `object`, `oldObject` and `request` that comes to a value of `type`. */
 export const compileRequestExpression = remembering(

@@ -99,6 +99,13 @@ describe('rules that hold, and what they hold of', () => {
     'cel.bind(n, size(self.tags), n == 2)',
     'self.a / 2 == 0 && self.b % 2 == 0',
   ])('%s', (rule) => {
+    const causes = new Causes();
+    checkRules(object(fields, { rule }), new FieldAt('', causes), { uncorrelatable: undefined, root: false });
+    // Nobody could write these: the schema does not name what they look at.
+    const unknown = /self\.(?:free\.unknown|zz)/.exec(rule);
+    expect(causes.list.map(({ message }) => message?.split('\n')[0]?.replace(/.* /, ''))).toEqual(
+      unknown === null ? [] : [`'${unknown[0].replace(/.*\./, '')}'`],
+    );
     expect(faults(spec(fields, rule), value)).toEqual([]);
     expect(faults(spec(fields, `!(${rule})`), value)).toEqual([
       `spec: Invalid value: "object": failed rule: !(${rule})`,
@@ -168,7 +175,10 @@ describe('changes', () => {
   });
 
   it('are told apart from what is new by an optional oldSelf', () => {
-    const rule = { rule: 'oldSelf.hasValue() || self.a == 0', optionalOldSelf: true };
+    const rule = {
+      rule: 'oldSelf.hasValue() && oldSelf.value().a < 5 || self.a == 0',
+      optionalOldSelf: true,
+    };
     expect(faults(spec(fields, rule), { a: 1 })).toHaveLength(1);
     expect(faults(spec(fields, rule), { a: 0 })).toEqual([]);
     expect(faults(spec(fields, rule), { a: 1 }, { a: 0 })).toEqual([]);
@@ -200,7 +210,7 @@ describe('changes', () => {
 describe('rules that cannot be asked', () => {
   const check = (rule: ValidationRule, uncorrelatable?: string): string[] => {
     const causes = new Causes();
-    checkRules(object(fields, rule), new FieldAt('s', causes), uncorrelatable);
+    checkRules(object(fields, rule), new FieldAt('s', causes), { uncorrelatable, root: false });
     return causes.list.map(
       (c) => `${(c.field ?? '').replace('s.x-kubernetes-validations[0].', '')}: ${c.message}`,
     );
@@ -214,6 +224,24 @@ describe('rules that cannot be asked', () => {
       [
         `rule: Invalid value: "nobody": compilation failed: ERROR: <input>:1:1: undeclared reference to 'nobody' (in container '')\n | nobody\n | ^`,
       ],
+    ],
+    ...(
+      [
+        ['self.zz > 1', "<input>:1:5: undefined field 'zz'"],
+        ['has(self.zz)', "<input>:1:9: undefined field 'zz'"],
+        ['self.items.all(i, i.nobody == 1)', "<input>:1:20: undefined field 'nobody'"],
+        ["self.a == 'x'", "found no matching overload for '_==_' applied to '(int, string)'"],
+        ['self.a.b == 1', "type 'int' does not support field selection"],
+        ['self.a', 'cel expression must evaluate to a bool'],
+        ['self.metadata.labels.size() == 0', "undefined field 'metadata'"],
+        ['self.dash-ed == "a"', "undeclared reference to 'ed'"],
+      ] as const
+    ).map(([rule, why]) => [{ rule }, [expect.stringContaining(why) as never]] as [ValidationRule, string[]]),
+    [{ rule: "self.note == null || self.name == 'x' || self.free == oldSelf.free" }, []],
+    [{ rule: 'oldSelf.orValue(self).a == 1', optionalOldSelf: true }, []],
+    [
+      { rule: 'oldSelf.value().zz == 1', optionalOldSelf: true },
+      [expect.stringContaining("undefined field 'zz'") as never],
     ],
     [{ rule: '1 + 1' }, ['rule: Invalid value: "1 + 1": cel expression must evaluate to a bool']],
     [
@@ -257,6 +285,17 @@ describe('rules that cannot be asked', () => {
 });
 
 it.each([
+  ["self.kind == 'K' && self.metadata.name != '' && has(self.spec.a)", []],
+  ['self.metadata.labels.size() == 0', ["undefined field 'labels'"]],
+  ['self.status.a == 1', ["undefined field 'status'"]],
+])('of a whole resource one sees who it is: %s', (rule, wanted) => {
+  const causes = new Causes();
+  const schema = object({ spec: object({ a: whole }), metadata: { type: 'object' } }, { rule });
+  checkRules(schema, new FieldAt('', causes), { uncorrelatable: undefined, root: true });
+  expect(causes.list.map(({ message }) => /undefined field '\w+'/.exec(message ?? '')?.[0])).toEqual(wanted);
+});
+
+it.each([
   ['.a.b', ['a', 'b']],
   [".a['b.c']", ['a', 'b.c']],
   ['a', undefined],
@@ -284,7 +323,10 @@ it('any text is a rule or is told why it is none', () => {
       fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom(...'selfold.a()[]&|!<>=\'"1 ?:,') })),
       (rule) => {
         const causes = new Causes();
-        checkRules(object(fields, { rule }), new FieldAt('s', causes), undefined);
+        checkRules(object(fields, { rule }), new FieldAt('s', causes), {
+          uncorrelatable: undefined,
+          root: false,
+        });
         if (causes.list.length === 0) faults(spec(fields, rule), { a: 1 });
       },
     ),

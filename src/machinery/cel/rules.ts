@@ -20,6 +20,7 @@ import {
   toDuration,
 } from './expression.ts';
 import { identityOf } from './library.ts';
+import { TypedRules } from './typed-rules.ts';
 import { celValue } from './values.ts';
 
 const validations = 'x-kubernetes-validations';
@@ -95,7 +96,7 @@ function askAll(schema: JsonSchema, { value, old }: Values, { field, root, rules
   const before = old === undefined ? undefined : celValue(schema, old, options);
   const unchanged = old !== undefined && identityOf(value) === identityOf(old);
   for (const rule of rules) {
-    const compiled = compileExpression(rule.rule, 'bool');
+    const compiled = compileExpression(rule.rule, 'bool', rule);
     if (!compiled.ok) {
       field.invalid(shownType(schema), `rule compile error: ${compiled.error}`);
       continue;
@@ -153,11 +154,12 @@ const shownType = (schema: JsonSchema): string =>
 
 /** What `messageExpression` comes to; undefined = it comes to nothing that can be shown. */
 function ownMessage(
-  { messageExpression }: ValidationRule,
+  rule: ValidationRule,
   { self, oldSelf, members }: { self: unknown; oldSelf: unknown; members: number },
 ): string | undefined {
+  const { messageExpression } = rule;
   if (messageExpression === undefined || messageExpression === '') return undefined;
-  const compiled = compileExpression(messageExpression, 'string');
+  const compiled = compileExpression(messageExpression, 'string', rule);
   if (!compiled.ok || compiled.value.cost(members) > maxCost) return undefined;
   try {
     const text = compiled.value.evaluate(self, oldSelf);
@@ -188,11 +190,16 @@ export function parseFieldPath(text: string): readonly string[] | undefined {
 
 const reasons = ['FieldValueForbidden', 'FieldValueInvalid', 'FieldValueRequired', 'FieldValueDuplicate'];
 
-/**
- * Whether the rules of a node can be asked at all. `uncorrelatable` is where on the way to the node what was cannot be told from what is;
- * undefined = nowhere.
- */
-export function checkRules(schema: JsonSchema, field: FieldAt, uncorrelatable: string | undefined): void {
+export interface RulePlace {
+  /** Where on the way to the node what was cannot be told from what is; undefined = nowhere. */
+  readonly uncorrelatable: string | undefined;
+  /** The node is the whole resource. */
+  readonly root: boolean;
+}
+
+/** Whether the rules of a node can be asked at all. */
+export function checkRules(schema: JsonSchema, field: FieldAt, { uncorrelatable, root }: RulePlace): void {
+  const typed = new TypedRules(schema, root);
   for (const [i, rule] of (schema[validations] ?? []).entries()) {
     const at = field.child(validations).index(i);
     const { message, messageExpression, fieldPath, reason } = rule;
@@ -200,7 +207,8 @@ export function checkRules(schema: JsonSchema, field: FieldAt, uncorrelatable: s
       at.child('rule').required('rule is not specified');
       continue;
     }
-    const compiled = compileExpression(rule.rule, 'bool');
+    const untyped = compileExpression(rule.rule, 'bool', rule);
+    const compiled = untyped.ok ? (typed.fault(rule.rule, rule, 'bool') ?? untyped) : untyped;
     if (!compiled.ok)
       at.child('rule').invalid(
         rule.rule,
@@ -223,7 +231,10 @@ export function checkRules(schema: JsonSchema, field: FieldAt, uncorrelatable: s
     else if (ruleText(rule).includes('\n') && !message)
       at.child('message').required('message must be specified if rule contains line breaks');
     if (messageExpression !== undefined && messageExpression !== '') {
-      const text = compileExpression(messageExpression, 'string');
+      const untypedText = compileExpression(messageExpression, 'string', rule);
+      const text = untypedText.ok
+        ? (typed.fault(messageExpression, rule, 'string') ?? untypedText)
+        : untypedText;
       if (messageExpression.trim() === '')
         at.child('messageExpression').required('messageExpression must be non-empty if specified');
       else if (!text.ok)

@@ -161,7 +161,7 @@ function validateWords(schema: JSONSchemaProps, field: FieldAt, place: Place): v
       .forbidden('uniqueItems cannot be set to true since the runtime complexity becomes quadratic');
   if (schema['x-kubernetes-preserve-unknown-fields'] === false)
     field.child('x-kubernetes-preserve-unknown-fields').invalid(false, 'must be true or undefined');
-  checkRules(schema as JsonSchema, field, place.uncorrelatable);
+  checkRules(schema as JsonSchema, field, place);
   const mapType = schema['x-kubernetes-map-type'];
   if (mapType === undefined) return;
   typeMustBe('object', 'x-kubernetes-map-type', schema, field);
