@@ -58,6 +58,18 @@ test('addresses are of the range, and no two pods have the same one', () => {
   );
 });
 
+test.each([
+  ['fd00:10:244:1::/64', 'fd00:10:244:1::2', 'fd00:10:244:1::3', 'fd00:10:244:1::4'],
+  ['fd00:1:2:3:4:5:6:8/125', 'fd00:1:2:3:4:5:6:a', 'fd00:1:2:3:4:5:6:b', 'fd00:1:2:3:4:5:6:c'],
+])('addresses of IPv6: %s', (cidr, first, second, third) => {
+  const addresses = new PodAddresses(cidr);
+  addresses.occupy(second);
+  expect([addresses.take(), addresses.take()]).toEqual([first, third]);
+  addresses.free(second);
+  const rest = Array.from({ length: 2 ** 12 }, () => addresses.take());
+  expect(rest).toContain(cidr.endsWith('/64') ? 'fd00:10:244:1::1000' : second);
+});
+
 test('an address that a pod has already is not given', () => {
   const addresses = new PodAddresses('10.0.0.0/29');
   addresses.occupy('10.0.0.3');

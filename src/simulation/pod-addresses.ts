@@ -1,17 +1,22 @@
 // The pod addresses of one node: those of its podCIDR, each given to one pod at a time, a freed one not at once again. One number and a
-// set of those in use: ten thousand nodes have one each.
+// set of those in use: ten thousand nodes have one each. Of IPv6 the last 32 bits are that number.
+import { parseCidr, parseIp } from '../machinery/index.ts';
 
 export class PodAddresses {
   readonly #base: number;
   readonly #size: number;
+  /** The first 96 bits of IPv6: `fd00:0:0:1:0:0:`; '' of IPv4. */
+  readonly #prefix: string;
   readonly #used = new Set<number>();
   #last = 1;
 
-  /** `cidr`: an IPv4 range. Its first two addresses (network, bridge) and its last are not given. */
+  /** `cidr`: a range of either family. Its first two addresses (network, bridge) and its last are not given. */
   constructor(cidr: string) {
     const [address = '', bits = '32'] = cidr.split('/');
+    const isV6 = address.includes(':');
+    this.#prefix = isV6 ? prefixOf(cidr) : '';
     this.#base = numberOf(address);
-    this.#size = 2 ** (32 - Number(bits));
+    this.#size = isV6 ? 2 ** Math.min(24, 128 - Number(bits)) : 2 ** (32 - Number(bits));
   }
 
   /** undefined = all are in use. */
@@ -21,7 +26,7 @@ export class PodAddresses {
       this.#last = this.#last + 1 >= this.#size - 1 ? 2 : this.#last + 1;
       if (this.#used.has(this.#last)) continue;
       this.#used.add(this.#last);
-      return textOf(this.#base + this.#last);
+      return textOf(this.#base + this.#last, this.#prefix);
     }
     return undefined;
   }
@@ -42,8 +47,17 @@ export class PodAddresses {
 }
 
 const numberOf = (ip: string): number => {
-  const [a = 0, b = 0, c = 0, d = 0] = ip.split('.').map(Number);
+  const parts = ip.includes(':') ? (parseIp(ip)?.bytes.slice(12) ?? []) : ip.split('.').map(Number);
+  const [a = 0, b = 0, c = 0, d = 0] = parts;
   return ((a * 256 + b) * 256 + c) * 256 + d;
 };
 
-const textOf = (n: number): string => `${n >>> 24}.${(n >>> 16) & 255}.${(n >>> 8) & 255}.${n & 255}`;
+function prefixOf(cidr: string): string {
+  const bytes = parseIp(parseCidr(cidr)?.network.split('/')[0] ?? '')?.bytes ?? [];
+  return [0, 2, 4, 6, 8, 10].map((i) => `${(bytes[i]! * 256 + bytes[i + 1]!).toString(16)}:`).join('');
+}
+
+const textOf = (n: number, prefix: string): string =>
+  prefix === ''
+    ? `${n >>> 24}.${(n >>> 16) & 255}.${(n >>> 8) & 255}.${n & 255}`
+    : parseIp(`${prefix}${(n >>> 16).toString(16)}:${(n & 0xffff).toString(16)}`)!.text;
