@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { seededRandom } from '../../src/base/index.ts';
 import { containerdOf, type ExpectedPod, leftovers } from './node-leftovers.ts';
-import { busyboxImage, mustRun, root, run, TourCluster, whyNot } from './tour-machine.ts';
+import { busyboxImage, run, TourCluster, whyNot } from './tour-machine.ts';
 
 const why = whyNot();
 const cluster = new TourCluster('jt-crash');
@@ -60,8 +60,6 @@ const deployment = (name: string, replicas: number, script: string) => ({
     },
   },
 });
-const apply = (object: object) =>
-  mustRun(cluster.kubectlArgv('apply', '-f', '-'), { input: JSON.stringify(object) });
 const untilTerm = (command: string) => `trap 'exit 0' TERM; ${command} & wait`;
 
 /** A server that is just being started again refuses: kubectl is asked once more. */
@@ -138,9 +136,7 @@ beforeAll(async () => {
   if (why !== undefined) return;
   console.info(`JOTASU_CRASH_SEED=${seed}`);
   await cluster.down();
-  const archive = join(cluster.directory, 'busybox.tar');
-  await mustRun([process.execPath, join(root, 'tools/busybox-image.mjs'), archive]);
-  await cluster.up('--nodes', '2', '--image', archive);
+  await cluster.up('--nodes', '2', '--image', await cluster.busyboxArchive());
 });
 afterAll(async () => {
   for (const echo of echoes) echo.end();
@@ -152,8 +148,8 @@ describe.skipIf(why !== undefined)('kill -9 at random moments', () => {
   let still: string[] = [];
 
   test('what runs before', async () => {
-    await apply(deployment('still', 4, untilTerm('nc -ll -p 7000 -e cat')));
-    await apply(deployment('rolling', 8, untilTerm('sleep 3600')));
+    await cluster.apply(deployment('still', 4, untilTerm('nc -ll -p 7000 -e cat')));
+    await cluster.apply(deployment('rolling', 8, untilTerm('sleep 3600')));
     for (const name of ['still', 'rolling'])
       await cluster.kubectl('rollout', 'status', `deployment/${name}`, '--timeout=60s');
     const list = await pods('app=still');
@@ -167,7 +163,7 @@ describe.skipIf(why !== undefined)('kill -9 at random moments', () => {
 
   test('rollouts complete, and a job does each of its parts once', async () => {
     mkdirSync(counts);
-    await apply({
+    await cluster.apply({
       apiVersion: 'batch/v1',
       kind: 'Job',
       metadata: { name: 'count' },

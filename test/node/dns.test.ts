@@ -178,10 +178,9 @@ const dataDir = '/var/lib/jotasu/jt-dns';
 beforeAll(async () => {
   if (why !== undefined) return;
   await cluster.down();
-  const busybox = join(cluster.directory, 'busybox.tar');
   const dig = join(cluster.directory, 'dig.tar');
-  await Promise.all([
-    mustRun(['node', join(root, 'tools/busybox-image.mjs'), busybox, busyboxImage]),
+  const [busybox] = await Promise.all([
+    cluster.busyboxArchive(),
     mustRun(['node', join(root, 'tools/dig-image.mjs'), dig, digImage]),
   ]);
   await cluster.up('--nodes', '2', '--image', busybox);
@@ -194,9 +193,7 @@ beforeAll(async () => {
       `nameserver 10.96.0.10\nnameserver ${gateway}\n`,
     );
   await cluster.jotasu('image', 'load', dig, '--nodes', node(1));
-  const manifest = join(cluster.directory, 'objects.yaml');
-  writeFileSync(manifest, objects);
-  await cluster.kubectl('apply', '-f', manifest);
+  await cluster.apply(objects);
   await cluster.kubectl(
     'wait',
     '--for=condition=Ready',

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createCa, issueCertificate } from '../../src/http/index.ts';
-import { busyboxImage, mustRun, root, TourCluster, whyNot } from './tour-machine.ts';
+import { busyboxImage, TourCluster, whyNot } from './tour-machine.ts';
 
 const why = whyNot();
 const cluster = new TourCluster('jt-ingress');
@@ -151,12 +151,8 @@ async function applySecret(commonName: string): Promise<void> {
 beforeAll(async () => {
   if (why !== undefined) return;
   await cluster.down();
-  const archive = join(cluster.directory, 'busybox.tar');
-  await mustRun(['node', join(root, 'tools/busybox-image.mjs'), archive, busyboxImage]);
-  await cluster.up('--nodes', '2', '--image', archive);
-  const file = join(cluster.directory, 'objects.yaml');
-  writeFileSync(file, deployment);
-  await cluster.kubectl('apply', '-f', file);
+  await cluster.up('--nodes', '2', '--image', await cluster.busyboxArchive());
+  await cluster.apply(deployment);
   await applySecret('first');
   await cluster.kubectl('rollout', 'status', 'deployment/web', '--timeout=60s');
   addresses = await eventually(addressesNow, (all) => all.length === 2);

@@ -1,17 +1,16 @@
 // Every way in which a node runs, changes, refuses and ends pods, as kubectl shows it: one cluster of one node, all pods at once. What
 // a case says about its pod is waited for; the messages are the kubelet's.
-import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { coreV1, Pod } from '../../src/api/index.ts';
 import { listProcesses, readCgroupLayout } from '../../src/os/index.ts';
-import { cases, image, manifest, node, ready, restarted, sh, subjects } from './pod-cases.ts';
-import { mustRun, root, TourCluster, whyNot } from './tour-machine.ts';
+import { cases, subjects } from './pod-cases.ts';
+import { image, manifest, node, ready, restarted, sh } from './pod-manifest.ts';
+import { mustRun, TourCluster, whyNot } from './tour-machine.ts';
 
 const why = whyNot();
 const cluster = new TourCluster('jt-pods');
-const archive = join(cluster.directory, 'busybox.tar');
 const shared = join(cluster.directory, 'shared');
 const dataDir = join(cluster.directory, 'data');
 const manifests = join(dataDir, 'nodes', node, 'manifests');
@@ -80,8 +79,7 @@ beforeAll(async () => {
   if (why !== undefined) return;
   await cluster.down();
   mkdirSync(shared);
-  execFileSync(process.execPath, [join(root, 'tools/busybox-image.mjs'), archive]);
-  await cluster.up('--nodes', '1', '--data-dir', dataDir, '--image', archive);
+  await cluster.up('--nodes', '1', '--data-dir', dataDir, '--image', await cluster.busyboxArchive());
   const objects = [
     { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'settings' }, data: { A: 'one', 'b.c': 'two' } },
     { apiVersion: 'node.k8s.io/v1', kind: 'RuntimeClass', metadata: { name: 'jt-kata' }, handler: 'jt-kata' },

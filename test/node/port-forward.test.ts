@@ -9,7 +9,7 @@ import { PassThrough } from 'node:stream';
 import { KubeConfig, PortForward } from '@kubernetes/client-node';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { findKubectl, findKubectl120 } from '../client/kubectl.ts';
-import { busyboxImage, mustRun, root, TourCluster, whyNot } from './tour-machine.ts';
+import { busyboxImage, mustRun, TourCluster, whyNot } from './tour-machine.ts';
 
 const why = whyNot();
 const cluster = new TourCluster('jt-forward');
@@ -64,12 +64,8 @@ spec:
 beforeAll(async () => {
   if (why !== undefined) return;
   await cluster.down();
-  const archive = join(cluster.directory, 'busybox.tar');
-  await mustRun(['node', join(root, 'tools/busybox-image.mjs'), archive, busyboxImage]);
-  await cluster.up('--nodes', '1', '--image', archive);
-  const manifest = join(cluster.directory, 'pods.yaml');
-  writeFileSync(manifest, pods);
-  await cluster.kubectl('apply', '-f', manifest);
+  await cluster.up('--nodes', '1', '--image', await cluster.busyboxArchive());
+  await cluster.apply(pods);
   await cluster.kubectl('rollout', 'status', 'deploy/web', '--timeout=60s');
   await cluster.kubectl('wait', '--for=condition=Ready', 'pod/host', '--timeout=60s');
 }, 180_000);

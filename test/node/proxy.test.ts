@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { busyboxImage, mustRun, root, TourCluster, whyNot } from './tour-machine.ts';
+import { busyboxImage, mustRun, TourCluster, whyNot } from './tour-machine.ts';
 
 const why = whyNot();
 const cluster = new TourCluster('jt-proxy');
@@ -116,12 +116,8 @@ async function learn(): Promise<Facts> {
 beforeAll(async () => {
   if (why !== undefined) return;
   await cluster.down();
-  const archive = join(cluster.directory, 'busybox.tar');
-  await mustRun(['node', join(root, 'tools/busybox-image.mjs'), archive, busyboxImage]);
-  await cluster.up('--nodes', '2', '--image', archive);
-  const file = join(cluster.directory, 'objects.yaml');
-  writeFileSync(file, manifest);
-  await cluster.kubectl('apply', '-f', file);
+  await cluster.up('--nodes', '2', '--image', await cluster.busyboxArchive());
+  await cluster.apply(manifest);
   await cluster.kubectl('rollout', 'status', 'ds/web', '--timeout=60s');
   facts = await learn();
 }, 120_000);

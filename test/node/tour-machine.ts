@@ -118,6 +118,18 @@ export class TourCluster {
   kubectl(...args: string[]): Promise<string> {
     return mustRun(this.kubectlArgv(...args));
   }
+  /** `kubectl apply` of YAML, of objects, or of both. */
+  apply(...manifests: readonly (string | object)[]): Promise<string> {
+    // kubectl takes what begins with a brace for JSON alone.
+    const texts = manifests.map((one) => `---\n${typeof one === 'string' ? one : JSON.stringify(one)}\n`);
+    return mustRun(this.kubectlArgv('apply', '-f', '-'), { input: texts.join('') });
+  }
+  /** Makes an archive of busybox 1.35 and 1.36, for `--image`; in the cluster's directory. */
+  async busyboxArchive(): Promise<string> {
+    const archive = join(this.directory, 'busybox.tar');
+    await mustRun([process.execPath, join(root, 'tools/busybox-image.mjs'), archive]);
+    return archive;
+  }
   kubectlArgv(...args: string[]): string[] {
     return ['kubectl', '--kubeconfig', this.kubeconfig, ...args];
   }

@@ -75,8 +75,7 @@ describe.skipIf(why !== undefined)('the tour', () => {
   });
 
   test('image load', async () => {
-    const archive = join(cluster.directory, 'busybox.tar');
-    await mustRun([process.execPath, join(root, 'tools/busybox-image.mjs'), archive]);
+    const archive = await cluster.busyboxArchive();
     expect(await cluster.jotasu('image', 'load', archive)).toMatch(
       /^Loaded docker\.io\/library\/busybox:1\.35, docker\.io\/library\/busybox:1\.36 into jt-tour-node-1, jt-tour-node-2 \(\d+\.\d s\)\.\n$/,
     );

@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { mustRun, root, run, TourCluster, whyNot } from './tour-machine.ts';
+import { run, TourCluster, whyNot } from './tour-machine.ts';
 import {
   byHand,
   claim,
@@ -66,10 +66,6 @@ const { kubectl, json } = {
   kubectl: (...args: string[]) => cluster.kubectl(...args),
   json: <T>(...args: string[]) => cluster.json<T>(...args),
 };
-const apply = (...objects: object[]) =>
-  mustRun(cluster.kubectlArgv('apply', '-f', '-'), {
-    input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }),
-  });
 const shell = (pod: string, script: string) => kubectl('exec', pod, '--', 'sh', '-c', script);
 const ready = (...pods: string[]) =>
   kubectl('wait', '--for=condition=Ready', ...pods.map((pod) => `pod/${pod}`), '--timeout=30s');
@@ -99,10 +95,8 @@ beforeAll(async () => {
   for (const name of ['local', 'mounts', 'made']) mkdirSync(join(shared, name), { recursive: true });
   writeFileSync(join(shared, 'local/old'), 'old');
   chmodSync(join(shared, 'local/old'), 0o600);
-  const archive = join(cluster.directory, 'busybox.tar');
-  await mustRun([process.execPath, join(root, 'tools/busybox-image.mjs'), archive]);
-  await cluster.up('--nodes', '2', '--image', archive);
-  await apply(
+  await cluster.up('--nodes', '2', '--image', await cluster.busyboxArchive());
+  await cluster.apply(
     config('one'),
     { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'secret' }, stringData: { password: 'hush' } },
     claim('kinds'),
@@ -199,7 +193,7 @@ describe.skipIf(why !== undefined)('volumes', () => {
   });
 
   test('a change reaches files as a whole, and no sub path', async () => {
-    await apply(config('two'), {
+    await cluster.apply(config('two'), {
       apiVersion: 'v1',
       kind: 'ConfigMap',
       metadata: { name: 'late' },
@@ -236,7 +230,9 @@ describe.skipIf(why !== undefined)('volumes', () => {
     expect(mounts).toMatch(/local-volume\/hand-local rw,noexec,/);
     // Whoever goes past the scheduler is stopped by the node.
     await kubectl('delete', 'pod', 'hand');
-    await apply(pod('hand', { volumes: { local: claimed('hand-local') }, spec: { nodeName: node1 } }));
+    await cluster.apply(
+      pod('hand', { volumes: { local: claimed('hand-local') }, spec: { nodeName: node1 } }),
+    );
     await expect
       .poll(() => events('hand', 'FailedMount'), soon)
       .toContain(
@@ -310,7 +306,7 @@ describe.skipIf(why !== undefined)('the default class', () => {
       'data-db-1',
     ]);
     const policy = { persistentVolumeClaimRetentionPolicy: { whenScaled: 'Delete', whenDeleted: 'Delete' } };
-    await apply({ ...set, spec: { ...set.spec, ...policy } });
+    await cluster.apply({ ...set, spec: { ...set.spec, ...policy } });
     await kubectl('rollout', 'status', 'statefulset/db', '--timeout=30s');
     expect(await Promise.all(['db-0', 'db-1'].map(lines))).toEqual([3, 3]);
     expect((await livesOf('db-0'))[1]).toBe(before[0]![1]);
