@@ -215,6 +215,7 @@ describe('discovery', () => {
 const others = `[+]log ok
 [+]etcd ok
 [+]poststarthook/start-system-namespaces-controller ok
+[+]poststarthook/rbac/bootstrap-roles ok
 [+]poststarthook/scheduling/bootstrap-system-priority-classes ok
 [+]poststarthook/priority-and-fairness-config-producer ok
 [+]poststarthook/start-kubernetes-service-cidr-controller ok

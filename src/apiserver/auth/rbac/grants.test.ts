@@ -138,7 +138,8 @@ const subject: fc.Arbitrary<Subject> = fc.oneof(
     { requiredKeys: ['kind', 'name'] },
   ),
 );
-const name = fc.constantFrom('x', 'y');
+// Few names and many writes, so that bindings find roles.
+const name = fc.constantFrom('x', 'x', 'y');
 const namespace = fc.constantFrom('n1', 'n2');
 const step = fc.oneof(
   fc.record({ put: fc.constant('role'), name, namespace, rules: fc.array(rule, { maxLength: 3 }) }),
@@ -205,7 +206,7 @@ const questions: readonly Omit<RequestAttributes, 'user'>[] = [
 test('after any history it allows what a look at every object allows', async () => {
   let allowed = 0;
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 15 }), fc.nat(15), async (steps, first) => {
+    fc.asyncProperty(fc.array(step, { minLength: 15, maxLength: 40 }), fc.nat(40), async (steps, first) => {
       const objects = await Objects.create();
       const grants = new Grants(objects.store);
       const said = () =>
@@ -227,7 +228,7 @@ test('after any history it allows what a look at every object allows', async () 
     { numRuns: 150 },
   );
   // Worlds in which nothing is ever allowed would prove nothing.
-  expect(allowed).toBeGreaterThan(500);
+  expect(allowed).toBeGreaterThan(200);
 });
 
 describe('a verdict', () => {
