@@ -20,6 +20,12 @@ const machines = new JoinMachines([
   { name: 'join-c', address: '10.90.2.3', link: 'b' },
 ]);
 const agents = ['join-a', 'join-b', 'join-c'];
+/** What the agents find on their links by themselves. */
+const secondAddress: Readonly<Record<string, string>> = {
+  'join-a': 'fd00:90:2::2',
+  'join-b': 'fd00:90:3::2',
+  'join-c': 'fd00:90:2::3',
+};
 const patient = { timeout: 30_000, interval: 200 };
 const archive = join(machines.directory, 'busybox.tar');
 let token = '';
@@ -29,13 +35,17 @@ interface Pod {
   readonly status: {
     readonly phase: string;
     readonly podIP?: string;
+    readonly podIPs?: readonly { readonly ip: string }[];
     readonly containerStatuses?: readonly { readonly containerID?: string; readonly restartCount: number }[];
   };
 }
 interface Node {
   readonly metadata: { readonly name: string; readonly annotations?: Readonly<Record<string, string>> };
   readonly spec: { readonly podCIDR: string };
-  readonly status: { readonly conditions: readonly { readonly type: string; readonly status: string }[] };
+  readonly status: {
+    readonly conditions: readonly { readonly type: string; readonly status: string }[];
+    readonly addresses: readonly { readonly type: string; readonly address: string }[];
+  };
 }
 
 const podOn = (name: string, node: string) => ({
@@ -69,6 +79,8 @@ const certificateOf = (name: string, which: 'client' | 'serving') =>
 beforeAll(async () => {
   if (why !== undefined) return;
   await machines.make();
+  for (const name of agents)
+    await machines.ip(name, 'address', 'add', `${secondAddress[name]}/64`, 'dev', 'eth0', 'nodad');
   await Promise.all([
     mustRun([process.execPath, join(root, 'tools/busybox-image.mjs'), archive]),
     machines.startServer([
@@ -77,7 +89,7 @@ beforeAll(async () => {
       '--advertise-address=10.90.1.2',
       `--write-kubeconfig=${machines.kubeconfig}`,
       '--datastore-endpoint=memory',
-      '--cluster-cidr=10.91.0.0/16',
+      '--cluster-cidr=10.91.0.0/16,fd00:91::/56',
       `--cluster-signing-duration=${lifeSeconds}s`,
       // An agent that is started again shall find its pods there.
       '--node-monitor-grace-period=10s',
@@ -125,10 +137,13 @@ describe.skipIf(why !== undefined)('machines of their own', () => {
       undefined,
     ]);
     // The range is the server's: it was told.
-    for (const { spec } of list) expect(spec.podCIDR).toMatch(/^10\.91\./);
+    for (const { metadata, spec, status } of list) {
+      expect(spec.podCIDR).toMatch(/^10\.91\./);
+      expect(status.addresses[1]!.address).toBe(secondAddress[metadata.name]);
+    }
   });
 
-  test('their pods reach each other', async () => {
+  test('their pods reach each other in both families', async () => {
     await create(podOn('a', 'join-a'), podOn('b', 'join-b'), podOn('c', 'join-c'));
     const [a, b, c] = (await Promise.all(['a', 'b', 'c'].map(running))) as [string, string, string];
     // As long as fits: 1450 less 20 and 8.
@@ -136,6 +151,13 @@ describe.skipIf(why !== undefined)('machines of their own', () => {
     await ping('b', a);
     await expect.poll(() => ping('a', c).catch(String), patient).toContain('1 packets received');
     await ping('c', a);
+    // Tunnels over IPv4 carry IPv6: what fits is less by 40 and 8.
+    const second = async (name: string) => (await pod(name)).status.podIPs![1]!.ip;
+    const [a6, b6, c6] = (await Promise.all(['a', 'b', 'c'].map(second))) as [string, string, string];
+    await ping('a', b6, 1402);
+    await ping('b', a6);
+    await ping('a', c6);
+    await ping('c', a6);
     const routes = await machines.ip('join-a', 'route');
     const range = (ip: string) => ip.replace(/\.\d+$/, '.0');
     expect(routes).toContain(`${range(b)}/24 via ${range(b)} dev jts-vxlan onlink`);
