@@ -166,7 +166,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     log,
   };
   const { frontProxy } = options;
-  const aggregator = new Aggregator({ store, kinds, clock, random, log, frontProxy });
+  const aggregator = new Aggregator({ store, kinds, clock, random, log, metrics, frontProxy });
   const { remotes, clients } = aggregator;
   const inner = inProcessTransport(core);
   const transport = routedTransport({ inner, remotes, clients, clock, random });

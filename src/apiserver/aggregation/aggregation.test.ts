@@ -13,7 +13,7 @@ import {
   startHttpsServer,
 } from '../../http/index.ts';
 import type { Draft, KindDef, KubeObject } from '../../machinery/index.ts';
-import { ApiFixture, ExtensionServer } from '../../testkit/index.ts';
+import { ApiFixture, ExtensionServer, sampleOf } from '../../testkit/index.ts';
 
 const base = '/apis/wardle.example.com/v1alpha1';
 const flunders = `${base}/namespaces/default/flunders`;
@@ -330,6 +330,11 @@ describe('a server that is away', () => {
       f.api.transport.resources({ group: 'wardle.example.com', version: 'v1alpha1' }),
     ).rejects.toThrow('the server is currently unable to handle the request');
     expect((await condition())?.reason).toBe('FailedDiscoveryCheck');
+    const labels = { name };
+    expect(sampleOf(f.metrics.text(), 'aggregator_unavailable_apiservice', labels)).toBe(1);
+    expect(sampleOf(f.metrics.text(), 'aggregator_unavailable_apiservice', { name: 'v1.apps' })).toBe(0);
+    const why = { ...labels, reason: 'FailedDiscoveryCheck' };
+    expect(sampleOf(f.metrics.text(), 'aggregator_unavailable_apiservice_total', why)).toBe(1);
     await extension.listen();
     await becomes('Passed');
     expect((await ask('GET', flunders)).status).toBe(200);

@@ -2,7 +2,7 @@
 // in memory; whoever keeps it up to date is `run`. Every server does so for itself: what it may write is the same as what another would.
 import type { Duplex } from 'node:stream';
 import { APIService } from '../../api/index.ts';
-import type { Clock, Log, Random } from '../../base/index.ts';
+import type { Clock, Log, MetricRegistry, Random } from '../../base/index.ts';
 import { type Client, WorkQueue } from '../../client/index.ts';
 import type { HttpRequest, HttpResponse } from '../../http/index.ts';
 import { isConflict, isNotFound } from '../../machinery/index.ts';
@@ -17,6 +17,7 @@ import {
 import type { RemoteSource } from '../openapi/openapi.ts';
 import type { KindTable } from '../registry/kind-table.ts';
 import { objectOf } from '../registry/objects.ts';
+import { AggregationMetrics } from './aggregation-metrics.ts';
 import { type Availability, failedDiscovery, passed, planAvailability, planStatus } from './availability.ts';
 import { BackingServices } from './backing-services.ts';
 import { aggregatorUser, type FrontProxy } from './identity.ts';
@@ -32,6 +33,7 @@ export interface AggregatorOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  readonly metrics: MetricRegistry;
   /** What this server shows to others; undefined = nothing, so they take its requests for nobody's. */
   readonly frontProxy: FrontProxy | undefined;
 }
@@ -61,6 +63,7 @@ export class Aggregator {
   readonly #proxy: RemoteProxy;
   readonly #backing: BackingServices;
   readonly #queue: WorkQueue;
+  readonly #metrics: AggregationMetrics;
   /** By the name of the APIService. */
   readonly #learnt = new Map<string, Learnt>();
 
@@ -68,10 +71,11 @@ export class Aggregator {
     const { store, clock } = options;
     this.#options = options;
     this.remotes = new RemoteApis(store);
+    this.#metrics = new AggregationMetrics(options.metrics, this.remotes);
     this.clients = new RemoteClients(options);
     this.#queue = new WorkQueue({ clock, retryMaxMs });
     // Whoever meets with a failure first has it looked into, instead of everybody until the next check.
-    this.#proxy = new RemoteProxy({ ...options, onUnreachable: ({ name }) => this.#queue.add(name) });
+    this.#proxy = new RemoteProxy({ ...options, onUnreachable: (remote) => this.#lookAt(remote) });
     this.#backing = new BackingServices(store, (name) => this.#queue.add(name));
     this.remotes.onChange((name) => {
       this.#backing.follow(this.remotes.all);
@@ -178,6 +182,8 @@ export class Aggregator {
     if (status !== undefined) {
       try {
         await client(APIService).updateStatus({ ...object, status });
+        const before = object.status?.conditions?.find(({ type }) => type === 'Available');
+        this.#metrics.turned(name, before?.status, availability);
       } catch (error) {
         if (!isNotFound(error)) throw error;
       }
@@ -187,6 +193,13 @@ export class Aggregator {
     if (availability.reason === 'FailedDiscoveryCheck') return true;
     this.#queue.addAfter(name, recheckMs);
     return false;
+  }
+
+  /** All that the same server answers for. */
+  #lookAt({ service }: RemoteApi): void {
+    for (const other of this.remotes.all)
+      if (other.service.namespace === service.namespace && other.service.name === service.name)
+        this.#queue.add(other.name);
   }
 
   /** Whether it answers for what it is asked about first by everybody. */
