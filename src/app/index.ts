@@ -2,6 +2,7 @@
 export { type AgentConfig, agentConfig, type RunningNode, startNode } from './agent.ts';
 export { createAuthorization } from './authorization.ts';
 export type { ServerPart } from './control-loops.ts';
+export { copyDatastore } from './datastore-copy.ts';
 export { type StartClusterOptions, type StartedCluster, startCluster } from './embedded-cluster.ts';
 export { trialsWith } from './node-trial.ts';
 export {

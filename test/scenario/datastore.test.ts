@@ -5,8 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { ConfigMap, Event, Pod, ReplicaSet, Service } from '../../src/api/index.ts';
-import { copyDatastore } from '../../src/app/datastore-copy.ts';
-import { type RunningServer, type ServerOptions, serverDefaults, startServer } from '../../src/app/index.ts';
+import {
+  copyDatastore,
+  type RunningServer,
+  type ServerOptions,
+  serverDefaults,
+  startServer,
+} from '../../src/app/index.ts';
 import { createLog, silentLog as log, systemClock, systemRandom } from '../../src/base/index.ts';
 import { type Draft, isConflict, isExpired, StatusError } from '../../src/machinery/index.ts';
 import { EtcdProcess, whyNoEtcd } from '../../src/testkit/index.ts';
