@@ -117,7 +117,7 @@ export function compileIn(environment: Environment, text: string, types: readonl
     if (!check.valid) return { ok: false, error: compileFault(text, check.error, words), cause: check.error };
     const type = check.type ?? 'dyn';
     const wanted = types.length === 0 || types.includes(type);
-    if (!wanted && (type !== 'dyn' || isBareField(parsed.ast)) && !/^([A-Z]|dyn<)/.test(type))
+    if (!wanted && (type !== 'dyn' || isBareField(parsed.ast)) && !/^([A-Z]$|dyn<)/.test(type))
       return {
         ok: false,
         typed: true,

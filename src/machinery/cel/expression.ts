@@ -1,6 +1,7 @@
 // Expressions over one value and what it was, and over a request: what the rules of custom resources and the conditions of webhooks are.
 import { Environment, Optional } from '@marcbachmann/cel-js';
 import { type Compiled, compileIn, newEnvironment, type Program, remembering } from './environment.ts';
+import { untypedPolicyEnvironment } from './policy-environment.ts';
 
 export { maxCost, outOfBudget } from './environment.ts';
 
@@ -12,8 +13,7 @@ export interface Expression extends Bounded {
   evaluate(self: unknown, oldSelf: unknown): unknown;
 }
 
-const requestVariables = ['object', 'oldObject', 'request'] as const;
-type RequestVariable = (typeof requestVariables)[number];
+type RequestVariable = 'object' | 'oldObject' | 'request' | 'namespaceObject' | 'authorizer';
 
 /** An expression over an API request. */
 export interface RequestExpression extends Bounded {
@@ -68,8 +68,10 @@ export const compileExpression = (
   { optionalOldSelf }: { readonly optionalOldSelf?: boolean | undefined },
 ): Compiled<Expression> => (optionalOldSelf === true ? withOptionalPast : withPast)(text, type);
 
-/** An expression over `object`, `oldObject` and `request` that comes to a value of `type`. */
+const ofWebhooks = { params: false, authorizer: true };
+
+/** An expression over what webhooks may look at that comes to a value of `type`. */
 export const compileRequestExpression = remembering(
   (text, type): Compiled<RequestExpression> =>
-    compileIn((ofRequests ??= environmentOf(requestVariables)), text, [type]),
+    compileIn((ofRequests ??= untypedPolicyEnvironment(ofWebhooks)), text, [type]),
 );

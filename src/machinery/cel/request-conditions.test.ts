@@ -1,5 +1,6 @@
 // Conditions on requests: what they see, and what they cannot say.
 import { describe, expect, test } from 'vitest';
+import { Authorizer } from './authorizer.ts';
 import { conditionFault, RequestConditions } from './request-conditions.ts';
 
 const object = {
@@ -7,7 +8,14 @@ const object = {
   spec: { replicas: 3, share: 0.5, ports: [{ port: 80 }, { port: 443 }], gone: undefined },
 };
 const request = { operation: 'CREATE', kind: { group: 'apps', kind: 'Deployment' }, dryRun: false };
-const conditions = new RequestConditions({ object, oldObject: null, request });
+const authorizer = new Authorizer(({ verb }) => ({ allowed: verb === 'get', reason: '', error: '' }), {
+  group: 'apps',
+  resource: 'deployments',
+  subresource: '',
+  namespace: 'default',
+  name: 'web',
+});
+const conditions = new RequestConditions({ object, oldObject: null, request, authorizer });
 
 test.each<[string, boolean]>([
   ["object.metadata.name != 'skip-me'", true],
@@ -18,6 +26,8 @@ test.each<[string, boolean]>([
   ['object.spec.ports.all(p, p.port < 1000)', true],
   ['has(object.spec.gone) || has(object.status)', false],
   ['oldObject == null', true],
+  ["authorizer.requestResource.check('get').allowed()", true],
+  ["authorizer.group('').resource('pods').check('list').allowed()", false],
   ["request.operation == 'CREATE' && request.kind.group == 'apps' && !request.dryRun", true],
 ])('%s: %s', (text, wanted) => {
   expect(conditionFault(text)).toBeUndefined();
@@ -34,7 +44,12 @@ test.each([
 });
 
 test('what would take too long is not asked', () => {
-  const long = new RequestConditions({ object: { list: new Array(3000).fill(1) }, oldObject: null, request });
+  const long = new RequestConditions({
+    object: { list: new Array(3000).fill(1) },
+    oldObject: null,
+    request,
+    authorizer,
+  });
   expect(long.holds('object.list.all(a, a == 1)')).toBe(true);
   const loops = 'object.list.all(a, object.list.all(b, object.list.all(c, a == c)))';
   expect(() => long.holds(loops)).toThrow('running out of cost budget');

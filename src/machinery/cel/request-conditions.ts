@@ -1,4 +1,5 @@
 // Conditions on API requests: what must hold for somebody to be asked about one. Objects are seen as the JSON they are.
+import type { Authorizer } from './authorizer.ts';
 import { compileRequestExpression, faultText, maxCost, outOfBudget } from './expression.ts';
 import { PlainValues } from './plain-value.ts';
 
@@ -8,6 +9,7 @@ export interface RequestFacts {
   readonly oldObject: unknown;
   /** The request of an AdmissionReview without its objects. */
   readonly request: unknown;
+  readonly authorizer: Authorizer;
 }
 
 /** Why a text is no condition; undefined = it is one. */
@@ -18,12 +20,19 @@ export function conditionFault(text: string): string | undefined {
 
 /** A request as conditions see it; made once for all that are asked of it. */
 export class RequestConditions {
-  readonly #values: { object: unknown; oldObject: unknown; request: unknown };
+  readonly #values: RequestFacts & { readonly namespaceObject: null };
   readonly #members: number;
 
-  constructor({ object, oldObject, request }: RequestFacts) {
+  constructor({ object, oldObject, request, authorizer }: RequestFacts) {
     const plain = new PlainValues();
-    this.#values = { object: plain.of(object), oldObject: plain.of(oldObject), request: plain.of(request) };
+    this.#values = {
+      object: plain.of(object),
+      oldObject: plain.of(oldObject),
+      request: plain.of(request),
+      // Declared, and never there.
+      namespaceObject: null,
+      authorizer,
+    };
     this.#members = plain.members;
   }
 

@@ -1,18 +1,10 @@
 // One request as it is asked about: what it matches, and what policies see of it, made once for all of them.
 import { type admissionregistrationV1, Namespace } from '../../../api/index.ts';
-import {
-  type AccessAnswer,
-  type AccessQuestion,
-  Authorizer,
-  type KindDef,
-  type KubeObject,
-  type Labels,
-  PolicyRequest,
-} from '../../../machinery/index.ts';
-import type { UserInfo } from '../../auth/attributes.ts';
+import { type KindDef, type KubeObject, type Labels, PolicyRequest } from '../../../machinery/index.ts';
 import type { Authorize } from '../../auth/authorize.ts';
 import { keyFor, objectOf } from '../../registry/objects.ts';
 import type { AdmissionRequest } from '../admission.ts';
+import { authorizerOf } from '../request-authorizer.ts';
 import { matchedKind } from '../request-match.ts';
 import type { ParamSource } from './params.ts';
 import { subjectOf } from './subject.ts';
@@ -62,16 +54,9 @@ export class Asking {
 
   #show(kind: KindDef): PolicyRequest | Promise<PolicyRequest> {
     const { request } = this;
-    const { namespace = '', name, subresource, context } = request;
     const facts = {
       namespaceObject: this.#namespaceObject(),
-      authorizer: new Authorizer((question) => this.#mayThey(question, context.user), {
-        group: request.kind.group,
-        resource: request.kind.plural,
-        subresource,
-        namespace,
-        name,
-      }),
+      authorizer: authorizerOf(request, this.#options.authorize),
     };
     const subject = subjectOf(request, kind);
     return subject instanceof Promise
@@ -88,20 +73,4 @@ export class Asking {
     const { managedFields: _, ownerReferences: _owners, ...metadata } = found.metadata;
     return { metadata, spec: found.spec, status: found.status };
   }
-
-  #mayThey({ serviceAccount, path, ...question }: AccessQuestion, user: UserInfo): AccessAnswer {
-    const { decision, reason } = this.#options.authorize.decide({
-      ...question,
-      user: serviceAccount === undefined ? user : accountUser(serviceAccount),
-      version: '*',
-      path,
-    });
-    return { allowed: decision === 'allow', reason, error: '' };
-  }
 }
-
-const accountUser = ({ namespace, name }: { namespace: string; name: string }): UserInfo => ({
-  name: `system:serviceaccount:${namespace}:${name}`,
-  uid: '',
-  groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`],
-});

@@ -15,16 +15,20 @@ import {
   RequestConditions,
 } from '../../../machinery/index.ts';
 import type { Store } from '../../../storage/index.ts';
+import type { Authorize } from '../../auth/authorize.ts';
 import { refOf } from '../../registry/core.ts';
 import { decodePatched } from '../../registry/decode.ts';
 import { keyFor, objectOf, sameJson } from '../../registry/objects.ts';
 import type { AdmissionPlugin, AdmissionRequest, Admitted, ConnectOptions } from '../admission.ts';
 import { isExempt } from '../exempt.ts';
+import { authorizerOf } from '../request-authorizer.ts';
 import { matches } from '../request-match.ts';
 import { WebhookCalls } from './calls.ts';
 import { dryRunUnsupported, patched, readAnswer, reviewOf, type Verdict } from './review.ts';
 
 export interface WebhookOptions {
+  /** Whom conditions may ask. */
+  readonly authorize: Authorize;
   readonly store: Store;
   readonly clock: Clock;
   readonly random: Random;
@@ -126,10 +130,16 @@ function overwrite(target: object, source: object): void {
 function conditionsHold(
   { matchConditions = [], failurePolicy }: Webhook,
   request: AdmissionRequest,
+  authorize: Authorize,
 ): boolean {
   if (matchConditions.length === 0) return true;
   const { object, oldObject, uid: _uid, ...rest } = reviewOf(request, '').request;
-  const conditions = new RequestConditions({ object, oldObject, request: rest });
+  const conditions = new RequestConditions({
+    object,
+    oldObject,
+    request: rest,
+    authorizer: authorizerOf(request, authorize),
+  });
   const faults: string[] = [];
   for (const { expression } of matchConditions)
     try {
@@ -175,7 +185,7 @@ class WebhookCaller {
   isAbout(webhook: Webhook, request: AdmissionRequest): boolean {
     return (
       matches({ ...webhook, rules: webhook.rules ?? [] }, request, this.#labelsOf) &&
-      conditionsHold(webhook, request)
+      conditionsHold(webhook, request, this.#options.authorize)
     );
   }
 
