@@ -65,6 +65,16 @@ describe('flows of UDP', () => {
     ]);
   });
 
+  test('of IPv6, at the start', () => {
+    const flows = parseFlows(
+      'udp 17 29 src=fd00:5::9 dst=fd00:10:96::a sport=5000 dport=53 [UNREPLIED] src=fd00:5::7 dst=fd00:5::9 sport=5353 dport=5000 mark=0 use=1',
+    );
+    const six: DatagramFrontend = { ...frontend('fd00:10:96::a', 53, 'fd00:5::1 . 5353'), family: 'ip6' };
+    expect(planStaleAtStart(flows, [six], new Set()).map((command) => command.join(' '))).toEqual([
+      '-D -f ipv6 -p udp --orig-dst fd00:10:96::a --orig-port-dst 53 --reply-src fd00:5::7 --reply-port-src 5353',
+    ]);
+  });
+
   test('nothing to remove is no failure', async () => {
     const exec = new FakeExec().answer(/^conntrack -D/, {
       code: 1,
