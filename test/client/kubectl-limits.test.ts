@@ -74,7 +74,8 @@ describe.skipIf(program === undefined)('limits of a namespace', () => {
     // The retries of what was refused come at growing intervals; a change of the Deployment comes at once.
     await k.ok('scale deploy web -n few --replicas=3');
     await k.ok("wait -n few deploy/web --for=jsonpath='{.status.readyReplicas}'=3 --timeout=25s");
-    await k.says('get quota few -n few -o jsonpath={.status.used.pods}', '4');
+    // One that was made before the second scaling may still be on its way out.
+    await k.ok("wait -n few quota/few --for=jsonpath='{.status.used.pods}'=4 --timeout=20s");
     await k.ok('delete pod a -n few');
     await k.ok("wait -n few quota/few --for=jsonpath='{.status.used.pods}'=3 --timeout=20s");
   });
