@@ -54,8 +54,8 @@ export class ExtensionServer {
   readonly asked: ToldOf[] = [];
   /** As an APIService has it. */
   readonly caBundle: string;
-  /** Called before each answer; what it returns is the code of an answer without more. */
-  interfere: ((request: ToldOf) => number | undefined) | undefined;
+  /** Called before each answer; what it returns, at once or later, is the code of an answer without more. */
+  interfere: ((request: ToldOf) => number | undefined | Promise<number | undefined>) | undefined;
   readonly #options: ExtensionServerOptions;
   readonly #keys: KeyPairPem;
   readonly #flunders = new Map<string, Flunder>();
@@ -148,7 +148,7 @@ export class ExtensionServer {
   async #answer(request: HttpRequest, response: HttpResponse): Promise<void> {
     const told = this.#note(request);
     const body = await readBody(request, 1024 * 1024);
-    const code = this.interfere?.(told);
+    const code = await this.interfere?.(told);
     if (code !== undefined) return sendStatus(response, code, `the test wants ${code}`);
     if (told.shown !== 'front-proxy-client') return sendStatus(response, 401, 'Unauthorized');
     const url = new URL(told.url, 'https://extension');

@@ -222,6 +222,27 @@ describe('a request', () => {
     expect(extension.asked).toEqual([]);
   });
 
+  test('has as long as one to this server', async () => {
+    let release = (): void => {};
+    const held = new Promise<undefined>((resolve) => {
+      release = () => resolve(undefined);
+    });
+    extension.interfere = ({ url }) => (url.endsWith('timeout=1s') ? held : undefined);
+    extension.asked.length = 0;
+    const asking = ask('GET', `${flunders}?timeout=1s`);
+    await until(() => extension.asked.some(({ url }) => url.endsWith('timeout=1s')));
+    await clock.advance(1000);
+    const { status, text } = await asking;
+    // What comes now, nobody waits for.
+    release();
+    expect([status, JSON.parse(text).message]).toEqual([
+      504,
+      'Timeout: request did not complete within the allotted timeout',
+    ]);
+    extension.interfere = undefined;
+    expect((await ask('GET', flunders)).status).toBe(200);
+  });
+
   test('may go on for as long as both like', async () => {
     const answer = await http.stream({
       method: 'GET',
