@@ -61,6 +61,11 @@ describe('holds', () => {
     "semver('1.0.0-alpha').isLessThan(semver('1.0.0')) && semver('1.0.0-2').isLessThan(semver('1.0.0-10'))",
     "semver('1.0.0-alpha.1').isGreaterThan(semver('1.0.0-alpha')) && semver('1.10.0').compareTo(semver('1.9.0')) == 1",
     "semver('1.0.0-alpha').isLessThan(semver('1.0.0-beta')) && semver('1.0.0-1').isLessThan(semver('1.0.0-a'))",
+    // images
+    `image('nginx').registry() == 'index.docker.io' && image('nginx').repository() == 'library/nginx' && image('nginx').tag() == 'latest'`,
+    `image('registry.k8s.io:5000/a/b:c').registry() == 'registry.k8s.io:5000' && image('registry.k8s.io:5000/a/b:c').repository() == 'a/b' && image('localhost/aa:c').identifier() == 'c'`,
+    `image('example.com/a/b:c@sha256:${'ab'.repeat(32)}').digest() == 'sha256:${'ab'.repeat(32)}' && image('bb@sha256:${'ab'.repeat(32)}').containsDigest() && !image('bb').containsDigest()`,
+    `!isImage('registry.k8s.io//a') && !isImage('UP') && !isImage('') && !isImage('aa@sha256:1') && isImage('docker.io/a/b')`,
     // the rest
     "url('https://a/b?x=1&x=2&y=3').getQuery() == {'x': ['1', '2'], 'y': ['3']}",
     "quantity('1Gi') == quantity('1024Mi') && quantity('1') != quantity('2')",
@@ -73,6 +78,7 @@ describe('holds', () => {
 test.each([
   ["ip('a')", 'IP Address "a" parse error during conversion from string'],
   ["cidr('10.0.0.0')", 'network address parse error during conversion from string: "10.0.0.0"'],
+  ["image('A')", 'could not parse reference: A'],
   ["semver('1')", 'semver parse error during conversion from string: "1"'],
   ['value.gone', 'no such key: gone'],
   ['value.list[3]', 'index out of bounds: 3'],

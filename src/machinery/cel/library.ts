@@ -1,4 +1,4 @@
-// Functions that Kubernetes adds to CEL, up to 1.35. What is not here (`image`) does not compile, so who needs it is refused by name.
+// Functions that Kubernetes adds to CEL, up to 1.35. What is not here does not compile, so who needs it is refused by name.
 import { type Environment, Optional } from '@marcbachmann/cel-js';
 import {
   addQuantity,
@@ -14,6 +14,7 @@ import {
 import { patternOf } from '../structural/validate.ts';
 import { addAddresses } from './addresses.ts';
 import { addFormats } from './formats.ts';
+import { addImages } from './images.ts';
 
 class CelQuantity {
   readonly quantity: Quantity;
@@ -250,5 +251,5 @@ export function addKubernetesLibrary(environment: Environment): Environment {
       : a.hasValue() === b.hasValue(),
   );
   environment.registerOperator('URL == URL', (a: CelUrl, b: CelUrl) => a.url.href === b.url.href);
-  return addFormats(addAddresses(environment));
+  return addImages(addFormats(addAddresses(environment)));
 }

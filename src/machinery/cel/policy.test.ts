@@ -248,7 +248,7 @@ describe('no expressions', () => {
     [rule('request.name'), 'validations.0.expression', 'must evaluate to bool but got string'],
     [rule('params.x == 1'), 'validations.0.expression', "undeclared reference to 'params'"],
     [rule('variables.x == 1'), 'validations.0.expression', "undeclared reference to 'variables'"],
-    [rule("image('a').tag() == ''"), 'validations.0.expression', "undeclared reference to 'image'"],
+    [rule("picture('a').tag() == ''"), 'validations.0.expression', "undeclared reference to 'picture'"],
     [
       rule('variables.b == 1', { variables: [{ name: 'a', expression: '1' }] }),
       'validations.0.expression',

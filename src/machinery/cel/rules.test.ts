@@ -245,8 +245,8 @@ describe('rules that cannot be asked', () => {
     ],
     [{ rule: '1 + 1' }, ['rule: Invalid value: "1 + 1": cel expression must evaluate to a bool']],
     [
-      { rule: "image(self.name).tag() == 'a'" },
-      [expect.stringContaining("<input>:1:6: undeclared reference to 'image' (in container '')") as never],
+      { rule: "picture(self.name).tag() == 'a'" },
+      [expect.stringContaining("<input>:1:8: undeclared reference to 'picture' (in container '')") as never],
     ],
     [{ rule: "self.name.matches('(')" }, [expect.stringContaining('invalid matches argument') as never]],
     [

@@ -339,7 +339,7 @@ describe('a policy that is none', () => {
           { expression: 'object.x in [1, 2, ' },
           { expression: '1 + 1', messageExpression: 'nobody' },
         ],
-        variables: [{ name: 'v', expression: "image('a')" }],
+        variables: [{ name: 'v', expression: "picture('a')" }],
       },
     };
     const { code, json } = await f.ask('POST', `${group}/validatingadmissionpolicies`, { body });
@@ -352,7 +352,7 @@ describe('a policy that is none', () => {
     ).toEqual([
       [
         'spec.variables[0].expression',
-        `Invalid value: "image('a')": compilation failed: ERROR: <input>:1:6: undeclared reference to 'image' (in container '')`,
+        `Invalid value: "picture('a')": compilation failed: ERROR: <input>:1:8: undeclared reference to 'picture' (in container '')`,
       ],
       [
         'spec.validations[0].expression',
