@@ -55,7 +55,8 @@ export function readNetworkRemains(cniDataDir: string, name: string): NetworkRem
       .map((line) => line.split(' ')[4]),
   );
   const used = usedNamespaces();
-  const shared = fs.readlinkSync('/proc/self/ns/mnt') === fs.readlinkSync('/proc/1/ns/mnt');
+  // A node with a view of its own on the machine's directories has this one mounted, and a /run that nobody else sees.
+  const shared = !mounts.has(cniDataDir);
   const namespaces = filesIn(netnsDir)
     .filter(({ file }) => path.basename(file).startsWith('cni-'))
     .map((one) => {
