@@ -212,6 +212,18 @@ describe('a binding', () => {
     expect(json.message).toBe(`roles.${group} "gone" not found`);
   });
 
+  test('to a role that went is told to whom it would help', async () => {
+    const ref = roleRef('ClusterRole', 'gone');
+    await f.api
+      .client(RoleBinding)
+      .create({ metadata: { namespace: 'default', name: 'g' }, roleRef: ref, subjects: toAnn });
+    const { json } = await f.ask('GET', '/api/v1/namespaces/default/secrets', { user: 'ann@' });
+    expect(json.message).toBe(
+      `secrets is forbidden: User "ann" cannot list resource "secrets" in API group "" in the namespace "default": RBAC: clusterrole.${group} "gone" not found`,
+    );
+    await f.api.client(RoleBinding).delete('g', 'default');
+  });
+
   test('may be made by who may bind the role', async () => {
     const { client } = f.api;
     await client(Role).create({
