@@ -41,6 +41,8 @@ export interface MetricSource {
 }
 
 export const customMetricsGroup = { group: 'custom.metrics.k8s.io', version: 'v1beta2' } as const;
+/** What older adapters serve. The values are named otherwise in it, and are found at the same places. */
+export const olderCustomMetricsGroup = { group: 'custom.metrics.k8s.io', version: 'v1beta1' } as const;
 export const externalMetricsGroup = { group: 'external.metrics.k8s.io', version: 'v1beta1' } as const;
 
 /** An item of a MetricValueList. It has no metadata; what it is about is `describedObject`. */
@@ -74,9 +76,13 @@ const externalShape = open('external.metrics.v1beta1.ExternalMetricValue');
  * How a client names the values of a custom metric: list at `{ kind, namespace, name: OBJECT or '*', subresource: METRIC }`. There is one
  * such kind for each resource, since the resource is part of the path. Items are MetricValues.
  */
-export const customMetricsOf = (resource: string, scope: KindDef['scope']): KindDef =>
+export const customMetricsOf = (
+  resource: string,
+  scope: KindDef['scope'],
+  at: typeof customMetricsGroup | typeof olderCustomMetricsGroup = customMetricsGroup,
+): KindDef =>
   defineKind<KubeObject>({
-    ...customMetricsGroup,
+    ...at,
     kind: 'MetricValue',
     plural: resource,
     scope,

@@ -1,5 +1,5 @@
 // Autoscalers: every 15 s each reads its metrics, plans and resizes its target through the scale subresource, whatever kind it is of.
-import { CustomResourceDefinition, HorizontalPodAutoscaler, Pod } from '../../api/index.ts';
+import { APIService, CustomResourceDefinition, HorizontalPodAutoscaler, Pod } from '../../api/index.ts';
 import {
   compileLabelSelector,
   isNotFound,
@@ -59,7 +59,10 @@ class Autoscaling {
     this.#autoscalers = context.lister(HorizontalPodAutoscaler);
     this.#pods = context.lister(Pod);
     this.#definitions = context.lister(CustomResourceDefinition);
-    this.#reader = new MetricReader(context.client, this.#definitions);
+    this.#reader = new MetricReader(context.client, {
+      definitions: this.#definitions,
+      apiServices: context.lister(APIService),
+    });
   }
 
   async reconcile(key: string, signal: AbortSignal): Promise<{ requeueAfterMs: number } | undefined> {

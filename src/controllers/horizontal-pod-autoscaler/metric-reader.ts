@@ -1,17 +1,21 @@
 // Reads the metrics that an autoscaler names through the metrics APIs. What could not be had is an answer too, in the words of
 // kube-controller-manager.
 import {
+  type APIService,
   type autoscalingV2,
   type CustomResourceDefinition,
+  customMetricsGroup,
   customMetricsOf,
   type ExternalMetricValue,
   externalMetric,
   type MetricValue,
+  olderCustomMetricsGroup,
   PodMetrics,
 } from '../../api/index.ts';
 import type { Client, Lister, ListQuery, Target } from '../../client/index.ts';
 import {
   formatLabelSelector,
+  type KindDef,
   mustParseQuantity,
   parseDuration,
   parseTime,
@@ -35,10 +39,18 @@ const defaultWindowMs = 60_000;
 export class MetricReader {
   readonly #client: Client;
   readonly #definitions: Lister<CustomResourceDefinition>;
+  readonly #apiServices: Lister<APIService>;
 
-  constructor(client: Client, definitions: Lister<CustomResourceDefinition>) {
+  constructor(
+    client: Client,
+    known: {
+      readonly definitions: Lister<CustomResourceDefinition>;
+      readonly apiServices: Lister<APIService>;
+    },
+  ) {
     this.#client = client;
-    this.#definitions = definitions;
+    this.#definitions = known.definitions;
+    this.#apiServices = known.apiServices;
   }
 
   /** Never rejects. */
@@ -111,7 +123,7 @@ export class MetricReader {
   async #pods(metric: autoscalingV2.MetricIdentifier, question: MetricQuestion): Promise<Reading> {
     const values = await this.#values<MetricValue>(
       {
-        kind: customMetricsOf('pods', 'Namespaced'),
+        kind: this.#custom('pods'),
         namespace: question.namespace,
         name: '*',
         subresource: metric.name,
@@ -140,7 +152,7 @@ export class MetricReader {
       return firstOf(
         await this.#values<MetricValue>(
           {
-            kind: customMetricsOf('metrics', 'Namespaced'),
+            kind: this.#custom('metrics'),
             namespace,
             name: metric.name,
             subresource: '',
@@ -152,7 +164,7 @@ export class MetricReader {
     if ('failure' in found) throw new Error(found.failure);
     const { plural, group } = found[0]!;
     const resource = group === '' ? plural : `${plural}.${group}`;
-    const at = { kind: customMetricsOf(resource, 'Namespaced'), namespace, name, subresource: metric.name };
+    const at = { kind: this.#custom(resource), namespace, name, subresource: metric.name };
     return firstOf(await this.#values<MetricValue>(at, query));
   }
 
@@ -163,6 +175,14 @@ export class MetricReader {
     );
     if (values.length === 0) return nothing('external');
     return { milli: values.reduce((sum, { value }) => sum + milliOf(value), 0) };
+  }
+
+  /** In the version that there is: adapters register for the older one, the newer one, or both. */
+  #custom(resource: string): KindDef {
+    const has = ({ group, version }: { readonly group: string; readonly version: string }) =>
+      this.#apiServices.get(`${version}.${group}`) !== undefined;
+    const isOlder = has(olderCustomMetricsGroup) && !has(customMetricsGroup);
+    return customMetricsOf(resource, 'Namespaced', isOlder ? olderCustomMetricsGroup : customMetricsGroup);
   }
 
   async #values<T>(target: Target, query: ListQuery): Promise<readonly T[]> {
