@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { seededRandom } from '../../src/base/index.ts';
 import { containerdOf, type ExpectedPod, leftovers } from './node-leftovers.ts';
-import { busyboxImage, run, TourCluster, whyNot } from './tour-machine.ts';
+import { busyboxImage, mustRun, run, TourCluster, whyNot } from './tour-machine.ts';
 
 const why = whyNot();
 const cluster = new TourCluster('jt-crash');
@@ -243,6 +243,21 @@ describe.skipIf(why !== undefined)('kill -9 at random moments', () => {
         )
       ).flat();
     await expect.poll(found, { timeout: 30_000, interval: 1000 }).toEqual([]);
+  });
+
+  test('namespaces and addresses that a killed containerd forgot are removed by the next', async () => {
+    const daemon = victims[`containerd of ${nodes[0]}`]!;
+    const inNode = (script: string) =>
+      mustRun(['nsenter', '--target', String(daemon()), '--mount', '--net', 'sh', '-c', script]);
+    await inNode(`
+      touch /run/netns/cni-marked
+      touch /run/netns/cni-made && unshare --net=/run/netns/cni-made true
+      echo no-sandbox >/var/lib/cni/networks/jotasu/10.244.0.250`);
+    const remains = () =>
+      inNode('ls /run/netns /var/lib/cni/networks/jotasu | grep -E "cni-ma|250$" || true').catch(String);
+    expect((await remains()).split('\n').length).toBeGreaterThan(3);
+    process.kill(daemon()!, 'SIGKILL');
+    await expect.poll(remains, { timeout: 20_000, interval: 500 }).toBe('');
   });
 
   test('down: nothing is left', async () => {
