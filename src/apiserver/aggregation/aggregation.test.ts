@@ -2,7 +2,7 @@
 import { connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { APIService, ConfigMap, Service } from '../../api/index.ts';
-import { FakeClock, silentLog, systemClock } from '../../base/index.ts';
+import { FakeClock, seededRandom, silentLog, systemClock } from '../../base/index.ts';
 import {
   createCa,
   createHttpsClient,
@@ -14,6 +14,9 @@ import {
 } from '../../http/index.ts';
 import type { Draft, KindDef, KubeObject } from '../../machinery/index.ts';
 import { ApiFixture, ExtensionServer, sampleOf } from '../../testkit/index.ts';
+import { KindTable } from '../registry/kind-table.ts';
+import { Aggregator } from './aggregator.ts';
+import type { FrontProxy } from './identity.ts';
 
 const base = '/apis/wardle.example.com/v1alpha1';
 const flunders = `${base}/namespaces/default/flunders`;
@@ -22,6 +25,7 @@ const clock = new FakeClock(Date.parse('2026-01-02T03:04:05Z'));
 const stopping = new AbortController();
 
 let f: ApiFixture;
+let frontProxy: FrontProxy;
 let extension: ExtensionServer;
 let older: ExtensionServer;
 let server: HttpsServer;
@@ -105,7 +109,8 @@ beforeAll(async () => {
     { commonName: 'x', dnsNames: ['localhost'], usage: 'server', days: 1 },
     nowMs,
   );
-  f = await ApiFixture.create({ clock, server: { frontProxy: { ...proxy, ca: ca.cert }, clientCa: 'PEM' } });
+  frontProxy = { ...proxy, ca: ca.cert };
+  f = await ApiFixture.create({ clock, server: { frontProxy, clientCa: 'PEM' } });
   const frontProxyCa = ca.cert;
   extension = await ExtensionServer.start({ frontProxyCa, names: ['wardle.default.svc'] });
   older = await ExtensionServer.start({ frontProxyCa, names: ['older.default.svc'], isRecent: false });
@@ -462,4 +467,18 @@ test('a server with the older documents alone is discovered by them', async () =
       resources: [{ resource: 'flunders', shortNames: ['fl'], verbs: expect.arrayContaining(['list']) }],
     },
   ]);
+});
+
+test('whoever keeps this server waiting does not keep it from ending', async () => {
+  const { store, metrics, api } = f;
+  const parts = { store, clock, random: seededRandom(1), log: silentLog, metrics, frontProxy };
+  const aggregator = new Aggregator({ ...parts, kinds: new KindTable([]) });
+  older.interfere = ({ url }) => (url === '/apis' ? new Promise(() => {}) : undefined);
+  older.asked.length = 0;
+  aggregator.start();
+  const stop = new AbortController();
+  const run = aggregator.run(api.client, stop.signal);
+  await until(() => older.asked.some(({ url }) => url === '/apis'));
+  stop.abort();
+  await run;
 });

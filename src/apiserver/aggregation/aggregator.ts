@@ -132,7 +132,11 @@ export class Aggregator {
   /** Looks after every APIService until the signal aborts. Never rejects. */
   async run(client: Client, signal: AbortSignal): Promise<void> {
     for (const name of this.remotes.names) this.#queue.add(name);
-    const stop = () => this.#queue.shutDown();
+    const stop = () => {
+      this.#queue.shutDown();
+      // Nobody who takes his time holds up the end.
+      this.clients.close();
+    };
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();
     await Promise.all(Array.from({ length: workers }, () => this.#work(client, signal)));
