@@ -285,6 +285,23 @@ describe('rules that cannot be asked', () => {
 });
 
 it.each([
+  "has(self.items) && self.items.exists_one(i, i.name == 'p' && has(i.size)) ? has(self.items[0].size) : true",
+  'self.items.all(i, self.items.exists_one(j, i.name == j.name && (has(i.size) && has(j.size) ? i.size == j.size : !has(i.size))))',
+  'size(self.items.filter(i, has(i.size))) <= self.items.size() && self.items.map(i, i.size).sum() < 10',
+  "self.items[?0].?name.orValue('x') != '' && self.?when.hasValue()",
+  'self == oldSelf || self.items == oldSelf.items',
+  "(has(self.name) ? 1 : 0) + (has(self.note) ? 1 : 0) == 1 && [self.name, self.note].filter(x, x != '').size() == 1",
+  "self.port == 1 || self.port == '10%' || type(self.port) == int",
+  'self.name in self.items.map(i, i.name) && self.items.map(i, i.size).exists(n, n in [self.a, self.b])',
+  'self.name.matches(r"""^(?:[-a-z]|[%][0-9a-f]{2})+$""") && self.wait > duration(\'0s\')',
+  "quantity(self.name).isLessThan(quantity('1Gi')) && dyn(self.a) == dyn(1.0)",
+])('the types of a schema do not get in the way of %s', (rule) => {
+  const causes = new Causes();
+  checkRules(object(fields, { rule }), new FieldAt('', causes), { uncorrelatable: undefined, root: false });
+  expect(causes.list).toEqual([]);
+});
+
+it.each([
   ["self.kind == 'K' && self.metadata.name != '' && has(self.spec.a)", []],
   ['self.metadata.labels.size() == 0', ["undefined field 'labels'"]],
   ['self.status.a == 1', ["undefined field 'status'"]],
