@@ -47,7 +47,7 @@ export const APIService = defineKind<APIServiceObject>({
 
   prepareCreate(service, { nowMs }) {
     // Whether another server answers is found out soon.
-    if (service.spec.service !== undefined) delete service.status;
+    if (service.spec.service !== undefined) service.status = {};
     else
       service.status = {
         conditions: [
