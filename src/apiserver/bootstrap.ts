@@ -10,11 +10,7 @@ import {
   type KubeObject,
 } from '../machinery/index.ts';
 import { ensureFlowControl } from './bootstrap-flow-control.ts';
-import {
-  type ClientAuthentication,
-  ensureAuthenticationReader,
-  keepClientAuthentication,
-} from './client-authentication.ts';
+import { type ClientAuthentication, keepClientAuthentication } from './client-authentication.ts';
 import type { KubernetesService } from './kubernetes-service.ts';
 import type { RegistryCore } from './registry/core.ts';
 
@@ -109,7 +105,6 @@ async function settleServiceCidr(client: Client, cidrs: string[]): Promise<void>
 
 async function ensureClientAuthentication(client: Client, options: BootstrapOptions): Promise<void> {
   await keepClientAuthentication(client, options.clientAuthentication());
-  await ensureAuthenticationReader(client);
 }
 
 async function ensure<T extends KubeObject>(

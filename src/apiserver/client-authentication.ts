@@ -1,7 +1,7 @@
 // kube-system/extension-apiserver-authentication: by which certificates other API servers and the parts of a node know clients of this
 // cluster, and requests that this server hands on for them. Kept as it is, whatever becomes of it; further keys that somebody adds stay.
 import { X509Certificate } from 'node:crypto';
-import { ConfigMap, Role } from '../api/index.ts';
+import { ConfigMap } from '../api/index.ts';
 import type { Client } from '../client/index.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../machinery/index.ts';
 
@@ -25,30 +25,6 @@ export async function keepClientAuthentication(client: Client, known: ClientAuth
     await settle(client, known);
   } catch (error) {
     if (!isAlreadyExists(error) && !isConflict(error)) throw error;
-  }
-}
-
-/** Who is bound to it may read the ConfigMap: what other API servers ask for by this name. */
-export async function ensureAuthenticationReader(client: Client): Promise<void> {
-  try {
-    await client(Role).create({
-      metadata: {
-        name: 'extension-apiserver-authentication-reader',
-        namespace: at.namespace,
-        labels: { 'kubernetes.io/bootstrapping': 'rbac-defaults' },
-        annotations: { 'rbac.authorization.kubernetes.io/autoupdate': 'true' },
-      },
-      rules: [
-        {
-          apiGroups: [''],
-          resourceNames: [at.name],
-          resources: ['configmaps'],
-          verbs: ['get', 'list', 'watch'],
-        },
-      ],
-    });
-  } catch (error) {
-    if (!isAlreadyExists(error)) throw error;
   }
 }
 
