@@ -11,7 +11,7 @@ export {
   type VersionView,
 } from './apply/index.ts';
 export { type AccessAnswer, type AccessQuestion, Authorizer } from './cel/authorizer.ts';
-export { DeclaredTypes } from './cel/declared-types.ts';
+export { type Declare, DeclaredTypes } from './cel/declared-types.ts';
 export {
   CompiledPolicy,
   type Objection,
@@ -22,7 +22,6 @@ export {
   policyFaults,
   typeFaults as policyTypeFaults,
 } from './cel/policy.ts';
-export type { Declare } from './cel/policy-environment.ts';
 export { conditionFault, RequestConditions, type RequestFacts } from './cel/request-conditions.ts';
 export { checkRules, hasRules, validateRules } from './cel/rules.ts';
 export { humanDuration, translateTimestampSince } from './codec/age.ts';

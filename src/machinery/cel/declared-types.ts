@@ -1,6 +1,5 @@
 // Types for the checker, made of schemas: with them it knows that a field is not there before anything runs. Values are never evaluated
 // with these types. What Kubernetes gives no type is not to be seen by its expressions; only what is any JSON is of any type.
-import type { Environment } from '@marcbachmann/cel-js';
 import type { ObjectSchema, ScalarType, Schema } from '../schema/schema.ts';
 import { itemsOf, type JsonSchema, valuesOf } from '../structural/json-schema.ts';
 import { escapedName } from './values.ts';
@@ -34,12 +33,20 @@ type Fields = Record<string, string>;
 /** What no value is an instance of. */
 class Declared {}
 
+/** What of an environment is used: whoever looks at types of this file need not know the evaluator's. */
+export interface TypeRegister {
+  registerType(name: string, type: never): unknown;
+}
+
+/** Declares the type of an object and names it. */
+export type Declare = (types: DeclaredTypes, name: string) => string;
+
 export class DeclaredTypes {
-  readonly #environment: Environment;
+  readonly #environment: TypeRegister;
   /** A shape is declared where it is first found. Inside itself it is of any type. */
   readonly #known = new Map<Schema, string>();
 
-  constructor(environment: Environment) {
+  constructor(environment: TypeRegister) {
     this.#environment = environment;
   }
 

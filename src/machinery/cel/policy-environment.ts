@@ -1,8 +1,8 @@
 // The variables of policies, and their types. Expressions run with variables of any type, since what they are given is JSON; the checker
 // may be told more. Names and fields of `request` and `namespaceObject` are Kubernetes' own.
 import type { Environment } from '@marcbachmann/cel-js';
-import { addAuthorizer } from './authorizer.ts';
-import { DeclaredTypes } from './declared-types.ts';
+import { addAuthorizer } from './authorizer-library.ts';
+import { type Declare, DeclaredTypes } from './declared-types.ts';
 import { newEnvironment } from './environment.ts';
 
 const timestamp = 'google.protobuf.Timestamp';
@@ -88,9 +88,6 @@ export function untypedPolicyEnvironment({ params, authorizer }: PolicyVariables
   if (params) environment.registerVariable('params', 'dyn');
   return authorizer ? addAuthorizer(environment) : environment;
 }
-
-/** Declares the type of an object and names it. */
-export type Declare = (types: DeclaredTypes, name: string) => string;
 
 export interface ObjectTypes {
   /** Left out = any. */
