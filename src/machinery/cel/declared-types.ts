@@ -41,6 +41,13 @@ export interface TypeRegister {
 /** Declares the type of an object and names it. */
 export type Declare = (types: DeclaredTypes, name: string) => string;
 
+/** Of the objects that an expression sees. */
+export interface ObjectTypes {
+  /** Left out = any. */
+  readonly object?: Declare | undefined;
+  readonly params?: Declare | undefined;
+}
+
 export class DeclaredTypes {
   readonly #environment: TypeRegister;
   /** A shape is declared where it is first found. Inside itself it is of any type. */

@@ -2,7 +2,7 @@
 // may be told more. Names and fields of `request` and `namespaceObject` are Kubernetes' own.
 import type { Environment } from '@marcbachmann/cel-js';
 import { addAuthorizer } from './authorizer-library.ts';
-import { type Declare, DeclaredTypes } from './declared-types.ts';
+import { DeclaredTypes, type ObjectTypes } from './declared-types.ts';
 import { newEnvironment } from './environment.ts';
 
 const timestamp = 'google.protobuf.Timestamp';
@@ -87,12 +87,6 @@ export function untypedPolicyEnvironment({ params, authorizer }: PolicyVariables
     environment.registerVariable(name, 'dyn');
   if (params) environment.registerVariable('params', 'dyn');
   return authorizer ? addAuthorizer(environment) : environment;
-}
-
-export interface ObjectTypes {
-  /** Left out = any. */
-  readonly object?: Declare | undefined;
-  readonly params?: Declare | undefined;
 }
 
 /** For checking alone. */

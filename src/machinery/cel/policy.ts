@@ -2,11 +2,11 @@
 // them, once for each set of parameters; what fails, fails whoever looked.
 import type { Environment } from '@marcbachmann/cel-js';
 import type { Authorizer } from './authorizer.ts';
+import type { ObjectTypes } from './declared-types.ts';
 import { isCertain } from './declared-types.ts';
 import { type Compiled, compileIn, maxCost, outOfBudget, type Program } from './environment.ts';
 import { PlainValues } from './plain-value.ts';
 import {
-  type ObjectTypes,
   type PolicyVariables,
   typedPolicyEnvironment,
   untypedPolicyEnvironment,
