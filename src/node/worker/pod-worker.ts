@@ -353,6 +353,7 @@ export class PodWorker {
     const node = this.#node;
     const { pod, uid } = this;
     this.#terminateStarted = true;
+    const beganMs = node.clock.monotonicMs();
     node.probes.stopLivenessAndStartup(uid);
     this.#graceSeconds = graceSecondsOf(this.#pod);
     this.#publish(false);
@@ -369,7 +370,7 @@ export class PodWorker {
     await node.volumes.remove(uid);
     // Whoever hears that it is gone may send the next one.
     this.#place.release();
-    if (this.#inApi) await deletePod(node, pod);
+    if (this.#inApi) await deletePod(node, pod, beganMs);
     this.#ended = true;
     this.#timer?.cancel();
     node.statuses.forget(uid);

@@ -96,11 +96,25 @@ export async function killPlanned(node: NodeContext, pod: Pod, kill: KillContain
   await killContainer({ pod, node, graceSeconds }, { status, container, message });
 }
 
-/** The API may forget it. */
-export async function deletePod(
-  node: NodeContext,
-  { metadata: { name, namespace, uid } }: Pod,
-): Promise<void> {
+/**
+ * How long the name of a pod stays taken after its end began, if another one takes it at once. kubectl asks for the pod a few times
+ * before it follows its end; what it found under the name by then it would go on waiting for.
+ */
+const nameHeldMs = 500;
+
+const isOfStatefulSet = ({ metadata }: Pod): boolean =>
+  (metadata.ownerReferences ?? []).some(
+    ({ controller, kind }) => controller === true && kind === 'StatefulSet',
+  );
+
+/** The API may forget it, whose end began at `beganMs` (monotonic). */
+export async function deletePod(node: NodeContext, pod: Pod, beganMs: number): Promise<void> {
+  const { clock, scope } = node;
+  if (isOfStatefulSet(pod)) {
+    const leftMs = beganMs + nameHeldMs - clock.monotonicMs();
+    if (leftMs > 0) await sleep(clock, leftMs, scope.signal);
+  }
+  const { name, namespace, uid } = pod.metadata;
   await node
     .client(Pod)
     .delete(name, namespace, { gracePeriodSeconds: 0, preconditions: { uid } })
