@@ -6,6 +6,8 @@ export class Limiter {
   readonly #waiting = new RingQueue<() => void>();
   readonly #whenIdle: (() => void)[] = [];
   #taken = 0;
+  /** How many places were taken so far. */
+  acquired = 0;
 
   constructor(max: number) {
     this.#max = max;
@@ -15,6 +17,7 @@ export class Limiter {
   async acquire(): Promise<() => void> {
     if (this.#taken < this.#max) this.#taken++;
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.acquired++;
     let held = true;
     return () => {
       if (!held) return;
@@ -24,6 +27,10 @@ export class Limiter {
       if (next !== undefined) next();
       else if (--this.#taken === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
     };
+  }
+
+  get isIdle(): boolean {
+    return this.#taken === 0;
   }
 
   /** Resolves when no place is taken. */
@@ -49,6 +56,8 @@ export class Leftovers {
   readonly #first: Limiter;
   readonly #clock: Clock;
   readonly #signal: AbortSignal;
+  /** What had been acquired of `first` when it was found quiet. */
+  #quietAt = 0;
 
   /** `first`: what goes before it. It ends with the signal, whatever still waits then is not done. */
   constructor(max: number, { first, clock, signal }: { first: Limiter; clock: Clock; signal: AbortSignal }) {
@@ -62,13 +71,27 @@ export class Leftovers {
   run<T>(work: () => Promise<T>): Promise<T> {
     const untilMs = this.#clock.monotonicMs() + longestMs;
     return this.#places.run(async () => {
-      await this.#giveWay(untilMs - this.#clock.monotonicMs());
+      await this.#giveWay(untilMs);
       return work();
     });
   }
 
-  async #giveWay(ms: number): Promise<void> {
-    if (ms <= 0) return;
+  async #giveWay(untilMs: number): Promise<void> {
+    const first = this.#first;
+    for (;;) {
+      const leftMs = untilMs - this.#clock.monotonicMs();
+      if (leftMs <= 0 || (first.isIdle && first.acquired === this.#quietAt)) return;
+      if (!first.isIdle) {
+        await this.#idleWithin(leftMs);
+        continue;
+      }
+      const seen = first.acquired;
+      await sleep(this.#clock, Math.min(quietMs, leftMs), this.#signal);
+      if (first.isIdle && first.acquired === seen) this.#quietAt = seen;
+    }
+  }
+
+  async #idleWithin(ms: number): Promise<void> {
     const done = new AbortController();
     const late = sleep(this.#clock, ms, AbortSignal.any([this.#signal, done.signal]));
     await Promise.race([this.#first.idle(), late]).finally(() => {
@@ -79,3 +102,5 @@ export class Leftovers {
 }
 
 const longestMs = 15_000;
+/** Longer than the pause in which one pod of a rollout is ready and the next has not been placed yet. */
+const quietMs = 500;
