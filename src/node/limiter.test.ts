@@ -9,8 +9,9 @@ function world() {
   const end = new AbortController();
   const leftovers = new Leftovers(1, { first: starts, clock, signal: end.signal });
   const done: string[] = [];
+  const disturb = () => leftovers.disturb();
   const leave = (name: string) => leftovers.run(async () => void done.push(name));
-  return { clock, starts, end, leave, done };
+  return { clock, starts, end, disturb, leave, done };
 }
 
 describe('leftovers', () => {
@@ -52,6 +53,18 @@ describe('leftovers', () => {
     expect(done).toEqual([]);
     two();
     await clock.advance(600);
+    expect(done).toEqual(['a']);
+  });
+
+  it('wait while pods end, but not for what one takes its time to end', async () => {
+    const { clock, disturb, leave, done } = world();
+    disturb();
+    leave('a');
+    await clock.advance(400);
+    disturb();
+    await clock.advance(400);
+    expect(done).toEqual([]);
+    await clock.advance(700);
     expect(done).toEqual(['a']);
   });
 

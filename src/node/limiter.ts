@@ -56,7 +56,8 @@ export class Leftovers {
   readonly #first: Limiter;
   readonly #clock: Clock;
   readonly #signal: AbortSignal;
-  /** What had been acquired of `first` when it was found quiet. */
+  #disturbances = 0;
+  /** How much had begun when nothing more did. */
   #quietAt = 0;
 
   /** `first`: what goes before it. It ends with the signal, whatever still waits then is not done. */
@@ -65,6 +66,11 @@ export class Leftovers {
     this.#first = first;
     this.#clock = clock;
     this.#signal = signal;
+  }
+
+  /** Something else that somebody waits for has begun or ended, and may not be the last of its kind. */
+  disturb(): void {
+    this.#disturbances++;
   }
 
   /** Rejects with the signal's reason when that comes first. */
@@ -76,18 +82,22 @@ export class Leftovers {
     });
   }
 
+  get #begun(): number {
+    return this.#first.acquired + this.#disturbances;
+  }
+
   async #giveWay(untilMs: number): Promise<void> {
     const first = this.#first;
     for (;;) {
       const leftMs = untilMs - this.#clock.monotonicMs();
-      if (leftMs <= 0 || (first.isIdle && first.acquired === this.#quietAt)) return;
+      if (leftMs <= 0 || (first.isIdle && this.#begun === this.#quietAt)) return;
       if (!first.isIdle) {
         await this.#idleWithin(leftMs);
         continue;
       }
-      const seen = first.acquired;
+      const seen = this.#begun;
       await sleep(this.#clock, Math.min(quietMs, leftMs), this.#signal);
-      if (first.isIdle && first.acquired === seen) this.#quietAt = seen;
+      if (first.isIdle && this.#begun === seen) this.#quietAt = seen;
     }
   }
 

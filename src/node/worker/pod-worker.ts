@@ -354,6 +354,7 @@ export class PodWorker {
     const { pod, uid } = this;
     this.#terminateStarted = true;
     const beganMs = node.clock.monotonicMs();
+    node.leftovers.disturb();
     node.probes.stopLivenessAndStartup(uid);
     this.#graceSeconds = graceSecondsOf(this.#pod);
     this.#publish(false);
@@ -371,6 +372,7 @@ export class PodWorker {
     // Whoever hears that it is gone may send the next one.
     this.#place.release();
     if (this.#inApi) await deletePod(node, pod, beganMs);
+    node.leftovers.disturb();
     this.#ended = true;
     this.#timer?.cancel();
     node.statuses.forget(uid);
