@@ -30,12 +30,16 @@ interface Entry {
   wanted: coreV1.PodStatus;
   /** What the API has, as far as we know. */
   written: coreV1.PodStatus | undefined;
+  /** The version of the object with it; 0 = not known. */
+  version: number;
   running: boolean;
   urgent: boolean;
   wake: (() => void) | undefined;
   waiters: (() => void)[];
   gone: boolean;
 }
+
+const versionOf = ({ metadata }: Pod): number => Number(metadata.resourceVersion ?? 0);
 
 const shownBy = ({ metadata: { name, namespace = '', uid } }: Pod): Shown => ({ name, namespace, uid });
 
@@ -66,6 +70,7 @@ export class StatusWriter {
         wanted: status,
         // What the API has of a static pod is its mirror's.
         written: isStaticPod(pod) ? undefined : pod.status,
+        version: isStaticPod(pod) ? 0 : versionOf(pod),
         running: false,
         urgent: false,
         wake: undefined,
@@ -94,7 +99,10 @@ export class StatusWriter {
 
   #show(entry: Entry, mirror: Pod | undefined, isOther: boolean): void {
     entry.shown = mirror === undefined ? undefined : shownBy(mirror);
-    if (isOther || !entry.running) entry.written = mirror?.status;
+    const version = mirror === undefined ? 0 : versionOf(mirror);
+    if (!isOther && version <= entry.version) return;
+    entry.written = mirror?.status;
+    entry.version = version;
   }
 
   /** Resolves when the newest status has been written, or the pod is gone from the API. */
@@ -110,11 +118,12 @@ export class StatusWriter {
     return flushed;
   }
 
-  /** Somebody else may have written: what the API has is in this object. */
+  /** Somebody else may have written: what the API has is in this object, unless a later version of it is known. */
   observe(pod: Pod): void {
     const entry = this.#entries.get(pod.metadata.uid);
-    if (entry === undefined || entry.running) return;
+    if (entry === undefined || versionOf(pod) <= entry.version) return;
     entry.written = pod.status;
+    entry.version = versionOf(pod);
     this.#run(entry);
   }
 
@@ -177,12 +186,20 @@ export class StatusWriter {
       if (patch === undefined) return;
       try {
         this.writes++;
-        await client(Pod).patch({ name, namespace, subresource: 'status' }, 'strategic', patch);
-        // A mirror may have been replaced meanwhile: the new one knows nothing of what was written.
-        if (entry.shown?.uid === uid) entry.written = sent;
+        const answer = await client(Pod).patch(
+          { name, namespace, subresource: 'status' },
+          'strategic',
+          patch,
+        );
+        // A mirror may have been replaced meanwhile: the new one knows nothing of what was written. And somebody else may have written
+        // after us, which was heard of before our answer.
+        if (entry.shown?.uid === uid && versionOf(answer) >= entry.version) {
+          entry.written = sent;
+          entry.version = versionOf(answer);
+        }
       } catch (error) {
-        // Another pod of the same name, or none: ours has ended for the API.
-        if (isNotFound(error) || isConflict(error)) {
+        // Another pod of the same name, or none: ours has ended for the API. Others who write much to it are no reason to give up.
+        if (isNotFound(error) || (isConflict(error) && !(await this.#isThere(shown)))) {
           log.debug('pod is gone, its status is not written', { pod: `${namespace}/${name}`, error });
           if (entry.isStatic) entry.shown = entry.shown?.uid === uid ? undefined : entry.shown;
           else entry.gone = true;
@@ -191,6 +208,14 @@ export class StatusWriter {
         log.warn('cannot write pod status', { pod: `${namespace}/${name}`, error });
         await sleep(clock, backoff.nextMs(), signal).catch(() => {});
       }
+    }
+  }
+
+  async #isThere({ name, namespace, uid }: Shown): Promise<boolean> {
+    try {
+      return (await this.#options.client(Pod).get(name, namespace)).metadata.uid === uid;
+    } catch (error) {
+      return !isNotFound(error);
     }
   }
 }
