@@ -4,12 +4,14 @@ import {
   account,
   type ClusterRoleBindingDraft,
   type ClusterRoleDraft,
+  certificates,
   clusterBinding,
   clusterRole,
   core,
   events,
   gatheringRole,
   group,
+  networking,
   type PolicyRule,
   partOf,
   paths,
@@ -17,18 +19,16 @@ import {
   read,
   readUpdate,
   readWrite,
+  resource,
   rule,
+  storage,
   user,
   write,
 } from './rule.ts';
 
 const authorization = 'authorization.k8s.io';
 const authentication = 'authentication.k8s.io';
-const certificates = 'certificates.k8s.io';
 const coordination = 'coordination.k8s.io';
-const networking = 'networking.k8s.io';
-const resource = 'resource.k8s.io';
-const storage = 'storage.k8s.io';
 
 const health = '/healthz /livez /readyz';
 const version = '/version /version/';

@@ -5,23 +5,23 @@ import {
   account,
   type ClusterRoleBindingDraft,
   type ClusterRoleDraft,
+  certificates,
   clusterBinding,
   clusterRole,
   core,
   events,
+  networking,
   type PolicyRule,
   rbac,
   read,
+  resource,
   rule,
+  storage,
 } from './rule.ts';
 
 const apps = 'apps,extensions';
-const certificates = 'certificates.k8s.io';
 const discovery = 'discovery.k8s.io';
-const networking = 'networking.k8s.io';
 const policies = 'admissionregistration.k8s.io';
-const resource = 'resource.k8s.io';
-const storage = 'storage.k8s.io';
 
 /** By the name of the service account; what every one may do with events is said with each that may. */
 const rulesOf: Readonly<Record<string, PolicyRule[]>> = {

@@ -16,6 +16,10 @@ export const readUpdate = 'get list watch update patch';
 /** Groups; `core` has no name of its own. */
 export const core = '';
 export const rbac = 'rbac.authorization.k8s.io';
+export const certificates = 'certificates.k8s.io';
+export const networking = 'networking.k8s.io';
+export const resource = 'resource.k8s.io';
+export const storage = 'storage.k8s.io';
 
 const sorted = (words: string): string[] => words.split(/\s+/).filter(Boolean).sort();
 
