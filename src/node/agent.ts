@@ -31,6 +31,7 @@ import { NodeAuthorizer } from './server/node-authorizer.ts';
 import { type NodeServerOptions, startNodeServer } from './server/node-server.ts';
 import { StaticPods } from './static-pods/static-pods.ts';
 import { thisMachine } from './stats/machine-usage.ts';
+import { OomKilledContainers } from './stats/oom-watcher.ts';
 import { StatusWriter } from './status-writer.ts';
 import { Tokens } from './tokens.ts';
 import { PodVolumes } from './volumes/pod-volumes.ts';
@@ -66,6 +67,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 
   let workers: PodWorkers | undefined;
   const wake = (uid: string) => workers?.runtimeChanged(uid);
+  const oomKilled = new OomKilledContainers();
+  scope.onStop(() => oomKilled.close());
   const cache = new RuntimeCache({
     runtime,
     nodeName,
@@ -75,6 +78,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     scope,
     relistMs: intervals.relistMs,
     fastRelistMs: intervals.fastRelistMs,
+    oomKilled: (id) => oomKilled.has(id),
     onChange: wake,
   });
   const probes = new ProbeManager({

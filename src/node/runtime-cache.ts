@@ -11,7 +11,10 @@ import { annotation, label } from './container/names.ts';
 import type { PodRuntime } from './plan/pod-runtime.ts';
 
 export interface RuntimeCacheOptions {
-  readonly runtime: ContainerRuntime;
+  readonly runtime: Pick<
+    ContainerRuntime,
+    'containerStatus' | 'listContainers' | 'listPodSandbox' | 'podSandboxStatus' | 'watchExits'
+  >;
   /** Only what this node's agent made counts. */
   readonly nodeName: string;
   /** Of the node; a pod's first address is of the family of the first of them. */
@@ -23,6 +26,8 @@ export interface RuntimeCacheOptions {
   readonly relistMs: number;
   /** How often while it does not. */
   readonly fastRelistMs: number;
+  /** Whether the kernel killed a process of this container for want of memory, which the runtime may have missed. */
+  readonly oomKilled?: ((containerId: string) => boolean) | undefined;
   /** A pod's containers are not what they were. */
   readonly onChange: (podUid: string) => void;
 }
@@ -130,7 +135,8 @@ export class RuntimeCache {
   /** Asks the runtime about one container now. Resolves to undefined when it is gone. */
   async inspect(uid: string, id: string, sandboxId: string): Promise<ContainerStatus | undefined> {
     try {
-      const status = { ...(await this.#options.runtime.containerStatus(id)), sandboxId };
+      const found = await this.#options.runtime.containerStatus(id);
+      const status = { ...found, sandboxId, reason: this.#reason(found) };
       this.putContainer(uid, status);
       return status;
     } catch (error) {
@@ -250,6 +256,12 @@ export class RuntimeCache {
       }
       await sleep(this.#options.clock, lagMs, signal);
     }
+  }
+
+  /** Why a container ended, as the runtime says, unless it does not know what the kernel does. */
+  #reason({ id, state, reason, exitCode }: ContainerStatus): string {
+    const unexplained = state === 'exited' && exitCode !== 0 && (reason === '' || reason === 'Error');
+    return unexplained && this.#options.oomKilled?.(id) === true ? 'OOMKilled' : reason;
   }
 
   #pod(uid: string): CachedPod {

@@ -13,7 +13,7 @@ import type { NodeSettings } from '../registration/node-settings.ts';
 import type { RuntimeCache } from '../runtime-cache.ts';
 import { DirectoryUsages } from '../stats/directory-usage.ts';
 import type { DiskUsage, MachineUsage } from '../stats/machine-usage.ts';
-import { OomWatcher } from '../stats/oom-watcher.ts';
+import { SystemOomWatcher } from '../stats/oom-watcher.ts';
 import { StatsCollector } from '../stats/stats-collector.ts';
 import { planPodGarbage } from './container-garbage.ts';
 import { ImageGarbage } from './image-garbage.ts';
@@ -209,7 +209,7 @@ export class Housekeeping {
 
   async #watchOom(signal: AbortSignal): Promise<void> {
     const { clock, nodeEvent } = this.#options;
-    const watcher = new OomWatcher();
+    const watcher = new SystemOomWatcher();
     while (!signal.aborted) {
       await sleep(clock, lookMs, signal).catch(() => {});
       for (const { process, pid } of watcher.read())

@@ -1,59 +1,78 @@
-// Tells of processes that the kernel killed because the whole machine had no memory left, from the kernel's log. Where that may not be
-// read nothing is told. Polled without blocking: a read that waits would hold a thread of the process for ever.
-import * as fs from 'node:fs';
+// Processes that the kernel killed for want of memory, from its log: those of the whole machine become events, those that met the limit
+// of their container tell why it ended. Containerd tells the latter too, but loses it when the container's control group is gone before
+// it looks. Where the log may not be read nothing is told.
+import { KernelLog } from './kernel-log.ts';
 
-export interface SystemOom {
+export interface OomKill {
   readonly pid: number;
   readonly process: string;
+  /** The control group of the killed process, when it is that of a limit that was met and not the whole machine. */
+  readonly limited: string | undefined;
 }
 
-/** One record of /dev/kmsg; undefined = about something else, or about a container that met its own limit. Pure. */
-export function parseOom(record: string): SystemOom | undefined {
-  const [, constraint, process, pid] =
-    /oom-kill:constraint=(\w+),.*?task=(.*?),pid=(\d+),uid=\d+/.exec(record) ?? [];
-  if (constraint === undefined || process === undefined || constraint === 'CONSTRAINT_MEMCG')
-    return undefined;
-  return { pid: Number(pid), process };
+/** One record of the kernel's log; undefined = about something else. Pure. */
+export function parseOom(record: string): OomKill | undefined {
+  const [, constraint, cgroup, process, pid] =
+    /oom-kill:constraint=(\w+),.*?task_memcg=(.*?),task=(.*?),pid=(\d+),uid=\d+/.exec(record) ?? [];
+  if (constraint === undefined || process === undefined) return undefined;
+  return { pid: Number(pid), process, limited: constraint === 'CONSTRAINT_MEMCG' ? cgroup : undefined };
 }
 
-const longestRecord = 8192;
+/** As much of the kernel's log as is needed here: its new records, each once. */
+interface Records {
+  records(): Iterable<string>;
+  close(): void;
+}
 
-export class OomWatcher {
-  readonly #fd: number | undefined;
-  readonly #buffer = Buffer.alloc(longestRecord);
+/** Kills for want of memory of the whole machine. */
+export class SystemOomWatcher {
+  readonly #log: Records;
 
   /** Only what happens from now on counts. */
-  constructor(file = '/dev/kmsg') {
-    try {
-      this.#fd = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
-    } catch {
-      return;
-    }
-    for (const _ of this.#records());
+  constructor(log: Records = new KernelLog()) {
+    this.#log = log;
+    for (const _ of this.#log.records());
   }
 
   /** Since the last call. */
-  read(): SystemOom[] {
-    return [...this.#records()].flatMap((record) => parseOom(record) ?? []);
+  read(): OomKill[] {
+    return [...this.#log.records()].flatMap((record) => {
+      const kill = parseOom(record);
+      return kill !== undefined && kill.limited === undefined ? kill : [];
+    });
   }
 
   close(): void {
-    if (this.#fd !== undefined) fs.closeSync(this.#fd);
+    this.#log.close();
+  }
+}
+
+const containersKept = 1000;
+const containerId = /[0-9a-f]{64}/g;
+
+/** Containers of which the kernel killed a process because it met a limit of its memory, as far back as the kernel's log goes. */
+export class OomKilledContainers {
+  readonly #log: Records;
+  readonly #killed = new Set<string>();
+
+  constructor(log: Records = new KernelLog()) {
+    this.#log = log;
   }
 
-  *#records(): Generator<string> {
-    if (this.#fd === undefined) return;
-    for (;;) {
-      let bytes: number;
-      try {
-        bytes = fs.readSync(this.#fd, this.#buffer);
-      } catch (error) {
-        // Records were overwritten before they were read: the next read goes on behind them.
-        if ((error as NodeJS.ErrnoException).code === 'EPIPE') continue;
-        return;
-      }
-      if (bytes === 0) return;
-      yield this.#buffer.toString('utf8', 0, bytes);
-    }
+  has(id: string): boolean {
+    for (const record of this.#log.records())
+      for (const [found] of parseOom(record)?.limited?.matchAll(containerId) ?? []) this.#note(found);
+    return this.#killed.has(id);
+  }
+
+  close(): void {
+    this.#log.close();
+  }
+
+  #note(id: string): void {
+    this.#killed.delete(id);
+    this.#killed.add(id);
+    const [oldest] = this.#killed;
+    if (this.#killed.size > containersKept && oldest !== undefined) this.#killed.delete(oldest);
   }
 }

@@ -8,8 +8,9 @@ import { buildPod } from '../../testkit/index.ts';
 import { noRuntime, type PodRuntime } from '../plan/pod-runtime.ts';
 import { cadvisorMetrics } from './cadvisor.ts';
 import { DirectoryUsages, walk } from './directory-usage.ts';
+import { KernelLog } from './kernel-log.ts';
 import { type MachineUsage, parseCpu, parseMemory, parseNetwork, parseProcesses } from './machine-usage.ts';
-import { OomWatcher, parseOom } from './oom-watcher.ts';
+import { OomKilledContainers, parseOom, SystemOomWatcher } from './oom-watcher.ts';
 import { StatsCollector } from './stats-collector.ts';
 import { summary } from './summary.ts';
 
@@ -279,17 +280,51 @@ describe('snapshots', () => {
 });
 
 describe('the kernel’s log', () => {
-  const killed = (constraint: string) =>
-    `6,1234,99,-;oom-kill:constraint=${constraint},nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=/x,task=my prog,pid=42,uid=0`;
+  const container = 'ab'.repeat(32);
+  const killed = (constraint: string, cgroup = '/x') =>
+    `6,1234,99,-;oom-kill:constraint=${constraint},nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/pod,task_memcg=${cgroup},task=my prog,pid=42,uid=0\n`;
+  const logOf = (...records: string[]) => ({ records: () => records.splice(0).values(), close: () => {} });
 
-  it('tells whom the kernel killed for want of memory, unless it was only a container’s', () => {
-    expect(parseOom(killed('CONSTRAINT_NONE'))).toEqual({ pid: 42, process: 'my prog' });
-    expect(parseOom(killed('CONSTRAINT_MEMCG'))).toBeUndefined();
+  it('tells whom the kernel killed for want of memory, and by whose limit', () => {
+    expect(parseOom(killed('CONSTRAINT_NONE'))).toEqual({ pid: 42, process: 'my prog', limited: undefined });
+    expect(parseOom(killed('CONSTRAINT_MEMCG', '/pod/a'))).toEqual({
+      pid: 42,
+      process: 'my prog',
+      limited: '/pod/a',
+    });
     expect(parseOom('6,1,1,-;eth0: link is up')).toBeUndefined();
   });
 
+  it('of the whole machine: from now on, and not what a limit did', () => {
+    const records = [killed('CONSTRAINT_NONE')];
+    const log = { records: () => records.splice(0).values(), close: () => {} };
+    const watcher = new SystemOomWatcher(log);
+    expect(watcher.read()).toEqual([]);
+    records.push(killed('CONSTRAINT_MEMCG'), killed('CONSTRAINT_NONE'));
+    expect(watcher.read()).toHaveLength(1);
+  });
+
+  it('of containers: whose limit was met, also before the first question', () => {
+    const limit = killed('CONSTRAINT_MEMCG', `/node/burstable/podx/${container}/inner`);
+    expect(new OomKilledContainers(logOf(limit)).has(container)).toBe(true);
+    expect(new OomKilledContainers(logOf(limit)).has('cd'.repeat(32))).toBe(false);
+    const whole = killed('CONSTRAINT_NONE', `/node/burstable/podx/${container}`);
+    expect(new OomKilledContainers(logOf(whole)).has(container)).toBe(false);
+  });
+
+  it('keeps the last thousand containers', () => {
+    const id = (n: number) => n.toString(16).padStart(64, '0');
+    const records = Array.from({ length: 1001 }, (_, n) => killed('CONSTRAINT_MEMCG', `/p/${id(n)}`));
+    const killedOnes = new OomKilledContainers(logOf(...records));
+    expect([killedOnes.has(id(0)), killedOnes.has(id(1)), killedOnes.has(id(1000))]).toEqual([
+      false,
+      true,
+      true,
+    ]);
+  });
+
   it('that may not be read tells nothing', () => {
-    const watcher = new OomWatcher('/nothing/here');
+    const watcher = new SystemOomWatcher(new KernelLog('/nothing/here'));
     expect(watcher.read()).toEqual([]);
     watcher.close();
   });
