@@ -218,7 +218,7 @@ describe.each([
     const child = start('-i', 'web', '--', 'sh', '-c', 'echo ready; cat');
     await new Promise((resolve) => child.stdout!.once('data', resolve));
     child.kill('SIGKILL');
-    await expect.poll(() => local.ended, { timeout: 20_000 }).toBe(before + 1);
+    await expect.poll(() => local.ended).toBe(before + 1);
   });
 
   test('a terminal: its size, and one output', async () => {
@@ -227,7 +227,7 @@ describe.each([
       "stty cols 97 rows 31; kubectl exec -it web -- sh -c 'echo out; echo err >&2; read line; exit 6'";
     const child = startProgram('script', '-qec', inTerminal, '/dev/null');
     const end = ended(child);
-    await expect.poll(() => local.sizes, { timeout: 20_000 }).toContainEqual({ width: 97, height: 31 });
+    await expect.poll(() => local.sizes).toContainEqual({ width: 97, height: 31 });
     child.stdin!.write('\n');
     const { code, stdout } = await end;
     expect(code).toBe(6);

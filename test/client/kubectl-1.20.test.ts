@@ -163,7 +163,7 @@ describe.skipIf(program === undefined)('kubectl 1.20', () => {
     await k.ok('label cm w1 w-');
     await follower.until('DELETED');
     expect(follower.stop()).toHaveLength(3);
-    const waiting = k.run('wait deploy/web --for=condition=Available --timeout=20s');
+    const waiting = k.run('wait deploy/web --for=condition=Available --timeout=90s');
     const { kind, apiVersion, metadata, spec } = await k.json('get deploy web');
     const conditions = [{ type: 'Available', status: 'True' }];
     await k.ok(

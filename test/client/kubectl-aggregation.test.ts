@@ -68,7 +68,7 @@ describe.skipIf(today === undefined || address === undefined)('a kind of another
       host: '0.0.0.0',
     });
     await k.ok('apply -f -', objects());
-    await k.ok(`wait --for=condition=Available --timeout=20s apiservice/${name}`);
+    await k.ok(`wait --for=condition=Available --timeout=90s apiservice/${name}`);
   });
   afterAll(async () => {
     k?.stop();
@@ -122,7 +122,7 @@ describe.skipIf(today === undefined || address === undefined)('a kind of another
   test('goes with its namespace', async () => {
     await k.ok('create namespace brief');
     await k.ok('create -n brief -f -', flunder('there'));
-    await k.ok('delete namespace brief --timeout=20s');
+    await k.ok('delete namespace brief --timeout=90s');
     expect(extension.names).toEqual(['default/second']);
   });
 
@@ -132,7 +132,7 @@ describe.skipIf(today === undefined || address === undefined)('a kind of another
       'get flunders second',
       'Error from server (ServiceUnavailable): the server is currently unable to handle the request (get flunders.wardle.example.com second)',
     );
-    await k.ok(`wait --for=condition=Available=False --timeout=20s apiservice/${name}`);
+    await k.ok(`wait --for=condition=Available=False --timeout=90s apiservice/${name}`);
     await k.says(`get apiservice ${name} --no-headers`, /default\/wardle {2}False \(FailedDiscoveryCheck\)/);
     // Who reads aggregated discovery is told that the version is stale; who asks each version for its document hears it from that.
     const all = await k.ok('api-resources --no-headers');
@@ -146,10 +146,10 @@ describe.skipIf(today === undefined || address === undefined)('a kind of another
       k120.stop();
     }
     await extension.listen();
-    await k.ok(`wait --for=condition=Available --timeout=40s apiservice/${name}`);
+    await k.ok(`wait --for=condition=Available --timeout=90s apiservice/${name}`);
     await k.says('get flunders -o name', 'flunder.wardle.example.com/second');
     await k.ok('delete endpointslice wardle-1');
-    await k.ok(`wait --for=condition=Available=False --timeout=20s apiservice/${name}`);
+    await k.ok(`wait --for=condition=Available=False --timeout=90s apiservice/${name}`);
     await k.says(
       `get apiservice ${name} -o jsonpath='{.status.conditions[0].message}'`,
       /^(cannot find endpointslices for service\/wardle in "default"|endpointslices for service\/wardle in "default" have no addresses with port name "https")$/,

@@ -59,17 +59,17 @@ describe.skipIf(program === undefined)('usage', () => {
     };
     const ips = async () =>
       (await k.ok('get pods -l app=web -o jsonpath={.items[*].status.podIP}')).split(' ').sort();
-    await expect.poll(addresses, { timeout: 10_000 }).toHaveLength(2);
+    await expect.poll(addresses).toHaveLength(2);
     expect(await addresses()).toEqual(await ips());
     await k.ok('scale deploy web --replicas=3');
     await nodes.rolledOut('deploy/web');
-    await expect.poll(addresses, { timeout: 10_000 }).toEqual(await ips());
+    await expect.poll(addresses).toEqual(await ips());
     await k.says(
       'describe svc web',
       /TargetPort: {2}8080\/TCP\nEndpoints: {2}(10\.244\.\d+\.\d+:8080,?){3}\n/,
     );
     await k.ok('scale deploy web --replicas=2');
-    await expect.poll(addresses, { timeout: 10_000 }).toHaveLength(2);
+    await expect.poll(addresses).toHaveLength(2);
   });
 
   test('autoscale: more pods when they use more than they should, no more than are allowed', async () => {
@@ -78,8 +78,8 @@ describe.skipIf(program === undefined)('usage', () => {
       'horizontalpodautoscaler.autoscaling/web autoscaled',
     );
     // 150 % of what they request where 50 % is wanted: three times as many.
-    await k.ok("wait deploy/web --for=jsonpath='{.status.readyReplicas}'=6 --timeout=20s");
-    await k.ok("wait hpa/web --for=jsonpath='{.status.currentReplicas}'=6 --timeout=20s");
+    await k.ok("wait deploy/web --for=jsonpath='{.status.readyReplicas}'=6 --timeout=90s");
+    await k.ok("wait hpa/web --for=jsonpath='{.status.currentReplicas}'=6 --timeout=90s");
     await k.says(
       'get hpa web --no-headers',
       /^web {2}Deployment\/web {2}cpu: 150%\/50% {2}2 {2}6 {2}6 {2}\S+$/,
@@ -101,7 +101,7 @@ describe.skipIf(program === undefined)('usage', () => {
       /Normal {2}SuccessfulRescale {2}\S+ {2}horizontal-pod-autoscaler {2}New size: 6; reason: cpu resource utilization \(percentage of request\) above target/,
     );
     await k.ok(`patch hpa web -p '{"spec":{"maxReplicas":3}}'`);
-    await k.ok("wait deploy/web --for=jsonpath='{.spec.replicas}'=3 --timeout=20s");
+    await k.ok("wait deploy/web --for=jsonpath='{.spec.replicas}'=3 --timeout=90s");
     await k.says(
       'describe hpa web',
       /New size: 3; reason: Current number of replicas above Spec\.MaxReplicas/,

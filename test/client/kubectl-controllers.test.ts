@@ -12,7 +12,7 @@ describe.skipIf(program === undefined)('kubectl', () => {
     server = await startProgram({ controllers: true });
     k = new Kubectl(server);
     await k.ok('create deployment web --image=one --replicas=2');
-    await k.ok("wait deploy/web --for=jsonpath='{.status.replicas}'=2 --timeout=20s");
+    await k.ok("wait deploy/web --for=jsonpath='{.status.replicas}'=2 --timeout=90s");
   });
   afterAll(async () => {
     k?.stop();
@@ -21,7 +21,7 @@ describe.skipIf(program === undefined)('kubectl', () => {
 
   const revision = (wanted: number) => {
     const annotation = '{.metadata.annotations.deployment\\.kubernetes\\.io/revision}';
-    return k.ok(`wait deploy/web --for=jsonpath='${annotation}'=${wanted} --timeout=20s`);
+    return k.ok(`wait deploy/web --for=jsonpath='${annotation}'=${wanted} --timeout=90s`);
   };
   const replicaSets = async () =>
     (await k.ok('get rs -l app=web -o name')).trim().split('\n').filter(Boolean);
@@ -76,20 +76,20 @@ describe.skipIf(program === undefined)('kubectl', () => {
     await k.says(`delete ${[left, ...more].join(' ')} --cascade=foreground`, /deleted$/);
     await k.says('get pods -l app=web -o name', '');
     await k.ok('create deployment web --image=one');
-    await k.ok("wait deploy/web --for=jsonpath='{.status.replicas}'=1 --timeout=20s");
+    await k.ok("wait deploy/web --for=jsonpath='{.status.replicas}'=1 --timeout=90s");
     await k.says('delete deploy web', 'deployment.apps "web" deleted');
-    await k.ok('wait pods -l app=web --for=delete --timeout=20s');
-    await k.ok('wait rs -l app=web --for=delete --timeout=20s');
+    await k.ok('wait pods -l app=web --for=delete --timeout=90s');
+    await k.ok('wait rs -l app=web --for=delete --timeout=90s');
     expect(await replicaSets()).toEqual([]);
   });
 
   test('a namespace goes with all that is in it', async () => {
     await k.ok('create ns full');
-    await k.ok('wait -n full cm/kube-root-ca.crt --for=create --timeout=20s');
-    await k.ok('wait -n full sa/default --for=create --timeout=20s');
+    await k.ok('wait -n full cm/kube-root-ca.crt --for=create --timeout=90s');
+    await k.ok('wait -n full sa/default --for=create --timeout=90s');
     await k.ok('create deployment web --image=i -n full');
     await k.ok('create cm a -n full');
-    await k.says('delete ns full --timeout=20s', 'namespace "full" deleted');
+    await k.says('delete ns full --timeout=90s', 'namespace "full" deleted');
     await k.says('get all,cm,sa -n full', '');
   });
 });

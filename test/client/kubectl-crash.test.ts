@@ -99,7 +99,7 @@ describe.skipIf(program === undefined)('a server that crashes', () => {
             .filter((line) => line !== '' && !line.startsWith(`${before.metadata.name} `))
             .map((line) => Number(line.split(/ +/)[3] ?? 0)),
         );
-      await expect.poll(ready, { timeout: 20_000, interval: 20 }).toBeGreaterThanOrEqual(atLeast);
+      await expect.poll(ready, { interval: 20 }).toBeGreaterThanOrEqual(atLeast);
       seen.stop();
       settled.push(
         ...(await list<Pod>('pods -l app=web')).filter(
@@ -120,7 +120,7 @@ describe.skipIf(program === undefined)('a server that crashes', () => {
     await nodes.rolledOut('deploy/web');
     await nodes.rolledOut('sts/db');
     await k.ok('wait job/sums --for=condition=complete --timeout=25s');
-    await expect.poll(() => list('pods -l app=web'), { timeout: 10_000 }).toHaveLength(replicas);
+    await expect.poll(() => list('pods -l app=web')).toHaveLength(replicas);
 
     const pods = await list<Pod>('pods -l app=web');
     expect(new Set(pods.map(({ spec }) => spec.containers[0]?.image))).toEqual(new Set(['web:2']));

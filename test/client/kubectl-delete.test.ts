@@ -132,9 +132,9 @@ describe.skipIf(program === undefined)('kubectl', () => {
 
   test('wait for a condition, a field, a creation, an end', async () => {
     await k.ok('create deployment waits --image=i');
-    const available = k.run('wait deploy/waits --for=condition=Available --timeout=20s');
-    const field = k.run("wait deploy/waits --for=jsonpath='{.status.readyReplicas}'=1 --timeout=20s");
-    const created = k.run('wait cm/to-come --for=create --timeout=20s');
+    const available = k.run('wait deploy/waits --for=condition=Available --timeout=90s');
+    const field = k.run("wait deploy/waits --for=jsonpath='{.status.readyReplicas}'=1 --timeout=90s");
+    const created = k.run('wait cm/to-come --for=create --timeout=90s');
     const status = {
       replicas: 1,
       readyReplicas: 1,
@@ -148,7 +148,7 @@ describe.skipIf(program === undefined)('kubectl', () => {
       met,
       { ...met, out: 'configmap/to-come condition met\n' },
     ]);
-    const deleted = k.run('wait cm/to-come --for=delete --timeout=20s');
+    const deleted = k.run('wait cm/to-come --for=delete --timeout=90s');
     await k.ok('delete cm to-come');
     expect((await deleted).code).toBe(0);
     await k.refuses(

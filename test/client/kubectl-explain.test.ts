@@ -56,7 +56,7 @@ describe.each(programs)('kubectl %s', (version, program) => {
     // Two at a time: each is a process that reads the documents.
     while (rows.length > 0) await Promise.all(rows.splice(0, 2).map(check));
     expect(bad).toEqual([]);
-  }, 120_000);
+  });
 
   test.each(['pod', 'pod.spec', 'pod.status', 'deploy.spec', 'pvc.spec', 'csr.spec', 'ing.spec.rules'])(
     '%s: words for each field',

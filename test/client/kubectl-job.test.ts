@@ -53,7 +53,7 @@ describe.skipIf(program === undefined)('work that ends', () => {
 
   test('create job, wait, describe', async () => {
     await k.says('create job one --image=work', 'job.batch/one created');
-    await k.says('wait job/one --for=condition=complete --timeout=20s', 'job.batch/one condition met');
+    await k.says('wait job/one --for=condition=complete --timeout=90s', 'job.batch/one condition met');
     await k.says('get job one --no-headers', /^one {2}Complete {2}1\/1 {2}\d+s {2}\d+s$/);
     await k.says('get pods -l job-name=one --no-headers', /^one-\w{5} {2}0\/1 {2}Completed {2}0 {2}\S+$/);
     await k.says('describe job one', /Pods Statuses: {2}0 Active \(0 Ready\) \/ 1 Succeeded \/ 0 Failed/);
@@ -65,7 +65,7 @@ describe.skipIf(program === undefined)('work that ends', () => {
 
   test('a job that fails says why', async () => {
     await k.ok('create -f -', failing);
-    await k.ok('wait job/bad --for=condition=failed --timeout=20s');
+    await k.ok('wait job/bad --for=condition=failed --timeout=90s');
     await k.says('get job bad --no-headers', /^bad {2}Failed {2}0\/1 {2}/);
     await k.says(
       'get job bad -o jsonpath=\'{.status.conditions[?(@.type=="Failed")].reason}\'',
@@ -83,12 +83,12 @@ describe.skipIf(program === undefined)('work that ends', () => {
 
   test('a suspended job waits until it may go on', async () => {
     await k.ok('create -f -', many);
-    await k.ok('wait job/many --for=condition=suspended --timeout=20s');
+    await k.ok('wait job/many --for=condition=suspended --timeout=90s');
     await k.says('get pods -l job-name=many -o name', '');
     await k.says('describe job many', /Normal {2}Suspended {2}\S+ {2}job-controller {2}Job suspended/);
     await k.ok(`patch job many -p '{"spec":{"suspend":false}}'`);
-    await k.ok("wait job/many --for=jsonpath='{.status.succeeded}'=6 --timeout=20s");
-    await k.ok('wait job/many --for=condition=complete --timeout=20s');
+    await k.ok("wait job/many --for=jsonpath='{.status.succeeded}'=6 --timeout=90s");
+    await k.ok('wait job/many --for=condition=complete --timeout=90s');
     expect((await k.ok('get pods -l job-name=many -o name')).trim().split('\n')).toHaveLength(6);
     await k.says('describe job many', /Normal {2}Resumed {2}\S+ {2}job-controller {2}Job resumed/);
   });
@@ -97,7 +97,7 @@ describe.skipIf(program === undefined)('work that ends', () => {
     // In a year that has such a day only every four.
     await k.says("create cronjob tick --image=work --schedule='0 0 29 2 *'", 'cronjob.batch/tick created');
     await k.says('create job now --from=cronjob/tick', 'job.batch/now created');
-    await k.ok('wait job/now --for=condition=complete --timeout=20s');
+    await k.ok('wait job/now --for=condition=complete --timeout=90s');
     await k.says(
       "get job now -o jsonpath='{.metadata.ownerReferences[0].kind}/{.metadata.ownerReferences[0].name} {.metadata.annotations}'",
       'CronJob/tick {"cronjob.kubernetes.io/instantiate":"manual"}',
@@ -107,20 +107,20 @@ describe.skipIf(program === undefined)('work that ends', () => {
       /^tick {2}0 0 29 2 \* {2}<none> {2}False {2}0 {2}<none> {2}/,
     );
     await k.says('delete cronjob tick', 'cronjob.batch "tick" deleted');
-    await k.ok('wait job/now --for=delete --timeout=20s');
+    await k.ok('wait job/now --for=delete --timeout=90s');
   });
 
   test('run, and wait for what becomes of the pod', async () => {
     await k.says('run once --image=work --restart=Never --labels=fate=ends', 'pod/once created');
     await k.says(
-      "wait pod/once --for=jsonpath='{.status.phase}'=Succeeded --timeout=20s",
+      "wait pod/once --for=jsonpath='{.status.phase}'=Succeeded --timeout=90s",
       'pod/once condition met',
     );
     await k.says('get pod once --no-headers', /^once {2}0\/1 {2}Completed {2}0 {2}/);
     await k.says('delete pod once', 'pod "once" deleted');
     await k.says('run stays --image=work', 'pod/stays created');
-    await k.ok('wait pod/stays --for=condition=Ready --timeout=20s');
-    const gone = k.run('wait pod/stays --for=delete --timeout=20s');
+    await k.ok('wait pod/stays --for=condition=Ready --timeout=90s');
+    const gone = k.run('wait pod/stays --for=delete --timeout=90s');
     await k.ok('delete pod stays --wait=false');
     expect(await gone).toMatchObject({ code: 0, err: '' });
     await k.refuses(

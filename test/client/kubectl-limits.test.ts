@@ -40,7 +40,7 @@ describe.skipIf(program === undefined)('limits of a namespace', () => {
 
   test('a quota counts what there is, and refuses what is too much', async () => {
     await k.says('create quota few -n few --hard=pods=3,requests.cpu=1', 'resourcequota/few created');
-    await k.ok("wait -n few quota/few --for=jsonpath='{.status.used.pods}'=0 --timeout=20s");
+    await k.ok("wait -n few quota/few --for=jsonpath='{.status.used.pods}'=0 --timeout=90s");
     await k.refuses(
       'create -n few -f -',
       'Error from server (Forbidden): error when creating "STDIN": pods "a" is forbidden: failed quota: few: must specify requests.cpu for: c',
@@ -63,8 +63,8 @@ describe.skipIf(program === undefined)('limits of a namespace', () => {
     await k.ok('create deployment web -n few --image=i --replicas=0');
     await k.ok('set resources deploy web -n few --requests=cpu=100m');
     await k.ok('scale deploy web -n few --replicas=4');
-    await k.ok("wait -n few deploy/web --for=jsonpath='{.status.readyReplicas}'=2 --timeout=20s");
-    await k.ok('wait -n few deploy/web --for=condition=ReplicaFailure --timeout=20s');
+    await k.ok("wait -n few deploy/web --for=jsonpath='{.status.readyReplicas}'=2 --timeout=90s");
+    await k.ok('wait -n few deploy/web --for=condition=ReplicaFailure --timeout=90s');
     await k.says('describe deploy web -n few', /ReplicaFailure {2}True {2}FailedCreate/);
     await k.says(
       'describe rs -n few -l app=web',
@@ -73,11 +73,11 @@ describe.skipIf(program === undefined)('limits of a namespace', () => {
     await k.ok(`patch quota few -n few -p '{"spec":{"hard":{"pods":"9"}}}'`);
     // The retries of what was refused come at growing intervals; a change of the Deployment comes at once.
     await k.ok('scale deploy web -n few --replicas=3');
-    await k.ok("wait -n few deploy/web --for=jsonpath='{.status.readyReplicas}'=3 --timeout=25s");
+    await k.ok("wait -n few deploy/web --for=jsonpath='{.status.readyReplicas}'=3 --timeout=90s");
     // One that was made before the second scaling may still be on its way out.
-    await k.ok("wait -n few quota/few --for=jsonpath='{.status.used.pods}'=4 --timeout=20s");
+    await k.ok("wait -n few quota/few --for=jsonpath='{.status.used.pods}'=4 --timeout=90s");
     await k.ok('delete pod a -n few');
-    await k.ok("wait -n few quota/few --for=jsonpath='{.status.used.pods}'=3 --timeout=20s");
+    await k.ok("wait -n few quota/few --for=jsonpath='{.status.used.pods}'=3 --timeout=90s");
   });
 
   test('a limit range fills in, and refuses what is too large or too small', async () => {

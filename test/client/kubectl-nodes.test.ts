@@ -80,9 +80,9 @@ describe.skipIf(program === undefined)('nodes', () => {
     // A zone that takes nobody holds the others back: one more than nothing is as far as they may go.
     await k.ok('cordon -l topology.kubernetes.io/zone=sim-c');
     await k.ok('apply -f -', spread);
-    await k.ok("wait deploy/spread --for=jsonpath='{.status.readyReplicas}'=2 --timeout=20s");
+    await k.ok("wait deploy/spread --for=jsonpath='{.status.readyReplicas}'=2 --timeout=90s");
     await expect
-      .poll(() => k.ok('describe pods -l app=spread'), { timeout: 10_000 })
+      .poll(() => k.ok('describe pods -l app=spread'))
       .toContain(
         "0/10 nodes are available: 3 node(s) were unschedulable, 7 node(s) didn't match pod topology spread constraints.",
       );
@@ -102,7 +102,7 @@ describe.skipIf(program === undefined)('nodes', () => {
 
   test('a drained node is empty, as soon as the disruption budget allows it', async () => {
     await k.ok(`create pdb web --selector=app=web --min-available=${replicas}`);
-    await k.ok("wait pdb/web --for=jsonpath='{.status.currentHealthy}'=50 --timeout=20s");
+    await k.ok("wait pdb/web --for=jsonpath='{.status.currentHealthy}'=50 --timeout=90s");
     await k.says('cordon sim-1', 'node/sim-1 cordoned');
     await k.says('get node sim-1 --no-headers', /^sim-1 {2}Ready,SchedulingDisabled {2}/);
     const before = (await placesOf('app=web')).get('sim-1') ?? 0;
@@ -111,7 +111,7 @@ describe.skipIf(program === undefined)('nodes', () => {
     await draining.until('will retry');
     expect((await placesOf('app=web')).get('sim-1')).toBe(before);
     await k.ok(`scale deploy web --replicas=${replicas + 10}`);
-    await k.ok("wait pdb/web --for=jsonpath='{.status.disruptionsAllowed}'=10 --timeout=20s");
+    await k.ok("wait pdb/web --for=jsonpath='{.status.disruptionsAllowed}'=10 --timeout=90s");
     await k.says(
       'describe pdb web',
       /Allowed disruptions: {2}10\n {2}Current: {2}60\n {2}Desired: {2}50\n {2}Total: {2}60/,
@@ -136,9 +136,9 @@ describe.skipIf(program === undefined)('nodes', () => {
           spec: { nodeName: 'sim-2', tolerations: [{ key: 'gone', operator: 'Exists' }] },
         })}'`,
     );
-    await k.ok('wait pod/tolerant --for=condition=Ready --timeout=20s');
+    await k.ok('wait pod/tolerant --for=condition=Ready --timeout=90s');
     await k.says('taint node sim-2 gone=now:NoExecute', 'node/sim-2 tainted');
-    await expect.poll(() => placesOf('app=web').then((p) => p.has('sim-2')), { timeout: 10_000 }).toBe(false);
+    await expect.poll(() => placesOf('app=web').then((p) => p.has('sim-2'))).toBe(false);
     await nodes.rolledOut('deploy/web');
     await k.says('get pod tolerant --no-headers', /^tolerant {2}1\/1 {2}Running/);
     await k.says(
@@ -162,11 +162,11 @@ describe.skipIf(program === undefined)('nodes', () => {
           const places = await placesOf('app=web');
           return [places.has('sim-3'), sum(places.values())];
         },
-        { timeout: 20_000, interval: 100 },
+        { interval: 100 },
       )
       .toEqual([false, replicas + 10]);
     // 5 s are promised; the rest is for a machine that has much else to do.
-    expect(performance.now() - killedMs).toBeLessThan(15_000);
+    expect(performance.now() - killedMs).toBeLessThan(25_000);
     await k.says('get node sim-3 --no-headers', /^sim-3 {2}NotReady {2}/);
     await k.says(
       'describe node sim-3',
@@ -181,7 +181,7 @@ describe.skipIf(program === undefined)('nodes', () => {
       /Taints: {2}.*\n(?:.*\n)*? +node\.kubernetes\.io\/unreachable:NoExecute/,
     );
     await jotasu.says(`${bundle} node start sim-3 ${kubeconfig}`, 'Node sim-3 is running again.');
-    await k.ok('wait node/sim-3 --for=condition=Ready --timeout=20s');
+    await k.ok('wait node/sim-3 --for=condition=Ready --timeout=90s');
     await k.says('describe node sim-3', /\nTaints: {2}<none>\n/);
   });
 
@@ -189,15 +189,15 @@ describe.skipIf(program === undefined)('nodes', () => {
     await k.ok('create priorityclass urgent --value=1000');
     const fillers = Array.from({ length: nodeCount }, (_, i) => big(`big-${i + 1}`));
     await k.ok('create -f -', fillers.join('\n'));
-    await k.ok('wait pods -l app=big --for=condition=Ready --timeout=20s');
+    await k.ok('wait pods -l app=big --for=condition=Ready --timeout=90s');
     await k.ok('create -f -', big('late'));
-    await k.ok('wait pod/late --for=condition=PodScheduled=False --timeout=20s');
+    await k.ok('wait pod/late --for=condition=PodScheduled=False --timeout=90s');
     await k.says(
       'describe pod late',
       /Warning {2}FailedScheduling {2}\S+ {2}default-scheduler {2}0\/10 nodes are available: 10 Insufficient cpu\. preemption: 0\/10 nodes are available: 10 No preemption victims found for incoming pod\./,
     );
     await k.ok('create -f -', big('urgent', { priorityClassName: 'urgent' }));
-    await k.ok('wait pod/urgent --for=condition=Ready --timeout=20s');
+    await k.ok('wait pod/urgent --for=condition=Ready --timeout=90s');
     const uid = await k.ok("get pod urgent -o jsonpath='{.metadata.uid}'");
     const node = await k.ok("get pod urgent -o jsonpath='{.spec.nodeName}'");
     const preempted = await k.ok('get events --field-selector reason=Preempted --no-headers');

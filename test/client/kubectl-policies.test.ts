@@ -90,7 +90,7 @@ spec:
         properties: {maxReplicas: {type: integer}}
 `,
     );
-    await k.ok('wait crd/replicalimits.rules.example.com --for=condition=Established --timeout=20s');
+    await k.ok('wait crd/replicalimits.rules.example.com --for=condition=Established --timeout=90s');
     await k.ok(
       'apply -f -',
       `
@@ -218,7 +218,7 @@ maxReplicas: 3
     await k.ok('create configmap free -n shop');
     await k.refuses('delete configmap kept -n shop', /denied request: it is needed$/);
     await k.ok('delete configmap free -n shop');
-    await k.ok('wait -n shop deploy/web --for=condition=Available --timeout=20s');
+    await k.ok('wait -n shop deploy/web --for=condition=Available --timeout=90s');
     const pod = await k.ok('get pods -n shop -l app=web -o jsonpath={.items[0].metadata.name}');
     await k.refuses(
       `exec -n shop ${pod} -- sh -c true`,
@@ -244,7 +244,7 @@ maxReplicas: 3
       ),
     );
     await k.ok(
-      "wait validatingadmissionpolicy/deploy-replica-policy.example.com --for=jsonpath='{.status.observedGeneration}'=1 --timeout=20s",
+      "wait validatingadmissionpolicy/deploy-replica-policy.example.com --for=jsonpath='{.status.observedGeneration}'=1 --timeout=90s",
     );
     await k.says(
       'get validatingadmissionpolicy deploy-replica-policy.example.com -o jsonpath={.status.typeChecking.expressionWarnings[0].warning}',

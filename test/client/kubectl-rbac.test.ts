@@ -51,7 +51,7 @@ describe.skipIf(program === undefined)('kubectl', () => {
       `clusterrolebinding.${group}/zoe created`,
     );
     await k.ok('create rolebinding zoe-admin --clusterrole=admin --user=zoe');
-  }, 60_000);
+  });
   afterAll(async () => {
     k?.stop();
     await server?.stop();

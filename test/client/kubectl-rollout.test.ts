@@ -87,7 +87,7 @@ describe.skipIf(program === undefined)('kubectl rollout', () => {
     await k.ok('set image deploy/web web=web:3');
     const { metadata } = await k.json<{ metadata: { generation: number } }>('get deploy web');
     const observed = "jsonpath='{.status.observedGeneration}'";
-    await k.ok(`wait deploy/web --for=${observed}=${metadata.generation} --timeout=20s`);
+    await k.ok(`wait deploy/web --for=${observed}=${metadata.generation} --timeout=90s`);
     await k.says(
       'rollout status deploy/web --watch=false',
       'Waiting for deployment "web" rollout to finish: 0 out of 4 new replicas have been updated...',
@@ -219,10 +219,10 @@ describe.skipIf(program === undefined)('kubectl rollout', () => {
       'scale sts db --replicas=9 --current-replicas=3',
       'error: Expected replicas to be 3, was 1',
     );
-    await k.ok('wait pod/db-1 pod/db-2 --for=delete --timeout=20s');
+    await k.ok('wait pod/db-1 pod/db-2 --for=delete --timeout=90s');
     expect((await podsOf('db')).map(({ metadata }) => metadata.name)).toEqual(['db-0']);
     await k.says('scale deploy web --replicas=0', 'deployment.apps/web scaled');
-    await k.ok('wait pods -l app=web --for=delete --timeout=20s');
+    await k.ok('wait pods -l app=web --for=delete --timeout=90s');
     await k.says('get deploy web --no-headers', /^web {2}0\/0 {2}0 {2}0 {2}/);
   });
 
@@ -235,6 +235,6 @@ describe.skipIf(program === undefined)('kubectl rollout', () => {
     await k.says('delete deploy web --cascade=foreground', 'deployment.apps "web" deleted');
     await k.says('get rs,pods -l app=web -o name', '');
     await k.says('delete sts db --wait=false', 'statefulset.apps "db" deleted');
-    await k.ok('wait pods -l app=db --for=delete --timeout=20s');
+    await k.ok('wait pods -l app=db --for=delete --timeout=90s');
   });
 });

@@ -50,10 +50,10 @@ describe.skipIf(program === undefined)('claims and volumes', () => {
     );
     await k.ok('create -f -', [claim('data', '500Mi'), user('reader', 'data')].join('---'));
     await k.says(
-      "wait pvc/data --for=jsonpath='{.status.phase}'=Bound --timeout=20s",
+      "wait pvc/data --for=jsonpath='{.status.phase}'=Bound --timeout=90s",
       'persistentvolumeclaim/data condition met',
     );
-    await k.ok('wait pod/reader --for=condition=Ready --timeout=20s');
+    await k.ok('wait pod/reader --for=condition=Ready --timeout=90s');
     await k.says('get pvc data --no-headers', /^data {2}Bound {2}fits {2}1Gi {2}RWO {2}<unset> {2}\S+$/);
     await k.says(
       'get pv fits --no-headers',
@@ -64,7 +64,7 @@ describe.skipIf(program === undefined)('claims and volumes', () => {
 
   test('a claim that nothing fits waits, and its pod with it, until there is a volume', async () => {
     await k.ok('create -f -', [claim('huge', '90Gi'), user('waits', 'huge')].join('---'));
-    await k.ok('wait pod/waits --for=condition=PodScheduled=False --timeout=20s');
+    await k.ok('wait pod/waits --for=condition=PodScheduled=False --timeout=90s');
     await k.says(
       'describe pod waits',
       /Warning {2}FailedScheduling {2}\S+ {2}default-scheduler {2}0\/2 nodes are available: pod has unbound immediate PersistentVolumeClaims\. preemption: 0\/2 nodes are available: 2 Preemption is not helpful for scheduling\./,
@@ -74,7 +74,7 @@ describe.skipIf(program === undefined)('claims and volumes', () => {
       /Normal {2}FailedBinding {2}.* {2}persistentvolume-controller {2}no persistent volumes available for this claim and no storage class is set/,
     );
     await k.ok('create -f -', volume('vast', '100Gi'));
-    await k.ok('wait pod/waits --for=condition=Ready --timeout=25s');
+    await k.ok('wait pod/waits --for=condition=Ready --timeout=90s');
   });
 
   test('what is in use does not go before its user', async () => {
@@ -83,10 +83,10 @@ describe.skipIf(program === undefined)('claims and volumes', () => {
     await k.says('get pvc data --no-headers', /^data {2}Terminating {2}fits/);
     await k.says('get pv fits --no-headers', /^fits {2}.* {2}Terminating {2}default\/data/);
     await k.ok('delete pod reader');
-    await k.ok('wait pvc/data --for=delete --timeout=20s');
-    await k.ok('wait pv/fits --for=delete --timeout=20s');
+    await k.ok('wait pvc/data --for=delete --timeout=90s');
+    await k.ok('wait pv/fits --for=delete --timeout=90s');
     await k.ok('delete pod waits');
     await k.ok('delete pvc huge');
-    await k.ok("wait pv/vast --for=jsonpath='{.status.phase}'=Released --timeout=20s");
+    await k.ok("wait pv/vast --for=jsonpath='{.status.phase}'=Released --timeout=90s");
   });
 });

@@ -23,7 +23,7 @@ export interface KubectlOptions {
   readonly program?: string;
 }
 
-const timeoutMs = 30_000;
+const timeoutMs = 100_000;
 
 export class Kubectl {
   readonly dir: string;

@@ -8,7 +8,7 @@ import * as path from 'node:path';
 
 /** The built program. */
 export const bundle = path.resolve(import.meta.dirname, '../../dist/jotasu.js');
-const startTimeoutMs = 30_000;
+const startTimeoutMs = 60_000;
 
 export interface ProgramServer {
   readonly url: string;

@@ -50,9 +50,7 @@ async function start(config: Record<string, unknown>): Promise<Started> {
   const file = join(dir, 'config.yaml');
   writeFileSync(file, JSON.stringify(config));
   const { child, text } = launch(['--config', file]);
-  await expect
-    .poll(() => child.exitCode ?? text.out.includes('is ready'), { timeout: 20_000, interval: 20 })
-    .toBe(true);
+  await expect.poll(() => child.exitCode ?? text.out.includes('is ready'), { interval: 20 }).toBe(true);
   const url = /is ready: (https:\/\/\S+?)(?:,|\n)/.exec(text.out)?.[1] ?? '';
   return { child, url, text };
 }
@@ -76,7 +74,7 @@ async function fails(args: readonly string[]): Promise<[code: unknown, err: stri
   return [await ended(child), text.err.replaceAll(/^\d{4}-.*\n/gm, '')];
 }
 
-describe('the server program', { timeout: 60_000 }, () => {
+describe('the server program', () => {
   test('takes its flags from a file, says where it is, and logs requests at -v 3', async () => {
     const { url, text } = await start({ ...usual(), v: 3, 'tls-san': ['jotasu.test'] });
     expect(text.out).toBe(`jotasu server is ready: ${url}, kubeconfig ${join(dir, 'kubeconfig')}\n`);

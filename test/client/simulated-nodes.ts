@@ -32,8 +32,8 @@ export async function startNodes(
   const server = await startProgram({ simulateNodes: count, simulation, flags });
   const k = new Kubectl(server);
   try {
-    await k.ok(`wait node/sim-${count} --for=create --timeout=20s`);
-    await k.ok('wait nodes --all --for=condition=Ready --timeout=20s');
+    await k.ok(`wait node/sim-${count} --for=create --timeout=90s`);
+    await k.ok('wait nodes --all --for=condition=Ready --timeout=90s');
   } catch (error) {
     await server.stop();
     throw error;
@@ -42,7 +42,7 @@ export async function startNodes(
     server,
     k,
     rolledOut: async (what) =>
-      (await k.ok(`rollout status ${what} --timeout=25s`)).trimEnd().split('\n').at(-1) ?? '',
+      (await k.ok(`rollout status ${what} --timeout=90s`)).trimEnd().split('\n').at(-1) ?? '',
     messages: async (object, reason) => {
       const fields = `involvedObject.name=${object},reason=${reason}`;
       const said = await k.ok(

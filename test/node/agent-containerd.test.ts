@@ -11,9 +11,7 @@ import { busyboxImage as image } from './tour-machine.ts';
 const why = whyNoContainers('real containers');
 
 describe.skipIf(why !== undefined || inside)('real containers', () => {
-  test('in namespaces of their own', { timeout: 170_000 }, () =>
-    runInside('test/node/agent-containerd.test.ts'),
-  );
+  test('in namespaces of their own', () => runInside('test/node/agent-containerd.test.ts'));
 });
 
 describe.skipIf(why !== undefined || !inside)('a node with real containers', () => {
@@ -165,7 +163,7 @@ describe.skipIf(why !== undefined || !inside)('a node with real containers', () 
     await node.ready('watcher');
     expect(await node.run('watcher', 'cat', '/v/v')).toBe('1');
     await node.client(ConfigMap).patch({ name: 'live', namespace: 'default' }, 'merge', { data: { v: '2' } });
-    await node.until('the new value', async () => (await node.run('watcher', 'cat', '/v/v')) === '2', 5_000);
+    await node.until('the new value', async () => (await node.run('watcher', 'cat', '/v/v')) === '2');
   });
 
   test('a container that ends is restarted within a second, and its log is kept', async () => {
@@ -288,7 +286,7 @@ describe.skipIf(why !== undefined || !inside)('a node with real containers', () 
     expect(fs.existsSync(path.join(node.directory, 'pre-stop-ran'))).toBe(true);
   });
 
-  test('many pods start, and stop', { timeout: 60_000 }, async () => {
+  test('many pods start, and stop', async () => {
     const count = 10;
     const cpu = process.cpuUsage();
     const startedMs = Date.now();

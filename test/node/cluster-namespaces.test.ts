@@ -118,7 +118,7 @@ describe.skipIf(layout.unified === undefined)('the v2 tree', () => {
     expect(read(`${leafOf(parent)}/cgroup.subtree_control`)).toBe('');
     const command = planCommandInGroups(joinFiles(v2, leafOf(parent)), ['sh', '-c', tree]);
     const { pid } = await exec.spawnDetached(command, { logFile: join(directory, 'v2.log') });
-    await expect.poll(() => listProcesses(v2, parent).length, { timeout: 5000 }).toBeGreaterThanOrEqual(4);
+    await expect.poll(() => listProcesses(v2, parent).length).toBeGreaterThanOrEqual(4);
     expect(listProcesses(v2, parent)).toContain(pid);
     expect(await killCgroup(v2, parent, systemClock)).toBeGreaterThanOrEqual(4);
     await removeCgroup(v2, parent, systemClock);
@@ -181,7 +181,7 @@ describe('two nodes on a bridge', () => {
       const logFile = join(directory, `${node.name}.log`);
       pids.set(node.name, (await exec.spawnDetached(command, { logFile })).pid);
       await expect
-        .poll(() => (existsSync(logFile) ? listProcesses(layout, node.group).length : 0), { timeout: 5000 })
+        .poll(() => (existsSync(logFile) ? listProcesses(layout, node.group).length : 0))
         .toBeGreaterThanOrEqual(4);
       expect(readFileSync(logFile, 'utf8')).toBe('');
     }
@@ -241,8 +241,8 @@ describe('two nodes on a bridge', () => {
     expect(listProcesses(layout, first.group)).toEqual([]);
     expect(isAlive(mine)).toBe(false);
     expect(listProcesses(layout, second.group)).toEqual(others);
-    // 100 ms is the promise; a machine busy with other tests gets some more.
-    expect(tookMs).toBeLessThan(1000);
+    // 100 ms is the promise; a machine busy with others gets some more.
+    expect(tookMs).toBeLessThan(5_000);
     expect(await ping(second, first.address)).toBe(false);
     expect(await killCgroup(layout, first.group, systemClock)).toBe(0);
   });

@@ -10,7 +10,7 @@ import { busyboxImage, mustRun, root, TourCluster, whyNot } from './tour-machine
 const why = whyNot();
 const cluster = new TourCluster('jt-dual');
 const ranges = ['10.199.0.0/16', 'fd00:10:199::/56'];
-const patient = { timeout: 15_000, interval: 100 };
+const patient = { interval: 100 };
 
 const service = (name: string, spec: string) => `
 ---
@@ -99,14 +99,14 @@ let outside: readonly string[] = [];
 /** httpd writes the address of a client as `[…]`, an IPv4 one as IPv6. */
 const plain = (text: string): string => text.replace(/\[(?:::ffff:)?([^\]]+)\]/g, '$1').trim();
 const asking = (host: string, port: number, times: number): string =>
-  `i=0; while [ $i -lt ${times} ]; do printf 'GET /cgi-bin/who HTTP/1.0\\r\\n\\r\\n' | nc -w 2 ${host} ${port} | tail -n 1; i=$((i+1)); done`;
+  `i=0; while [ $i -lt ${times} ]; do printf 'GET /cgi-bin/who HTTP/1.0\\r\\n\\r\\n' | nc -w 20 ${host} ${port} | tail -n 1; i=$((i+1)); done`;
 const inPod = ({ metadata }: Pod, script: string) =>
   cluster.kubectl('exec', metadata.name, '--', 'sh', '-c', script);
 const asked = async (from: Pod, host: string, port = 80, times = 1): Promise<string[]> =>
   plain(await inPod(from, asking(host, port, times))).split('\n');
 const inBrackets = (host: string): string => (host.includes(':') ? `[${host}]` : host);
 async function fromOutside(host: string, port: number): Promise<string> {
-  const signal = AbortSignal.timeout(3_000);
+  const signal = AbortSignal.timeout(20_000);
   const answer = await fetch(`http://${inBrackets(host)}:${port}/cgi-bin/who`, { signal });
   return plain(await answer.text());
 }
@@ -127,17 +127,17 @@ beforeAll(async () => {
   await mustRun(['node', join(root, 'tools/busybox-image.mjs'), archive, busyboxImage]);
   await cluster.up('--nodes', '2', '--image', archive, `--cluster-cidr=${ranges.join()}`);
   await apply(manifest);
-  await cluster.kubectl('rollout', 'status', 'ds/web', '--timeout=60s');
+  await cluster.kubectl('rollout', 'status', 'ds/web', '--timeout=90s');
   nodes = await list<Node>('nodes');
   const found = await list<Pod>('pods');
   pods = nodes.map(({ metadata }) => found.find(({ spec }) => spec.nodeName === metadata.name)!);
   [near, far] = pods as [Pod, Pod];
   outside = nodeIps(nodes[0]!).map((ip) => ip.replace(/2$/, '1'));
-}, 90_000);
+});
 afterAll(async () => {
   if (why === undefined) await cluster.down();
   rmSync(cluster.directory, { recursive: true });
-}, 60_000);
+});
 
 describe.skipIf(why !== undefined)('two address families', () => {
   test('a node has a range and an address of each, and so has a pod', async () => {

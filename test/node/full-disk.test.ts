@@ -67,7 +67,7 @@ describe.skipIf(why !== undefined)('a full disk', () => {
     expect(await names()).toEqual([...stored].sort());
 
     rmSync(ballast);
-    await vi.waitFor(() => create('again'), { timeout: 20_000, interval: 200 });
+    await vi.waitFor(() => create('again'), { timeout: 60_000, interval: 200 });
     expect(await names()).toEqual([...stored, 'again'].sort());
   });
 });

@@ -115,8 +115,8 @@ export class JoinMachines {
   }
 
   kubectl(...args: string[]): Promise<string> {
-    const command = ['kubectl', '--kubeconfig', this.kubeconfig, '--request-timeout=20s', ...args];
-    return mustRun(inNetns(this.netns('server'), command), { timeoutMs: 30_000 });
+    const command = ['kubectl', '--kubeconfig', this.kubeconfig, '--request-timeout=60s', ...args];
+    return mustRun(inNetns(this.netns('server'), command), { timeoutMs: 90_000 });
   }
 
   async json<T>(...args: string[]): Promise<T> {
@@ -211,7 +211,7 @@ export class JoinMachines {
     const logFile = join(this.directory, `${name}.log`);
     writeFileSync(logFile, '');
     const { pid } = await exec.spawnDetached(command, { logFile });
-    for (let tries = 0; tries < 300; tries++) {
+    for (let tries = 0; tries < 900; tries++) {
       const identity = identifyProcess(pid);
       if (identity === undefined) throw new Error(`${name} ended:\n${this.log(name)}`);
       this.#running.set(name, identity);

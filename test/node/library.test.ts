@@ -55,9 +55,7 @@ describe.skipIf(why !== undefined)('a cluster of another program', () => {
         },
       });
       await expect
-        .poll(async () => (await cluster.client(Pod).get('hello', 'default')).status?.phase, {
-          timeout: 20_000,
-        })
+        .poll(async () => (await cluster.client(Pod).get('hello', 'default')).status?.phase)
         .toBe('Succeeded');
       expect(pod.metadata.uid).not.toBe('');
 

@@ -9,7 +9,7 @@ import { PassThrough } from 'node:stream';
 import { KubeConfig, PortForward } from '@kubernetes/client-node';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { findKubectl, findKubectl120 } from '../client/kubectl.ts';
-import { busyboxImage, mustRun, TourCluster, whyNot } from './tour-machine.ts';
+import { busyboxImage, mustRun, staysPut, TourCluster, whyNot } from './tour-machine.ts';
 
 const why = whyNot();
 const cluster = new TourCluster('jt-forward');
@@ -25,6 +25,7 @@ spec:
     metadata: { labels: { app: web } }
     spec:
       terminationGracePeriodSeconds: 0
+      tolerations: ${staysPut}
       containers:
       - name: main
         image: ${busyboxImage}
@@ -50,6 +51,7 @@ metadata: { name: host }
 spec:
   hostNetwork: true
   terminationGracePeriodSeconds: 0
+  tolerations: ${staysPut}
   containers:
   - { name: main, image: ${busyboxImage}, command: [sh, -c, 'mkdir /w; echo host >/w/index.html; exec httpd -f -p 8099 -h /w'] }
 ---
@@ -58,6 +60,7 @@ kind: Pod
 metadata: { name: done }
 spec:
   restartPolicy: Never
+  tolerations: ${staysPut}
   containers: [{ name: main, image: ${busyboxImage}, command: ['true'] }]
 `;
 
@@ -66,13 +69,13 @@ beforeAll(async () => {
   await cluster.down();
   await cluster.up('--nodes', '1', '--image', await cluster.busyboxArchive());
   await cluster.apply(pods);
-  await cluster.kubectl('rollout', 'status', 'deploy/web', '--timeout=60s');
-  await cluster.kubectl('wait', '--for=condition=Ready', 'pod/host', '--timeout=60s');
-}, 180_000);
+  await cluster.kubectl('rollout', 'status', 'deploy/web', '--timeout=90s');
+  await cluster.kubectl('wait', '--for=condition=Ready', 'pod/host', '--timeout=90s');
+});
 afterAll(async () => {
   if (why === undefined) await cluster.down();
   rmSync(cluster.directory, { recursive: true });
-}, 60_000);
+});
 
 const running: ChildProcess[] = [];
 afterEach(() => {
@@ -90,9 +93,7 @@ async function forward(program: string, target: string, ...ports: string[]) {
     stream.setEncoding('utf8').on('data', (text: string) => (said += text));
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
   const local = () => [...said.matchAll(/127\.0\.0\.1:(\d+) ->/g)].map((match) => Number(match[1]));
-  await expect
-    .poll(() => [local().length, said], { timeout: 15_000 })
-    .toEqual([ports.length, expect.anything()]);
+  await expect.poll(() => [local().length, said]).toEqual([ports.length, expect.anything()]);
   return { ports: local(), said: () => said, ended };
 }
 
@@ -135,7 +136,7 @@ async function memoryMb(): Promise<number[]> {
 describe.skipIf(why !== undefined).each([
   ['kubectl', why === undefined ? findKubectl() : undefined],
   ['kubectl 1.20', why === undefined ? findKubectl120() : undefined],
-])('%s', { timeout: 60_000 }, (_, found) => {
+])('%s', (_, found) => {
   const program = found ?? '';
   const it = test.skipIf(found === undefined);
 
@@ -177,7 +178,7 @@ describe.skipIf(why !== undefined).each([
     const { ports, said } = await forward(program, 'deployment/web', ':81');
     await expect(get(ports[0]!)).rejects.toThrow();
     await expect
-      .poll(said, { timeout: 5000 })
+      .poll(said)
       .toMatch(
         /an error occurred forwarding \d+ -> 81: error forwarding port 81 to pod \w+, uid : failed to execute portforward in network namespace/,
       );
@@ -185,7 +186,7 @@ describe.skipIf(why !== undefined).each([
   });
 
   it('a pod that is over', async () => {
-    await cluster.kubectl('wait', '--for=jsonpath={.status.phase}=Succeeded', 'pod/done', '--timeout=30s');
+    await cluster.kubectl('wait', '--for=jsonpath={.status.phase}=Succeeded', 'pod/done', '--timeout=90s');
     await expect(
       mustRun([program, '--kubeconfig', cluster.kubeconfig, 'port-forward', 'pod/done', ':80']),
     ).rejects.toThrow('unable to forward port because pod is not running. Current status=Succeeded');
@@ -208,41 +209,37 @@ describe.skipIf(why !== undefined).each([
   });
 });
 
-describe.skipIf(why !== undefined)(
-  'a client library over the channels of a WebSocket',
-  { timeout: 60_000 },
-  () => {
-    test.each([
-      ['80', 'GET / HTTP/1.0\r\n\r\n', /^HTTP\/1.1 200 OK[\s\S]*hello\n$/, /^$/],
-      ['81', '', /^$/, /^error forwarding port 81 to pod .*connection refused/],
-    ])('port %s', async (port, question, answer, error) => {
-      const config = new KubeConfig();
-      config.loadFromFile(cluster.kubeconfig);
-      const pod = (await cluster.kubectl('get', 'pods', '-l', 'app=web', '-o', 'name'))
-        .trim()
-        .replace('pod/', '');
-      const [input, output, errors] = [new PassThrough(), new PassThrough(), new PassThrough()];
-      const socket = await new PortForward(config).portForward(
-        'default',
-        pod,
-        [Number(port)],
-        output,
-        errors,
-        input,
-      );
-      if (typeof socket === 'function') throw new Error('it was to connect once');
-      const closed = new Promise<void>((resolve) => {
-        socket.onclose = () => resolve();
-      });
-      if (question !== '') input.write(question);
-      await closed;
-      expect(String(output.read() ?? '')).toMatch(answer);
-      expect(String(errors.read() ?? '')).toMatch(error);
+describe.skipIf(why !== undefined)('a client library over the channels of a WebSocket', () => {
+  test.each([
+    ['80', 'GET / HTTP/1.0\r\n\r\n', /^HTTP\/1.1 200 OK[\s\S]*hello\n$/, /^$/],
+    ['81', '', /^$/, /^error forwarding port 81 to pod .*connection refused/],
+  ])('port %s', async (port, question, answer, error) => {
+    const config = new KubeConfig();
+    config.loadFromFile(cluster.kubeconfig);
+    const pod = (await cluster.kubectl('get', 'pods', '-l', 'app=web', '-o', 'name'))
+      .trim()
+      .replace('pod/', '');
+    const [input, output, errors] = [new PassThrough(), new PassThrough(), new PassThrough()];
+    const socket = await new PortForward(config).portForward(
+      'default',
+      pod,
+      [Number(port)],
+      output,
+      errors,
+      input,
+    );
+    if (typeof socket === 'function') throw new Error('it was to connect once');
+    const closed = new Promise<void>((resolve) => {
+      socket.onclose = () => resolve();
     });
-  },
-);
+    if (question !== '') input.write(question);
+    await closed;
+    expect(String(output.read() ?? '')).toMatch(answer);
+    expect(String(errors.read() ?? '')).toMatch(error);
+  });
+});
 
-describe.skipIf(why !== undefined)('debug', { timeout: 60_000 }, () => {
+describe.skipIf(why !== undefined)('debug', () => {
   test.skipIf(why !== undefined || findKubectl() === undefined)(
     'sees the processes and the network of its target',
     async () => {
@@ -259,15 +256,13 @@ describe.skipIf(why !== undefined)('debug', { timeout: 60_000 }, () => {
         ...command,
       );
       await expect
-        .poll(() => cluster.kubectl('logs', pod, '-c', 'look').catch((error) => String(error)), {
-          timeout: 20_000,
-        })
+        .poll(() => cluster.kubectl('logs', pod, '-c', 'look').catch((error) => String(error)))
         .toMatch(/httpd -f -p 127\.0\.0\.1:80[\s\S]*\nhello\n$/);
     },
   );
 });
 
-describe.skipIf(why !== undefined)('when the pod goes', { timeout: 60_000 }, () => {
+describe.skipIf(why !== undefined)('when the pod goes', () => {
   test.skipIf(why !== undefined || findKubectl() === undefined)(
     'the session ends, and nothing is left on the node',
     async () => {
@@ -280,7 +275,7 @@ describe.skipIf(why !== undefined)('when the pod goes', { timeout: 60_000 }, () 
       await cluster.kubectl('delete', 'deployment', 'web');
       await ended;
       expect(said()).toContain('lost connection to pod');
-      await expect.poll(dialers, { timeout: 10_000 }).toBe(0);
+      await expect.poll(dialers).toBe(0);
     },
   );
 });

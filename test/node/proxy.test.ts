@@ -118,13 +118,13 @@ beforeAll(async () => {
   await cluster.down();
   await cluster.up('--nodes', '2', '--image', await cluster.busyboxArchive());
   await cluster.apply(manifest);
-  await cluster.kubectl('rollout', 'status', 'ds/web', '--timeout=60s');
+  await cluster.kubectl('rollout', 'status', 'ds/web', '--timeout=90s');
   facts = await learn();
-}, 120_000);
+});
 afterAll(async () => {
   if (why === undefined) await cluster.down();
   rmSync(cluster.directory, { recursive: true });
-}, 60_000);
+});
 
 /** A connection from this machine, which is outside of the cluster. */
 function dial(host: string, port: number): Promise<Socket> {
@@ -158,7 +158,7 @@ async function askFromOutside(host: string, port: number): Promise<string> {
 const plain = (text: string): string => text.replace(/\[::ffff:([\d.]+)\]/g, '$1');
 const lastLine = (text: string): string => plain(text.trim().split('\n').at(-1) ?? '');
 const scripted = (host: string, port: number, times: number): string =>
-  `i=0; while [ $i -lt ${times} ]; do printf 'GET /cgi-bin/who HTTP/1.0\\r\\n\\r\\n' | nc -w 3 ${host} ${port} | tail -n 1; i=$((i+1)); done`;
+  `i=0; while [ $i -lt ${times} ]; do printf 'GET /cgi-bin/who HTTP/1.0\\r\\n\\r\\n' | nc -w 20 ${host} ${port} | tail -n 1; i=$((i+1)); done`;
 const lines = (text: string): string[] => plain(text.trim()).split('\n');
 
 async function askFromPod(host: string, port: number, times = 1): Promise<string[]> {
@@ -166,7 +166,7 @@ async function askFromPod(host: string, port: number, times = 1): Promise<string
   return lines(await cluster.kubectl('exec', name, '--', 'sh', '-c', scripted(host, port, times)));
 }
 
-const get = (url: string) => fetch(url, { signal: AbortSignal.timeout(2_000) });
+const get = (url: string) => fetch(url, { signal: AbortSignal.timeout(20_000) });
 
 /** As a process of the node itself. */
 const onNode = (node: string, ...argv: string[]) =>
@@ -253,20 +253,22 @@ describe.skipIf(why !== undefined)('services', () => {
     const { name } = facts.pods[0]!;
     // Told by the clock of the pod: kubectl takes its own time.
     const command = (port: number) =>
-      `now() { read u rest </proc/uptime; echo \${u%.*}\${u#*.}; }; s=$(now); nc -w 5 ${ip} ${port} 2>&1; e=$(now); echo $((e - s))`;
+      `now() { read u rest </proc/uptime; echo \${u%.*}\${u#*.}; }; for i in 1 2 3 4; do s=$(now); nc -w 5 ${ip} ${port} 2>&1; e=$(now); echo $((e - s)); done`;
     for (const port of [80, 81])
       for (const said of [
         await cluster.kubectl('exec', name, '--', 'sh', '-c', command(port)),
         await onNode(facts.nodes[0]!.name, 'sh', '-c', command(port).replace('nc -w', 'busybox nc -w')),
       ]) {
-        expect(said).toContain('refused');
-        // Hundredths of a second; the first repetition of a SYN is after a whole one.
-        expect(Number(lines(said).at(-1))).toBeLessThan(90);
+        expect(said.match(/refused/g)).toHaveLength(4);
+        // Hundredths of a second; the first repetition of a SYN is after a whole one. A machine with much else to do may be late, but not
+        // each time.
+        const took = lines(said).flatMap((line) => (/^\d+$/.test(line) ? Number(line) : []));
+        expect(Math.min(...took)).toBeLessThan(90);
       }
     await expect(askFromOutside(facts.nodes[0]!.ip, nodePort)).rejects.toThrow('ECONNREFUSED');
   });
 
-  test('UDP: a flow follows its endpoint, and begins anew at the first', { timeout: 30_000 }, async () => {
+  test('UDP: a flow follows its endpoint, and begins anew at the first', async () => {
     const { nodePort } = facts.services['datagrams']!;
     const servers = await Promise.all([21501, 21502].map(serveDatagrams));
     const client = createSocket('udp4');
@@ -280,7 +282,7 @@ describe.skipIf(why !== undefined)('services', () => {
             client.send('x', nodePort, facts.nodes[0]!.ip);
             return last;
           },
-          { timeout: 5_000, interval: 20 },
+          { interval: 20 },
         )
         .toBe(expected);
     };
@@ -303,7 +305,7 @@ describe.skipIf(why !== undefined)('services', () => {
     const { nodePort } = facts.services['kept']!;
     const opened = () => dial(node.ip, nodePort).catch(() => undefined);
     let socket: Socket | undefined;
-    await expect.poll(async () => (socket ??= await opened()), { timeout: 5_000 }).toBeDefined();
+    await expect.poll(async () => (socket ??= await opened())).toBeDefined();
     const echo = async (text: string): Promise<string> => {
       const answer = received(socket!, (all) => all.endsWith('\n'));
       socket!.write(`${text}\n`);
@@ -322,18 +324,12 @@ describe.skipIf(why !== undefined)('services', () => {
     process.kill(agent, 'SIGKILL');
     expect(await echo('without')).toBe('without\n');
     expect(await askFromOutside(node.ip, facts.services['web']!.nodePort)).toMatch(/^jt-proxy-node-/);
-    await expect
-      .poll(() => agentOf(node.name), { timeout: 10_000 })
-      .toSatisfy((pid: number) => pid > 0 && pid !== agent);
+    await expect.poll(() => agentOf(node.name)).toSatisfy((pid: number) => pid > 0 && pid !== agent);
     // It has replaced its table when it answers for its health.
     await expect
-      .poll(async () => (await get(`http://${node.ip}:10256/healthz`).catch(() => undefined))?.status, {
-        timeout: 15_000,
-      })
+      .poll(async () => (await get(`http://${node.ip}:10256/healthz`).catch(() => undefined))?.status)
       .toBe(200);
-    await expect
-      .poll(() => cluster.kubectl('get', 'node', node.name), { timeout: 15_000 })
-      .toMatch(/ Ready /);
+    await expect.poll(() => cluster.kubectl('get', 'node', node.name)).toMatch(/ Ready /);
     expect(await echo('after')).toBe('after\n');
     expect(await remembered()).toBe(1);
     socket!.destroy();
@@ -352,7 +348,7 @@ describe.skipIf(why !== undefined)('services', () => {
       '{"spec":{"selector":{"app":"web"},"ports":[{"port":80,"targetPort":8080}]}}',
     );
     await expect
-      .poll(() => askFromOutside(ip, nodePort).catch(() => ''), { timeout: 5_000, interval: 20 })
+      .poll(() => askFromOutside(ip, nodePort).catch(() => ''), { interval: 20 })
       .toMatch(/^jt-proxy/);
     console.log(`selector to answer, with kubectl: ${Date.now() - changedMs} ms`);
   });

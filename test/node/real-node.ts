@@ -181,7 +181,7 @@ export class RealNode {
       ...(cert !== undefined && { cert }),
       ...(key !== undefined && { key }),
       userAgent: 'test',
-      timeoutMs: 10_000,
+      timeoutMs: 60_000,
       clock,
     });
   }
@@ -207,7 +207,7 @@ export class RealNode {
   }
 
   /** Looks until there is something; the error of what never comes shows all pods and events. */
-  async until<T>(what: string, look: () => Promise<T | undefined | false>, limitMs = 20_000): Promise<T> {
+  async until<T>(what: string, look: () => Promise<T | undefined | false>, limitMs = 60_000): Promise<T> {
     const end = Date.now() + limitMs;
     for (;;) {
       const found = await look();
@@ -280,7 +280,7 @@ export class RealNode {
 
   /** All that the command says inside the pod. */
   async run(pod: string, ...command: string[]): Promise<string> {
-    const { stdout, stderr } = await this.runtime.execSync(await this.containerOf(pod), command, 10_000);
+    const { stdout, stderr } = await this.runtime.execSync(await this.containerOf(pod), command, 60_000);
     return stdout.toString() + stderr.toString();
   }
 

@@ -176,7 +176,7 @@ async function result(process: RemoteProcess) {
   return { stdout: String(stdout), stderr: String(stderr), status: status?.status, code };
 }
 
-describe('exec in a real container', { timeout: 30_000 }, () => {
+describe('exec in a real container', () => {
   test('output, errors, exit code, environment', async () => {
     const process = await exec(
       { ...pipes, stdin: false },
@@ -251,8 +251,8 @@ describe('exec in a real container', { timeout: 30_000 }, () => {
     await firstOutput(process);
     process.destroy();
     const look = async () =>
-      String((await runtime.execSync(containerId, ['cat', '/tmp/ended'], 5000)).stdout);
-    await expect.poll(look, { timeout: 5000 }).toBe('ended\n');
+      String((await runtime.execSync(containerId, ['cat', '/tmp/ended'], 60_000)).stdout);
+    await expect.poll(look).toBe('ended\n');
   });
 
   test('a container that is not there', async () => {
@@ -269,6 +269,6 @@ describe('exec in a real container', { timeout: 30_000 }, () => {
     session.destroy();
     const again = () =>
       exec({ ...pipes, stdin: false }, 'echo', 'again').then(result, (error: Error) => error.message);
-    await expect.poll(again, { timeout: 20_000, interval: 200 }).toMatchObject({ stdout: 'again\n' });
+    await expect.poll(again, { interval: 200 }).toMatchObject({ stdout: 'again\n' });
   });
 });

@@ -32,7 +32,7 @@ sub address { my $at = shift; return $version == 6 ? pack_sockaddr_in6(0, $at) :
 socket(my $socket, $family, SOCK_RAW, 132) or die "socket: $!";
 print "ready\n" if $mode eq 'answer';
 
-my $deadline = time + 15;
+my $deadline = time + 60;
 my $asked = 0;
 while (time < $deadline) {
   if ($mode eq 'ask' && time > $asked + 0.5) {

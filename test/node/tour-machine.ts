@@ -41,6 +41,19 @@ export function whyNot(): string | undefined {
   return why;
 }
 
+/**
+ * What a pod bears that is to stay where it is whatever becomes of its node: on a machine with much else to do an agent may be silent
+ * for longer than the server waits. It is also YAML.
+ */
+export const staysPut = JSON.stringify(
+  ['not-ready', 'unreachable'].map((key) => ({
+    key: `node.kubernetes.io/${key}`,
+    operator: 'Exists',
+    effect: 'NoExecute',
+    tolerationSeconds: 600,
+  })),
+);
+
 export interface Said {
   readonly code: number | null;
   readonly out: string;
@@ -60,7 +73,7 @@ export function run(argv: readonly string[], options: RunOptions = {}): Promise<
   return new Promise((done, reject) => {
     const child = spawn(command!, args, {
       stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-      timeout: options.timeoutMs ?? 90_000,
+      timeout: options.timeoutMs ?? 150_000,
       killSignal: 'SIGKILL',
       env: { ...process.env, ...options.env },
     });

@@ -1,6 +1,6 @@
 // The objects that the tests of volumes begin with, as a user would write them.
 import { join } from 'node:path';
-import { busyboxImage } from './tour-machine.ts';
+import { busyboxImage, staysPut } from './tour-machine.ts';
 
 export const claim = (name: string, spec: object = {}) => ({
   apiVersion: 'v1',
@@ -49,6 +49,7 @@ export const pod = (name: string, { volumes, mounts, spec, container }: PodParts
   metadata: { name, labels: { app: name }, annotations: { note: 'two\nlines' } },
   spec: {
     terminationGracePeriodSeconds: 1,
+    tolerations: JSON.parse(staysPut),
     containers: [
       {
         name: 'c',
@@ -85,6 +86,7 @@ export const set = {
       metadata: { labels: { app: 'db' } },
       spec: {
         terminationGracePeriodSeconds: 1,
+        tolerations: JSON.parse(staysPut),
         topologySpreadConstraints: [
           {
             maxSkew: 1,

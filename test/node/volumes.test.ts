@@ -58,7 +58,7 @@ interface Volume extends Named {
 const why = whyNot();
 const cluster = new TourCluster('jt-volumes');
 const [node1, node2] = ['jt-volumes-node-1', 'jt-volumes-node-2'] as const;
-const soon = { timeout: 20_000, interval: 150 };
+const soon = { interval: 150 };
 const shared = join(cluster.directory, 'shared');
 const places = { shared, node1, node2 };
 
@@ -68,7 +68,7 @@ const { kubectl, json } = {
 };
 const shell = (pod: string, script: string) => kubectl('exec', pod, '--', 'sh', '-c', script);
 const ready = (...pods: string[]) =>
-  kubectl('wait', '--for=condition=Ready', ...pods.map((pod) => `pod/${pod}`), '--timeout=30s');
+  kubectl('wait', '--for=condition=Ready', ...pods.map((pod) => `pod/${pod}`), '--timeout=90s');
 const names = async (kind: string) =>
   (await json<{ items: Named[] }>('get', kind)).items.map((o) => o.metadata.name);
 const events = async (about: string, reason: string): Promise<string[]> =>
@@ -291,7 +291,7 @@ describe.skipIf(why !== undefined)('the default class', () => {
     await expect
       .poll(async () => (await run(cluster.kubectlArgv('get', '--raw', '/readyz'))).out, soon)
       .toBe('ok');
-    await kubectl('wait', '--for=condition=Ready', 'node', '--all', '--timeout=20s');
+    await kubectl('wait', '--for=condition=Ready', 'node', '--all', '--timeout=90s');
     expect(await Promise.all(['db-0', 'db-1'].map(livesOf))).toEqual(before);
 
     await kubectl('delete', 'pod', 'db-0', 'db-1');
@@ -307,7 +307,7 @@ describe.skipIf(why !== undefined)('the default class', () => {
     ]);
     const policy = { persistentVolumeClaimRetentionPolicy: { whenScaled: 'Delete', whenDeleted: 'Delete' } };
     await cluster.apply({ ...set, spec: { ...set.spec, ...policy } });
-    await kubectl('rollout', 'status', 'statefulset/db', '--timeout=30s');
+    await kubectl('rollout', 'status', 'statefulset/db', '--timeout=90s');
     expect(await Promise.all(['db-0', 'db-1'].map(lines))).toEqual([3, 3]);
     expect((await livesOf('db-0'))[1]).toBe(before[0]![1]);
   });
@@ -353,7 +353,7 @@ describe.skipIf(why !== undefined)('the default class', () => {
     await shell('life', 'echo 1 >/life/x; echo 2 >/kept/x');
     await cluster.jotasu('node', 'kill', node2);
     await kubectl('delete', 'pod', 'life', '--force', '--grace-period=0');
-    await kubectl('wait', '--for=condition=Ready=Unknown', `node/${node2}`, '--timeout=20s');
+    await kubectl('wait', '--for=condition=Ready=Unknown', `node/${node2}`, '--timeout=90s');
     await kubectl('delete', 'pvc', 'life', 'kept');
     const phase = async (name: string) => (await json<Volume>('get', 'pv', name)).status.phase;
     await expect
@@ -361,9 +361,9 @@ describe.skipIf(why !== undefined)('the default class', () => {
       .toEqual(['Released', 'Released']);
     const there = () => [life, kept].map(({ spec }) => existsSync(join(spec.local!.path, 'x')));
     expect(there()).toEqual([true, true]);
-    expect((await events(life.metadata.name, 'VolumeDelete'))[0]).toContain(
-      `is removed when node "${node2}" is back: it is not ready`,
-    );
+    await expect
+      .poll(async () => (await events(life.metadata.name, 'VolumeDelete'))[0], soon)
+      .toContain(`is removed when node "${node2}" is back: it is not ready`);
     await cluster.jotasu('node', 'start', node2);
     await expect.poll(there, soon).toEqual([false, true]);
     await expect.poll(() => names('pv'), soon).not.toContain(life.metadata.name);
