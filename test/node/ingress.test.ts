@@ -22,7 +22,8 @@ spec:
   template:
     metadata: { labels: { app: web } }
     spec:
-      terminationGracePeriodSeconds: 2
+      # Longer than a machine with much else to do needs to tell every node.
+      terminationGracePeriodSeconds: 8
       tolerations: ${staysPut}
       automountServiceAccountToken: false
       topologySpreadConstraints:
@@ -121,6 +122,9 @@ const addressesNow = async (): Promise<string[]> =>
     ({ ip }) => ip,
   );
 
+const podsNow = async (): Promise<number> =>
+  (await cluster.json<{ items: unknown[] }>('get', 'pods', '-l', 'app=web')).items.length;
+
 async function eventually<T>(look: () => Promise<T>, good: (value: T) => boolean): Promise<T> {
   for (const untilMs = Date.now() + 60_000; ; ) {
     const value = await look();
@@ -200,7 +204,9 @@ describe.skipIf(why !== undefined)('ingress', () => {
       ),
     ).toBe(503);
     await cluster.kubectl('delete', 'ingress', 'more');
-    await sleep(3_000);
+    // Until the last of those that are let go has ended: it does so by SIGKILL, when its time is over.
+    await eventually(podsNow, (count) => count === 2);
+    await sleep(500);
     const { count, failed } = await load.end();
     console.log(`${count} requests while rolled and scaled`);
     expect(failed).toEqual([]);
