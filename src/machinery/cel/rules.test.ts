@@ -108,7 +108,7 @@ describe('rules that hold, and what they hold of', () => {
     );
     expect(faults(spec(fields, rule), value)).toEqual([]);
     expect(faults(spec(fields, `!(${rule})`), value)).toEqual([
-      `spec: Invalid value: "object": failed rule: !(${rule})`,
+      `spec: Invalid value: failed rule: !(${rule})`,
     ]);
   });
 
@@ -127,14 +127,18 @@ describe('rules that hold, and what they hold of', () => {
 describe('what is told', () => {
   const rule = 'self.a > 5';
   it.each<[ValidationRule, string]>([
-    [{ rule }, 'spec: Invalid value: "object": failed rule: self.a > 5'],
-    [{ rule, message: ' too small ' }, 'spec: Invalid value: "object": too small'],
-    [{ rule, messageExpression: "'a is ' + string(self.a)" }, 'spec: Invalid value: "object": a is 1'],
-    [{ rule, message: 'm', messageExpression: 'self.name' }, 'spec: Invalid value: "object": m'],
+    [{ rule }, 'spec: Invalid value: failed rule: self.a > 5'],
+    [{ rule, message: ' too small ' }, 'spec: Invalid value: too small'],
+    [{ rule, messageExpression: "'a is ' + string(self.a)" }, 'spec: Invalid value: a is 1'],
+    [{ rule, message: 'm', messageExpression: 'self.name' }, 'spec: Invalid value: m'],
     [{ rule, message: 'm', reason: 'FieldValueForbidden' }, 'spec: Forbidden: m'],
     [{ rule, message: 'm', reason: 'FieldValueRequired', fieldPath: '.b' }, 'spec.b: Required value: m'],
-    [{ rule, reason: 'FieldValueDuplicate' }, 'spec: Duplicate value: "object"'],
+    [{ rule, reason: 'FieldValueDuplicate' }, 'spec: Duplicate value'],
     [{ rule: 'self.zz > 1' }, 'spec: Invalid value: "object": no such key: zz evaluating rule: self.zz > 1'],
+    [
+      { rule: 'self.zz > 1', message: 'm' },
+      'spec: Invalid value: "object": no such key: zz evaluating rule: m',
+    ],
   ])('%j', (rule, told) => {
     expect(faults(spec(fields, rule), { a: 1 })).toEqual([told]);
   });
@@ -149,9 +153,9 @@ describe('what is told', () => {
       'false',
     );
     expect(faults(schema, { tags: ['w', 'x'], labels: { 'a.b': 1 } })).toEqual([
-      'spec: Invalid value: "object": failed rule: false',
-      'spec.tags[1]: Invalid value: "string": failed rule: self != \'x\'',
-      'spec.labels[a.b]: Invalid value: "integer": failed rule: false',
+      'spec: Invalid value: failed rule: false',
+      'spec.tags[1]: Invalid value: "x": failed rule: self != \'x\'',
+      'spec.labels[a.b]: Invalid value: 1: failed rule: false',
     ]);
   });
 
@@ -196,7 +200,7 @@ describe('changes', () => {
     ];
     expect(faults(schema, { items: [q, p] }, { items: [p, q] })).toEqual([]);
     expect(faults(schema, { items: [q, { ...p, size: 4 }] }, { items: [p, q] })).toEqual([
-      'spec.items[1]: Invalid value: "object": failed rule: self.size >= oldSelf.size',
+      'spec.items[1]: Invalid value: failed rule: self.size >= oldSelf.size',
     ]);
   });
 

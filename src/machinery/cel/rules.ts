@@ -110,14 +110,19 @@ function askAll(schema: JsonSchema, { value, old }: Values, { field, root, rules
       field.invalid(shownType(schema), outOfBudget);
       return;
     }
-    ask(compiled.value, { self, oldSelf, members }, { schema, rule, field });
+    ask(compiled.value, { self, oldSelf, members }, { schema, value, rule, field });
   }
 }
 
 function ask(
   expression: Expression,
   given: { self: unknown; oldSelf: unknown; members: number },
-  { schema, rule, field }: { schema: JsonSchema; rule: ValidationRule; field: FieldAt },
+  {
+    schema,
+    value,
+    rule,
+    field,
+  }: { schema: JsonSchema; value: unknown; rule: ValidationRule; field: FieldAt },
 ): void {
   const type = shownType(schema);
   let holds: unknown;
@@ -125,11 +130,15 @@ function ask(
     holds = expression.evaluate(given.self, given.oldSelf);
     if (typeof holds !== 'boolean') throw new Error('the rule does not evaluate to a bool');
   } catch (error) {
-    field.invalid(type, `${(error as Error).message} evaluating rule: ${ruleText(rule)}`);
+    field.invalid(
+      type,
+      `${(error as Error).message} evaluating rule: ${rule.message?.trim() || ruleText(rule)}`,
+    );
     return;
   }
   if (holds) return;
   const at = placeOf(rule, field);
+  const shown = schema.type !== 'object' && schema.type !== 'array';
   const detail = ownMessage(rule, given) ?? (rule.message?.trim() || `failed rule: ${ruleText(rule)}`);
   switch (rule.reason) {
     case 'FieldValueForbidden':
@@ -139,16 +148,18 @@ function ask(
       at.required(detail);
       return;
     case 'FieldValueDuplicate':
-      at.duplicate(type);
+      if (shown) at.duplicate(value);
+      else at.duplicateUnshown();
       return;
     default:
-      at.invalid(type, detail);
+      if (shown) at.invalid(value, detail);
+      else at.invalidUnshown(detail);
   }
 }
 
 const ruleText = ({ rule }: ValidationRule): string => rule.trim();
 
-/** Kubernetes shows the type of what is at fault, not its value. */
+/** What is shown where a rule could not be asked: the type of what is at fault, not its value. */
 const shownType = (schema: JsonSchema): string =>
   schema['x-kubernetes-int-or-string'] === true ? 'string' : (schema.type ?? 'object');
 

@@ -135,6 +135,11 @@ it.each<[JsonSchema, unknown, string[]]>([
   ],
   [{ type: 'string', format: 'made-up' }, 'x', []],
   [
+    { type: 'string', anyOf: [{ format: 'ipv4' }, { format: 'ipv6' }] },
+    'there',
+    ['f: Invalid value: "there": "f" must validate at least one schema (anyOf)'],
+  ],
+  [
     { type: 'string', oneOf: [{ pattern: 'a' }, { pattern: 'b' }] },
     'ab',
     ['f: Invalid value: "ab": "f" must validate one and only one schema (oneOf). Found 2 valid alternatives'],

@@ -139,7 +139,7 @@ function checkText(schema: JsonSchema, value: string, field: FieldAt, tell: Tell
   }
   if (pattern !== undefined && pattern !== '' && patternOf(pattern)?.test(value) === false)
     invalid(`${inBody(field)} should match '${pattern}'`);
-  if (format !== undefined && schema.type === 'string' && !isOfFormat(value, format))
+  if (format !== undefined && !isOfFormat(value, format))
     invalid(`${inBody(field)} must be of type ${format}: ${JSON.stringify(value)}`);
 }
 

@@ -50,6 +50,11 @@ export class FieldAt {
     });
   }
 
+  /** A value that is there twice, and too long to be shown. */
+  duplicateUnshown(): void {
+    this.causes.list.push({ reason: 'FieldValueDuplicate', message: 'Duplicate value', field: this.path });
+  }
+
   tooMany(actual: number, max: number): void {
     this.causes.tooMany(this.path, actual, max);
   }
