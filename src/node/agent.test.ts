@@ -324,6 +324,30 @@ describe('a pod', () => {
     expect(said).toContain('Normal Killing: Container main failed liveness probe, will be restarted');
   });
 
+  test('whose probes cannot be made is neither restarted nor ready', async () => {
+    let tries = 0;
+    const w = await world(() => ({
+      stopAfterMs: 0,
+      exec: () => {
+        tries++;
+        throw new RuntimeError('failed', 'no such process');
+      },
+    }));
+    await w.start();
+    const readinessProbe = { httpGet: { port: 'web' }, periodSeconds: 1 };
+    const livenessProbe = { exec: { command: ['check'] }, periodSeconds: 1, failureThreshold: 1 };
+    await w.create('odd', { containers: [container('main', { readinessProbe, livenessProbe })] });
+    await w.until('a second try', async () => tries > 3);
+    const status = (await w.pod('odd'))?.status?.containerStatuses?.[0];
+    expect([status?.restartCount, status?.ready]).toEqual([0, false]);
+    const said = await w.events('odd');
+    const unknown = 'probe errored and resulted in unknown state:';
+    expect(said).toContain(`Warning Unhealthy: Liveness ${unknown} no such process`);
+    expect(said).toContain(
+      `Warning Unhealthy: Readiness ${unknown} strconv.Atoi: parsing "web": invalid syntax`,
+    );
+  });
+
   test('is not touched by a restart of the agent; what was deleted meanwhile is removed', async () => {
     const w = await world();
     await w.start();

@@ -34,6 +34,8 @@ export interface ProbedContainer {
 
 const fields = { startup: 'startupProbe', liveness: 'livenessProbe', readiness: 'readinessProbe' } as const;
 const kinds: readonly ProbeKind[] = ['startup', 'liveness', 'readiness'];
+/** How often the kubelet tries a probe that it cannot make before it waits for the next period. */
+const maxTries = 3;
 const capital = { startup: 'Startup', liveness: 'Liveness', readiness: 'Readiness' } as const;
 
 class Running {
@@ -140,15 +142,19 @@ export class ProbeManager {
     if (running.busy || entry.abort.signal.aborted) return;
     running.busy = true;
     const abort = AbortSignal.any([signal, entry.abort.signal]);
-    let outcome: ProbeOutcome;
-    try {
-      outcome = await tryProbe(running.probe, entry.target, {
+    const once = (): Promise<ProbeOutcome> =>
+      tryProbe(running.probe, entry.target, {
         runtime: this.#options.runtime,
         timeoutMs: (running.probe.timeoutSeconds ?? 1) * 1000,
         userAgent: this.#options.userAgent,
         clock: this.#options.clock,
         signal: abort,
       });
+    let outcome: ProbeOutcome;
+    try {
+      outcome = await once();
+      for (let tries = 1; outcome.errored === true && tries < maxTries && !abort.aborted; tries++)
+        outcome = await once();
     } finally {
       running.busy = false;
     }
@@ -164,6 +170,11 @@ export class ProbeManager {
   #record(entry: Entry, running: Running, outcome: ProbeOutcome): void {
     const { pod, container } = entry.target;
     const before = running.count.verdict;
+    if (outcome.errored === true) {
+      const says = `probe errored and resulted in unknown state: ${outcome.message}`;
+      this.#options.event(pod, container.name, 'Warning', 'Unhealthy', `${capital[running.kind]} ${says}`);
+      return;
+    }
     running.count = countOutcome(running.count, running.probe, outcome.ok);
     if (!outcome.ok)
       this.#options.event(

@@ -4,4 +4,6 @@ export interface ProbeOutcome {
   readonly ok: boolean;
   /** Of a failure; for events. */
   readonly message: string;
+  /** The try could not be made: it says nothing about the container. */
+  readonly errored?: boolean;
 }

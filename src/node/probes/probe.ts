@@ -31,6 +31,7 @@ export interface TryOptions {
 
 const ok: ProbeOutcome = { ok: true, message: '' };
 const failed = (message: string): ProbeOutcome => ({ ok: false, message });
+const errored = (message: string): ProbeOutcome => ({ ok: false, message, errored: true });
 const maxBody = 10 << 10;
 
 /** A port by number, or by the name of one of the container's ports. Throws when there is none. */
@@ -41,7 +42,7 @@ export function resolvePort(port: number | string, container: coreV1.Container):
     throw new Error(`invalid port number: ${port}`);
   }
   const named = container.ports?.find((p) => p.name === port);
-  if (named === undefined) throw new Error(`couldn't find port: ${JSON.stringify(port)}`);
+  if (named === undefined) throw new Error(`strconv.Atoi: parsing ${JSON.stringify(port)}: invalid syntax`);
   return named.containerPort;
 }
 
@@ -83,10 +84,10 @@ export async function tryProbe(
         options,
       );
     }
-    return failed('missing probe handler');
+    return errored('missing probe handler');
   } catch (error) {
     options.signal.throwIfAborted();
-    return failed((error as Error).message);
+    return errored((error as Error).message);
   }
 }
 
