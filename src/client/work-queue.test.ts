@@ -63,6 +63,42 @@ describe('WorkQueue', () => {
     expect([drain(queue), clock.waiting, queue.delayed]).toEqual([[], 0, 0]);
   });
 
+  it('adds at a time that may move on, and asks for it only when it has come', async () => {
+    const { clock, queue } = begin();
+    let dueMs = clock.monotonicMs() + 100;
+    let asked = 0;
+    const at = () => {
+      asked++;
+      return dueMs;
+    };
+    queue.addAt('a', at);
+    for (let i = 0; i < 9; i++) {
+      await clock.advance(10);
+      dueMs += 10;
+    }
+    expect([drain(queue), asked]).toEqual([[], 1]);
+    await clock.advance(99);
+    expect([drain(queue), asked, clock.waiting]).toEqual([[], 2, 1]);
+    await clock.advance(1);
+    expect(drain(queue)).toEqual(['a']);
+    queue.addAt('a', at);
+    expect(drain(queue)).toEqual(['a']);
+    expect([clock.waiting, queue.delayed]).toEqual([0, 0]);
+  });
+
+  it('keeps the earliest of a time that moves and a delay', async () => {
+    const { clock, queue } = begin();
+    const from = clock.monotonicMs();
+    queue.addAt('early', () => from + 100);
+    queue.addAfter('early', 500);
+    queue.addAt('late', () => from + 500);
+    queue.addAfter('late', 100);
+    await clock.advance(100);
+    expect(drain(queue).sort()).toEqual(['early', 'late']);
+    await clock.advance(1000);
+    expect([drain(queue), clock.waiting]).toEqual([[], 0]);
+  });
+
   it('waits longer after each failure, per key, until forgotten', async () => {
     const clock = new FakeClock();
     const queue = new WorkQueue({ clock, retryMaxMs: 60 });

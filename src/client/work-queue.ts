@@ -17,6 +17,8 @@ interface Delayed {
   readonly key: string;
   readonly dueMs: number;
   readonly order: number;
+  /** Asked when `dueMs` has come: a later time = wait until then. null = it stays as it is. */
+  readonly moved: (() => number) | null;
 }
 
 export class WorkQueue {
@@ -84,9 +86,26 @@ export class WorkQueue {
       this.add(key);
       return;
     }
-    const entry: Delayed = { key, dueMs: this.#clock.monotonicMs() + delayMs, order: this.#order++ };
+    this.#delay(key, this.#clock.monotonicMs() + delayMs, null);
+  }
+
+  /**
+   * Adds the key when the time that `dueMs` gives (monotonic) has come. It is asked again then, and may have moved on meanwhile: a
+   * deadline that every heartbeat moves costs neither the key's work nor its place in the queue. Beside other delays of the key as
+   * `addAfter`, so a later one that is dropped because of this one must be asked for again by the work that follows.
+   */
+  addAt(key: string, dueMs: () => number): void {
+    if (this.#shutDown) return;
+    this.#metrics?.retried();
+    const atMs = dueMs();
+    if (atMs <= this.#clock.monotonicMs()) this.add(key);
+    else this.#delay(key, atMs, dueMs);
+  }
+
+  #delay(key: string, dueMs: number, moved: Delayed['moved']): void {
     const known = this.#delayedUntil.get(key);
-    if (known !== undefined && known.dueMs <= entry.dueMs) return;
+    if (known !== undefined && known.dueMs <= dueMs) return;
+    const entry: Delayed = { key, dueMs, order: this.#order++, moved };
     this.#delayedUntil.set(key, entry);
     this.#delayed.push(entry);
     this.#schedule();
@@ -178,7 +197,9 @@ export class WorkQueue {
       this.#delayed.pop();
       if (this.#delayedUntil.get(first.key) !== first) continue;
       this.#delayedUntil.delete(first.key);
-      this.add(first.key);
+      const dueMs = first.moved?.() ?? nowMs;
+      if (dueMs > nowMs) this.#delay(first.key, dueMs, first.moved);
+      else this.add(first.key);
     }
     this.#schedule();
   };

@@ -331,7 +331,7 @@ test('finished pods beyond the limit go, the oldest first; pods of a lost node g
   expect(await names()).toEqual([]);
 });
 
-test('a heartbeat costs no work: a thousand renewals, no reconcile but at the end of each grace', async () => {
+test('a heartbeat costs no work: a thousand renewals, no reconcile before a grace ends', async () => {
   harness = new ControllerHarness();
   await harness.create(Node, nodeDraft('n1'));
   const options = {
@@ -356,7 +356,7 @@ test('a heartbeat costs no work: a thousand renewals, no reconcile but at the en
       .patch(lease, 'merge', { spec: { renewTime: formatMicroTime(harness.clock.nowMs()) } });
     await harness.clock.advance(100);
   }
-  expect(harness.stats()[0]!.reconciles - before).toBeLessThan(60);
+  expect(harness.stats()[0]!.reconciles - before).toBe(0);
   expect((await harness.list(Node))[0]?.spec.taints).toBeUndefined();
   await harness.advance(2500);
   expect((await harness.list(Node))[0]?.spec.taints?.map((t) => t.key)).toContain(

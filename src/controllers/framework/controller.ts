@@ -17,6 +17,8 @@ export interface ControllerContext {
   event(object: KubeObject, type: EventType, reason: string, message: string): void;
   enqueue(key: string): void;
   enqueueAfter(key: string, delayMs: number): void;
+  /** When the monotonic time that `dueMs` gives has come; asked again then, so that it may move on meanwhile (WorkQueue.addAt). */
+  enqueueAt(key: string, dueMs: () => number): void;
 }
 
 export interface ReconcileResult {

@@ -193,6 +193,7 @@ class RunningController {
       event: record,
       enqueue: (key) => this.#queue.add(key),
       enqueueAfter: (key, delayMs) => this.#queue.addAfter(key, delayMs),
+      enqueueAt: (key, dueMs) => this.#queue.addAt(key, dueMs),
     };
   }
 

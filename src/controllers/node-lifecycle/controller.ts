@@ -44,7 +44,7 @@ export function nodeLifecycleController(options: LifecycleOptions): Controller {
     concurrency: 4,
 
     build(context) {
-      const { clock, lister, informer, client, event, enqueueAfter, enqueue } = context;
+      const { clock, lister, informer, client, event, enqueueAfter, enqueueAt, enqueue } = context;
       const nodes = informer(Node);
       lister(Pod);
       const observed = new Map<string, Observed>();
@@ -169,7 +169,9 @@ export function nodeLifecycleController(options: LifecycleOptions): Controller {
           await markPodsNotReady(context, name);
           seen.podsMarked = true;
         }
-        if (health !== 'unreachable') enqueueAfter(name, Math.max(1, graceEndMs - now + 1));
+        // Heard in time means nothing to do, so a node that is well is not looked at each time its grace would have ended.
+        if (health === 'ready') enqueueAt(name, () => graceEndsMs(seen, options) + 1);
+        else if (health === 'notReady') enqueueAfter(name, Math.max(1, graceEndMs - now + 1));
         if (giveUpMs !== undefined && giveUpMs > 0) enqueueAfter(name, giveUpMs);
         else if (outOfServiceMs !== undefined && now < outOfServiceMs)
           enqueueAfter(name, outOfServiceMs - now);
