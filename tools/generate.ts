@@ -128,12 +128,13 @@ function emitOf(
   type: string,
   required: boolean,
 ): 'nonzero' | 'present' | 'always' | 'nullable' {
-  if (name === 'apiVersion' || name === 'kind') return 'nonzero';
+  const fact = emission[shape]?.[name];
+  // The type of an object itself; a field of that name beside other words (names.kind of a definition) is one like any other.
+  if ((name === 'apiVersion' || name === 'kind') && fact === undefined) return 'nonzero';
   // creationTimestamp is left out when zero since Kubernetes 1.34; the server always sets it on stored objects.
   if (shape === 'meta.v1.ObjectMeta' && name === 'creationTimestamp') return 'nonzero';
   // Its rules tell an empty list, which is refused, from none, which gets the default.
   if (shape === 'autoscaling.v2.HPAScalingRules' && name === 'policies') return 'present';
-  const fact = emission[shape]?.[name];
   const isStruct = f.$ref !== undefined && !scalarNames.has(type);
   if (fact === 'pointer') return 'present';
   // A pointer that is written as null when it points to nothing. Those that must not be nil when validated are just pointers.
