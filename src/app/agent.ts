@@ -11,6 +11,7 @@ import {
   createClient,
   createHttpsTransport,
   createInformers,
+  createServersClient,
   readKubeconfig,
   withoutManagedFields,
 } from '../client/index.ts';
@@ -32,8 +33,10 @@ import {
   startContainerd,
   systemExec,
 } from '../os/index.ts';
+import { hostOf } from './join/authority.ts';
 import { joinCluster, type Membership } from './join/join.ts';
 import { firstServing, keepMembership } from './join/membership.ts';
+import { followServers, readKnownServers } from './known-servers.ts';
 import { addressTowards, planNodeIps } from './node-addresses.ts';
 import { startDns } from './node-dns.ts';
 import { startIngress } from './node-ingress.ts';
@@ -43,8 +46,8 @@ import type { Surroundings } from './server.ts';
 import { versionInfo } from './version.ts';
 
 export interface AgentConfig {
-  /** The API server: `https://HOST:PORT`. */
-  readonly server: string;
+  /** The API servers, as far as they were given: `https://HOST:PORT`. */
+  readonly servers: readonly string[];
   /** PEM */
   readonly ca: string;
   readonly cert: string;
@@ -107,14 +110,14 @@ export async function startNode(
 ): Promise<RunningNode> {
   const scope = new Scope(log);
   try {
-    const http = createHttpsClient({
-      server: config.server,
-      ca: config.ca,
-      cert: config.cert,
-      key: config.key,
-      userAgent,
-      timeoutMs: requestTimeoutMs,
+    const { ca, cert, key } = config;
+    const http = createServersClient({
+      servers: config.servers,
+      learnt: readKnownServers(config.stateDir, log),
+      open: (server) =>
+        createHttpsClient({ server, ca, cert, key, userAgent, timeoutMs: requestTimeoutMs, clock }),
       clock,
+      log,
     });
     scope.onStop(() => http.close());
     const client = createClient(createHttpsTransport({ http, clock, random }), 'kubelet');
@@ -122,6 +125,7 @@ export async function startNode(
     const following = new Scope(log);
     scope.onStop(() => following.stop());
     const informers = createInformers(client, { scope: following, log, clock, random, trim: trimmed });
+    followServers({ informers, servers: http, stateDir: config.stateDir, log });
     // Early: what asks for names while this starts shall wait as little as possible.
     const dns = await startDns(config, { informers, clock, random, log: log.with({ part: 'dns' }) });
     scope.onStop(() => dns.stop());
@@ -241,7 +245,7 @@ export async function agentConfig(
   const membership = isMember(flags)
     ? await joinCluster({
         ...around,
-        server: flags.server!,
+        servers: flags.server!,
         token: flags.token,
         nodeName,
         stateDir,
@@ -250,7 +254,7 @@ export async function agentConfig(
     : undefined;
   const credentials =
     membership !== undefined
-      ? { server: flags.server!, ca: membership.ca, ...membership.client }
+      ? { servers: flags.server!, ca: membership.ca, ...membership.client }
       : flags.kubeconfig === undefined
         ? filesOf(flags)
         : await fromKubeconfig(flags.kubeconfig);
@@ -258,7 +262,7 @@ export async function agentConfig(
   const clusterCidr = flags.clusterCidr ?? told?.clusterCidr ?? '10.244.0.0/16';
   const nodeIps =
     flags.nodeIp?.split(',') ??
-    planNodeIps(await addressTowards(credentials.server), clusterCidr, networkInterfaces());
+    planNodeIps(await addressTowards(credentials.servers), clusterCidr, networkInterfaces());
   const serving =
     membership === undefined
       ? credentials
@@ -331,15 +335,16 @@ function podNetworkOf({ flannelBackend = 'host-gw' }: Flags, nodeIps: readonly s
 const isMember = ({ kubeconfig, certificateAuthority, clientCertificate, clientKey }: Flags): boolean =>
   [kubeconfig, certificateAuthority, clientCertificate, clientKey].every((file) => file === undefined);
 
-type Credentials = Pick<AgentConfig, 'server' | 'ca' | 'cert' | 'key'>;
+type Credentials = Pick<AgentConfig, 'servers' | 'ca' | 'cert' | 'key'>;
 
 function filesOf({ server, certificateAuthority, clientCertificate, clientKey }: Flags): Credentials {
+  for (const one of server!) hostOf(one);
   const need = (file: string | undefined, flag: string): string => {
     if (file === undefined) throw new CommandFailure(`agent needs ${flag} with --server`, { exitCode: 2 });
     return readFileSync(file, 'utf8');
   };
   return {
-    server: server!,
+    servers: server!,
     ca: need(certificateAuthority, '--certificate-authority'),
     cert: need(clientCertificate, '--client-certificate'),
     key: need(clientKey, '--client-key'),
@@ -353,5 +358,5 @@ async function fromKubeconfig(file: string): Promise<Credentials> {
       `${file} must hold the CA and a client certificate with its key: a node needs them for its own server too`,
     );
   }
-  return { server, ca, cert, key };
+  return { servers: [server], ca, cert, key };
 }

@@ -30,4 +30,4 @@ test.each([
 test.each([
   ['https://127.0.0.1:6443', '127.0.0.1'],
   ['https://[::1]', '::1'],
-])('the address towards %s', async (server, want) => expect(await addressTowards(server)).toBe(want));
+])('the address towards %s', async (server, want) => expect(await addressTowards([server])).toBe(want));

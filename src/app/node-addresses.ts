@@ -24,8 +24,19 @@ export function planNodeIps(
   return isWanted && other !== undefined ? [first, other.address] : [first];
 }
 
-/** The address of this machine from which it reaches the server; nothing is sent. */
-export function addressTowards(server: string): Promise<string> {
+/** The address of this machine from which it reaches the first of the servers to which there is a way; nothing is sent. */
+export async function addressTowards(servers: readonly string[]): Promise<string> {
+  let failure: unknown;
+  for (const server of servers)
+    try {
+      return await addressTowardsOne(server);
+    } catch (error) {
+      failure ??= error;
+    }
+  throw failure;
+}
+
+function addressTowardsOne(server: string): Promise<string> {
   const { hostname, port } = new URL(server);
   const host = hostname.replace(/^\[|\]$/g, '');
   return new Promise((resolve, reject) => {

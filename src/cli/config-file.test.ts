@@ -73,7 +73,7 @@ token-auth-file: "007"
     [
       'the agent has one too',
       'server: https://h:1\nnode-labels: [a=b]\nmax-pods: 5',
-      { server: 'https://h:1', nodeLabels: ['a=b'], maxPods: 5 },
+      { server: ['https://h:1'], nodeLabels: ['a=b'], maxPods: 5 },
       'agent',
     ],
   ];

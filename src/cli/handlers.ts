@@ -91,8 +91,8 @@ export interface TokenCreateFlags extends TokenFlags {
 }
 
 export interface AgentFlags extends LogFlags, NodeSettingsFlags {
-  /** The API server: `https://HOST:PORT`. */
-  readonly server?: string;
+  /** The API servers: `https://HOST:PORT`. */
+  readonly server?: readonly string[];
   /** By which this machine joins, when it holds no certificate of the cluster yet. */
   readonly token?: string;
   /** Instead of `server` and the three certificate files. */

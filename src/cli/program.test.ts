@@ -89,7 +89,7 @@ describe('commands', () => {
     [
       'agent --server https://h:1 --node-name n --node-labels a=b,c=d --max-pods 50',
       'agent',
-      { server: 'https://h:1', nodeName: 'n', nodeLabels: ['a=b', 'c=d'], maxPods: 50 },
+      { server: ['https://h:1'], nodeName: 'n', nodeLabels: ['a=b', 'c=d'], maxPods: 50 },
     ],
     [
       'server --horizontal-pod-autoscaler-sync-period 1s --horizontal-pod-autoscaler-downscale-stabilization 2s --horizontal-pod-autoscaler-tolerance 0.2 --horizontal-pod-autoscaler-cpu-initialization-period 0 --horizontal-pod-autoscaler-initial-readiness-delay 3s',

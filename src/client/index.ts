@@ -37,5 +37,6 @@ export {
   standForElection,
 } from './leader-election.ts';
 export { type IndexFunction, type Lister, ObjectCache } from './object-cache.ts';
+export { createServersClient, type ServersClient } from './servers/servers-client.ts';
 export * from './transport.ts';
 export { WorkQueue, type WorkQueueOptions } from './work-queue.ts';

@@ -27,12 +27,39 @@ export function hostOf(server: string): Host {
   return { host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port === '' ? 443 : Number(url.port) };
 }
 
-/** The CA in PEM. Rejects with a CommandFailure when there is no server, or when it is not that of `caHash`. */
-export async function fetchAuthority(server: string, caHash: string, clock: Clock): Promise<string> {
+/**
+ * The CA in PEM, from the first of the servers that shows it. Rejects with a CommandFailure when none can be reached, or when one that can
+ * has another CA than that of `caHash`.
+ */
+export async function fetchAuthority(
+  servers: readonly string[],
+  caHash: string,
+  clock: Clock,
+): Promise<string> {
+  const asked = servers.map((server) => readAuthority(server, caHash, clock));
+  try {
+    return await Promise.any(asked);
+  } catch (error) {
+    const failures = (error as AggregateError).errors as readonly Error[];
+    // That it is another cluster says more than that one is away.
+    throw failures.find((failure) => failure instanceof OtherAuthority) ?? joined(failures);
+  }
+}
+
+function joined(failures: readonly Error[]): Error {
+  const [first] = failures;
+  if (failures.length === 1 && first !== undefined) return first;
+  return new CommandFailure(failures.map(({ message }) => message).join('; '), { cause: first });
+}
+
+/** Who answers is no server of the cluster. */
+class OtherAuthority extends CommandFailure {}
+
+async function readAuthority(server: string, caHash: string, clock: Clock): Promise<string> {
   const shown = await fetchChain(server, clock);
   for (const certificate of shown) if (authorityHash(certificate) === caHash) return certificate.toString();
   const authorities = shown.filter(({ ca }) => ca);
-  throw new CommandFailure(
+  throw new OtherAuthority(
     authorities.length === 0
       ? `${server} does not show its CA: it is no server of jotasu, or something stands in between`
       : `${server} has another CA than the token names (server: ${authorities.map((one) => authorityHash(one)).join(', ')}, token: ${caHash}): it is not the cluster that the token is of. The token was not sent`,

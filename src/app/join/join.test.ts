@@ -4,7 +4,7 @@ import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CertificateSigningRequest, Lease, Node, Secret, SelfSubjectReview } from '../../api/index.ts';
 import { silentLog, systemClock, systemRandom } from '../../base/index.ts';
 import { createClient, createHttpsTransport, mergeKubeconfig } from '../../client/index.ts';
@@ -18,7 +18,6 @@ import { nodeServing, requestCertificate } from './request-certificate.ts';
 import { tokenCreate, tokenDelete, tokenList } from './token-command.ts';
 
 // Keys, TLS and a server take real time.
-vi.setConfig({ testTimeout: 20_000, hookTimeout: 20_000 });
 const directory = mkdtempSync(join(tmpdir(), 'jotasu-join-'));
 const surroundings = { clock: systemClock, random: systemRandom(), log: silentLog };
 const never = new AbortController().signal;
@@ -66,7 +65,7 @@ async function newToken(flags: Parameters<typeof tokenCreate>[0] = {}): Promise<
 const enter = (nodeName: string, more: Partial<JoinOptions> = {}) =>
   joinCluster({
     ...surroundings,
-    server: server.url,
+    servers: [server.url],
     token: undefined,
     nodeName,
     stateDir: join(directory, nodeName),
@@ -81,7 +80,7 @@ const as = (pair: { cert: string; key: string }) => {
     ca: server.pki.ca.cert,
     ...pair,
     userAgent: 'test',
-    timeoutMs: 5000,
+    timeoutMs: 60_000,
     clock: systemClock,
   });
   return { http, client: createClient(createHttpsTransport({ http, clock: systemClock })) };
@@ -118,6 +117,17 @@ test('with a token a machine becomes a node, and stays it without', async () => 
   expect((await enter('a', { token })).client).toEqual(pair);
 });
 
+test('of several servers any one will do', async () => {
+  const servers = ['https://127.0.0.1:1', server.url, 'https://127.0.0.1:2'];
+  const { ca } = await enter('any', { token: await newToken(), servers });
+  expect(ca.trim()).toBe(server.pki.ca.cert.trim());
+  const none = enter('none', {
+    token: await newToken(),
+    servers: servers.filter((one) => one !== server.url),
+  });
+  await expect(none).rejects.toThrow(/^cannot reach https:\S+:1: .*; cannot reach https:\S+:2: /);
+});
+
 test('a serving certificate is for the name and addresses of the node, and for no others', async () => {
   const { client: pair } = await enter('b', { token: await newToken() });
   const { http, client } = as(pair);
@@ -145,7 +155,7 @@ test('a serving certificate is for the name and addresses of the node, and for n
   const requests = server.client(CertificateSigningRequest);
   const open = async () =>
     (await requests.list()).items.find(({ status }) => (status?.conditions ?? []).length === 0);
-  await expect.poll(open, { timeout: 5000 }).toBeDefined();
+  await expect.poll(open).toBeDefined();
   const { metadata } = (await open())!;
   await requests.patch({ name: metadata.name, subresource: 'approval' }, 'merge', {
     status: { conditions: [{ type: 'Denied', status: 'True', reason: 'No', message: 'not for you' }] },
@@ -185,9 +195,9 @@ test('what is in the way is told', async () => {
       () => enter('c', { token: 'abcdef.0123456789abcdef' }),
       /^the token is not of the form K10…::ID\.SECRET/,
     ],
-    [() => enter('c', { token, server: 'http://127.0.0.1:1' }), /^--server must be https:\/\/HOST:PORT/],
+    [() => enter('c', { token, servers: ['http://127.0.0.1:1'] }), /^--server must be https:\/\/HOST:PORT/],
     [
-      () => enter('c', { token, server: 'https://127.0.0.1:1' }),
+      () => enter('c', { token, servers: ['https://127.0.0.1:1'] }),
       /^cannot reach https:\/\/127\.0\.0\.1:1: .*ECONNREFUSED/,
     ],
     [
@@ -195,7 +205,7 @@ test('what is in the way is told', async () => {
       new RegExp(`does not accept token ${id}: it is mistyped, was deleted, or its time is over`),
     ],
     [
-      () => enter('c', { token, server: other.url }),
+      () => enter('c', { token, servers: ['https://127.0.0.1:1', other.url] }),
       new RegExp(`^${other.url} has another CA than the token names .*token: ${caHash}.*was not sent$`),
     ],
     [
@@ -233,7 +243,7 @@ test('a token whose time is over, and one that was deleted, let nobody in', asyn
       .client(Secret)
       .get(`bootstrap-token-${shortId}`, 'kube-system')
       .catch((error: unknown) => isNotFound(error));
-  await expect.poll(gone, { timeout: 8000 }).toBe(true);
+  await expect.poll(gone).toBe(true);
   await expect(enter('e', { token: short })).rejects.toThrow(`does not accept token ${shortId}`);
 });
 

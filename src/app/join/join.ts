@@ -3,7 +3,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { Clock, Log, Random } from '../../base/index.ts';
 import { CommandFailure } from '../../cli/index.ts';
-import { createClient, createHttpsTransport } from '../../client/index.ts';
+import { createClient, createHttpsTransport, createServersClient } from '../../client/index.ts';
 import { ConnectionError, createHttpsClient, type KeyPairPem } from '../../http/index.ts';
 import { StatusError } from '../../machinery/index.ts';
 import { fetchAuthority, hostOf } from './authority.ts';
@@ -13,7 +13,8 @@ import { authorityHash, bearerOf, type JoinToken, parseJoinToken } from './join-
 import { CertificateRefused, nodeClient, requestCertificate } from './request-certificate.ts';
 
 export interface JoinOptions {
-  readonly server: string;
+  /** `https://HOST:PORT`; any of them will do. */
+  readonly servers: readonly string[];
   readonly token: string | undefined;
   readonly nodeName: string;
   readonly stateDir: string;
@@ -36,8 +37,8 @@ export interface Membership {
 
 /** Rejects with a CommandFailure that says what a person can do. */
 export async function joinCluster(options: JoinOptions): Promise<Membership> {
-  const { nodeName, stateDir, clock, server } = options;
-  hostOf(server);
+  const { nodeName, stateDir, clock, servers } = options;
+  for (const server of servers) hostOf(server);
   const token = options.token === undefined ? undefined : parseJoinToken(options.token);
   if (options.token !== undefined && token === undefined)
     throw new CommandFailure(
@@ -69,13 +70,13 @@ export async function joinCluster(options: JoinOptions): Promise<Membership> {
       `this machine is not a node yet (${store.directory} holds no certificate): agent needs --token, which "jotasu token create" makes`,
       { exitCode: 2 },
     );
-  const ca = await fetchAuthority(server, token.caHash, clock);
+  const ca = await fetchAuthority(servers, token.caHash, clock);
   const { client, settings } = await requestMembership(options, token, ca);
   store.writeAuthority(ca);
   if (settings !== undefined) store.writeSettings(settings);
   // Last: with it this machine is a node.
   store.write('client', client);
-  options.log.info('joined the cluster', { node: nodeName, server });
+  options.log.info('joined the cluster', { node: nodeName, servers: servers.join() });
   return { store, ca, client, settings };
 }
 
@@ -87,14 +88,13 @@ async function requestMembership(
   token: JoinToken,
   ca: string,
 ): Promise<Pick<Membership, 'client' | 'settings'>> {
-  const { server, nodeName, userAgent, clock, random } = options;
-  const http = createHttpsClient({
-    server,
-    ca,
-    token: bearerOf(token),
-    userAgent,
-    timeoutMs: 15_000,
+  const { servers, nodeName, userAgent, clock, random, log } = options;
+  const http = createServersClient({
+    servers,
+    open: (server) =>
+      createHttpsClient({ server, ca, token: bearerOf(token), userAgent, timeoutMs: 15_000, clock }),
     clock,
+    log,
   });
   try {
     const client = createClient(createHttpsTransport({ http, clock, random }), 'kubelet');
@@ -103,7 +103,7 @@ async function requestMembership(
       client: await requestCertificate(nodeClient(nodeName), { ...options, client }),
     };
   } catch (error) {
-    throw joinFailure(error, { server, nodeName, id: token.id });
+    throw joinFailure(error, { server: http.server ?? servers.join(), nodeName, id: token.id });
   } finally {
     http.close();
   }

@@ -16,7 +16,11 @@ export function agentCommand(program: Command, handlers: Handlers): void {
     .command('agent')
     .description('run one node in the foreground: its pods, their network, its own containerd')
     .helpGroup('Parts, one process each:')
-    .option('--server <url>', 'the API server, https://HOST:PORT')
+    .option(
+      '--server <urls>',
+      'the API servers, https://HOST:PORT,…; one is enough, the others are learnt from it',
+      list,
+    )
     .option('--token <token>', 'join by it ("jotasu token create"); needed once, kept is the certificate')
     .option('--kubeconfig <file>', 'address and credentials from a kubeconfig, instead of the flags for them')
     .option('--certificate-authority <file>', 'who signed the certificate of the server')
