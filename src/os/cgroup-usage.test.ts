@@ -1,5 +1,10 @@
-import { expect, it } from 'vitest';
-import { type CgroupFiles, parseCgroupV1, parseCgroupV2 } from './cgroup-usage.ts';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { CgroupLayout } from './cgroup-layout.ts';
+import { type CgroupFiles, limitCgroup, parseCgroupV1, parseCgroupV2, weightOf } from './cgroup-usage.ts';
 
 const from =
   (files: Readonly<Record<string, string>>): CgroupFiles =>
@@ -52,5 +57,46 @@ it('reads version 1: sums over the children where there are, no limit as none', 
     memoryLimitBytes: undefined,
     processes: 3,
     oomKills: undefined,
+  });
+});
+
+describe('limits of a group', () => {
+  const root = '/mounted';
+  const v1: CgroupLayout = { mode: 'v1', legacy: [{ path: root, controllers: ['cpu'] }], unified: undefined };
+  const v2: CgroupLayout = { mode: 'v2', legacy: [], unified: root };
+  /** What a group is told, with a folder in the place of the kernel's. */
+  const told = (layout: CgroupLayout, file: string, limits: Parameters<typeof limitCgroup>[2]) => {
+    const folder = mkdtempSync(join(tmpdir(), 'cgroup-'));
+    try {
+      mkdirSync(join(folder, 'a/b'), { recursive: true });
+      const legacy = layout.legacy.map((hierarchy) => ({ ...hierarchy, path: folder }));
+      const unified = layout.unified && folder;
+      expect(limitCgroup({ ...layout, legacy, unified }, '/a/b', limits)).toEqual([]);
+      return readFileSync(join(folder, 'a/b', file), 'utf8');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  };
+
+  it.each([
+    ['shares of version 1', v1, 'cpu.shares', { cpuShares: 8192 }, '8192'],
+    ['as a weight of version 2', v2, 'cpu.weight', { cpuShares: 8192 }, '313'],
+    ['memory', v2, 'memory.max', { memoryBytes: 1.5e9 }, '1500000000'],
+    ['processes', v2, 'pids.max', { processes: 100 }, '100'],
+  ])('%s', (_, layout, file, limits, expected) => expect(told(layout, file, limits)).toBe(expected));
+
+  it('a controller that the machine lacks is told', () =>
+    expect(limitCgroup(v1, '/a', { memoryBytes: 1 })).toEqual(['this machine has no memory cgroup']));
+
+  it('more shares never weigh less', () => {
+    const shares = fc.integer({ min: 2, max: 262_144 });
+    fc.assert(
+      fc.property(shares, shares, (a, b) => {
+        const [low, high] = [Math.min(a, b), Math.max(a, b)];
+        expect(weightOf(low)).toBeLessThanOrEqual(weightOf(high));
+        expect(weightOf(low)).toBeGreaterThanOrEqual(1);
+        expect(weightOf(high)).toBeLessThanOrEqual(10_000);
+      }),
+    );
   });
 });

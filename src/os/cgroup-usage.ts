@@ -145,8 +145,13 @@ function folderOf(layout: CgroupLayout, path: CgroupPath, controller: string): s
   return root === undefined ? undefined : join(root, path);
 }
 
+/** 2…262144 shares of version 1 onto the weights 1…10000 of version 2, as container runtimes do. */
+export const weightOf = (shares: number): number => 1 + Math.floor(((shares - 2) * 9999) / 262_142);
+
 /** Any of them may be left out. */
 export interface CgroupLimits {
+  /** What it gets of a CPU that others want too: 1024 is as much as one process outside all groups. */
+  readonly cpuShares?: number | undefined;
   readonly memoryBytes?: number | undefined;
   readonly processes?: number | undefined;
 }
@@ -165,6 +170,8 @@ export function limitCgroup(layout: CgroupLayout, path: CgroupPath, limits: Cgro
     }
   };
   const v2 = layout.mode === 'v2';
+  const shares = limits.cpuShares;
+  write('cpu', v2 ? 'cpu.weight' : 'cpu.shares', v2 && shares !== undefined ? weightOf(shares) : shares);
   write('memory', v2 ? 'memory.max' : 'memory.limit_in_bytes', limits.memoryBytes);
   write('pids', 'pids.max', limits.processes);
   return problems;

@@ -19,6 +19,7 @@ export {
   parseCgroupV1,
   parseCgroupV2,
   readCgroupUsage,
+  weightOf,
 } from './cgroup-usage.ts';
 export { type CniOptions, cniConflist, writeCniConfig } from './cni.ts';
 export {

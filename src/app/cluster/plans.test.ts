@@ -13,13 +13,19 @@ import {
 } from './node-machine.ts';
 import { planAllocation } from './plan-allocation.ts';
 import { planKernelProblems } from './requirements.ts';
-import { planServerCommand } from './server-process.ts';
+import { planServerCommand, planShares } from './server-process.ts';
 import { planNodeStatus, planOtherNodeStatus, statusLines } from './status.ts';
 
 const state = clusterOf(planAllocation(plainMachine));
 const dual = clusterOf(planAllocation(plainMachine, twoFamilies));
 
 describe('processes', () => {
+  test('a cluster weighs more than one process, and its server more than a node, which has the default', () => {
+    const shares = new Map(planShares(state));
+    expect([...shares.keys()]).toEqual(['/jotasu', '/jotasu/jotasu', '/jotasu/jotasu/control-plane']);
+    expect(Math.min(...shares.values())).toBeGreaterThan(1024);
+  });
+
   test('the server', () => {
     expect(planServerCommand(state, ['node', '/j.js'])).toEqual([
       'node',

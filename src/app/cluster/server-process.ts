@@ -11,6 +11,7 @@ import {
   isAlive,
   joinFiles,
   killCgroup,
+  limitCgroup,
   type ProcessIdentity,
   planCommandInGroups,
   removeCgroup,
@@ -18,7 +19,7 @@ import {
 } from '../../os/index.ts';
 import { connectControlApi } from './control-api.ts';
 import type { Machine } from './machine.ts';
-import { firstOf, logDir, serverCgroup, serverDir, serverLog, serverRuns } from './places.ts';
+import { clusterCgroup, firstOf, logDir, serverCgroup, serverDir, serverLog, serverRuns } from './places.ts';
 import { type ClusterState, readFreeBytes, type StateHolder } from './state.ts';
 import { planSupervised, readRuns } from './supervisor.ts';
 
@@ -28,6 +29,20 @@ const readyTimeoutMs = 60_000;
 
 /** Whether it is kept running: its supervisor lives. */
 export const isServerAlive = (state: ClusterState): boolean => state.server !== null && isAlive(state.server);
+
+/**
+ * What the groups weigh against others. A group weighs as much as one process unless told otherwise: a whole cluster would have
+ * the CPU time of one compiler, and nodes that wait so long for theirs look dead. Within the cluster the server, which hears
+ * them, comes before the pods of a node. Pure.
+ */
+export function planShares(state: ClusterState): readonly (readonly [group: string, cpuShares: number])[] {
+  const cluster = clusterCgroup(state);
+  return [
+    [dirname(cluster), 8192],
+    [cluster, 8192],
+    [serverCgroup(state), 4096],
+  ];
+}
 
 /** The command line of the server. Pure. */
 export function planServerCommand(state: ClusterState, program: readonly string[]): string[] {
@@ -64,6 +79,8 @@ export async function ensureServer(
     await killCgroup(cgroups, group, machine.clock);
     await checkPortFree(state.apiPort);
     ensureCgroup(cgroups, group);
+    // A machine whose kernel does not weigh groups runs the cluster too; only when it is busy the cluster has to wait.
+    for (const [path, cpuShares] of planShares(state)) limitCgroup(cgroups, path, { cpuShares });
     for (const path of [serverDir(state), logDir(state)]) mkdirSync(path, { recursive: true, mode: 0o700 });
     rmSync(serverRuns(state), { force: true });
     const supervised = planSupervised(planServerCommand(state, machine.program), serverRuns(state));

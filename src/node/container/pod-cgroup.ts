@@ -8,7 +8,7 @@ import {
   podRequests,
   qosClass,
 } from '../../api/index.ts';
-import type { CgroupLayout } from '../../os/index.ts';
+import { type CgroupLayout, weightOf } from '../../os/index.ts';
 import { cpuQuota, cpuShares, periodUs } from './resources.ts';
 
 export interface GroupValues {
@@ -70,9 +70,6 @@ export function burstableShares(pods: readonly Pod[]): number {
     if ((pod.status?.qosClass ?? qosClass(pod)) === 'Burstable') milli += podRequests(pod)['cpu'] ?? 0;
   return cpuShares(milli);
 }
-
-/** 2…262144 of version 1 onto 1…10000 of version 2. */
-export const weightOf = (shares: number): number => 1 + Math.floor(((shares - 2) * 9999) / 262_142);
 
 /** What to write for `values` into the group at `path`, in the order in which it must be written. */
 export function groupFiles(layout: CgroupLayout, path: string, values: GroupValues): GroupFile[] {
