@@ -115,6 +115,8 @@ const storeCheck = (store: Store): ComponentCheck => ({
 
 /** As often as kube-apiserver. */
 const keepUpMs = 10_000;
+/** For servers that share a store: how soon the loss of one is noticed depends on it. */
+const keepAddressesMs = 1000;
 
 export function createApiServer(options: ApiServerOptions): ApiServer {
   const kinds = new KindTable(options.kinds ?? [...builtInKinds, ...answeredKinds]);
@@ -247,20 +249,25 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       starting = false;
     },
     async keepUp(signal) {
-      const aggregating = aggregator.run(client, signal);
-      while (!signal.aborted) {
-        await sleep(clock, keepUpMs, signal).catch(() => {});
-        if (signal.aborted) break;
-        try {
+      const each = async (ms: number, keep: () => Promise<void>): Promise<void> => {
+        while (!signal.aborted) {
+          await sleep(clock, ms, signal).catch(() => {});
+          if (signal.aborted) break;
+          // A race that another server won, or a store that is away: the next round sees.
+          await keep().catch((error: unknown) => {
+            if (!isConflict(error) && !isAlreadyExists(error))
+              log.warn('cannot keep up what every cluster has', { error });
+          });
+        }
+      };
+      await Promise.all([
+        aggregator.run(client, signal),
+        each(keepUpMs, async () => {
           await kubernetesService().keep();
           await keepClientAuthentication(client, clientAuthentication());
-        } catch (error) {
-          // A race that another server won, or a store that is away: the next round sees.
-          if (!isConflict(error) && !isAlreadyExists(error))
-            log.warn('cannot keep up what every cluster has', { error });
-        }
-      }
-      await aggregating;
+        }),
+        store.shared ? each(keepAddressesMs, () => kubernetesService().keepAddresses()) : undefined,
+      ]);
       await kubernetesService().leave();
     },
     drain() {

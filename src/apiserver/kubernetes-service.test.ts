@@ -75,32 +75,65 @@ describe('one server', () => {
 });
 
 describe('several servers', () => {
-  const server = (address: string) =>
+  const server = (address: string, itsClock = clock) =>
     new KubernetesService(f.api.client, {
       serviceIp: '10.96.0.1',
       address,
       port: 6443,
       shared: true,
-      clock,
+      clock: itsClock,
     });
 
   it('are all named, for as long as they are there', async () => {
-    const [a, b, c] = ['10.0.0.1', '10.0.0.2', '10.0.0.3'].map(server);
+    const [a, b, c] = ['10.0.0.1', '10.0.0.2', '10.0.0.3'].map((address) => server(address));
     for (const one of [b!, c!, a!]) await one.start();
     expect(await addresses()).toEqual(['10.0.0.1', '10.0.0.2', '10.0.0.3']);
     await c!.leave();
     expect(await addresses()).toEqual(['10.0.0.1', '10.0.0.2']);
     // One dies without a word.
-    for (let i = 0; i < 2; i++) {
-      await clock.advance(10_000);
-      await a!.keep();
-    }
-    expect(await addresses()).toEqual(['10.0.0.1']);
-    await b!.keep();
+    const pass = async (seconds: number, ...alive: KubernetesService[]) => {
+      for (let i = 0; i < seconds; i++) {
+        await clock.advance(1000);
+        for (const one of alive) await one.keepAddresses();
+      }
+    };
+    await pass(4, a!);
     expect(await addresses()).toEqual(['10.0.0.1', '10.0.0.2']);
-    await clock.advance(200_000);
-    await a!.keep();
+    await pass(1, a!);
+    expect(await addresses()).toEqual(['10.0.0.1']);
+    await b!.keepAddresses();
+    expect(await addresses()).toEqual(['10.0.0.1', '10.0.0.2']);
+    await pass(200, a!);
     expect((await f.api.client(Lease).list({ namespace: 'kube-system' })).items).toHaveLength(1);
+  });
+
+  it('need no common clock', async () => {
+    const behind = new FakeClock(clock.nowMs() - 3_600_000);
+    const [a, b] = [server('10.0.0.1'), server('10.0.0.2', behind)];
+    for (let i = 0; i < 10; i++) {
+      for (const one of [a, b]) await (i === 0 ? one.start() : one.keepAddresses());
+      expect(await addresses()).toEqual(['10.0.0.1', '10.0.0.2']);
+      await clock.advance(1000);
+      await behind.advance(1000);
+    }
+  });
+
+  it('that notice an end at different moments do not name it again', async () => {
+    const [a, b, c] = ['10.0.0.1', '10.0.0.2', '10.0.0.3'].map((address) => server(address));
+    for (const one of [a!, c!]) await one.start();
+    await clock.advance(2000);
+    // It sees the Lease of the lost one only now.
+    await b!.start();
+    const seen: string[] = [];
+    for (let i = 0; i < 8; i++) {
+      for (const one of [a!, b!]) {
+        await one.keepAddresses();
+        seen.push((await addresses()).length === 3 ? 'named' : 'gone');
+      }
+      await clock.advance(1000);
+    }
+    expect(seen.indexOf('gone')).toBeGreaterThan(0);
+    expect(seen.lastIndexOf('named')).toBe(seen.indexOf('gone') - 1);
   });
 
   it('can be reached only where others can: a loopback address is no endpoint', async () => {

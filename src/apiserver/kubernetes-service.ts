@@ -1,6 +1,7 @@
 // The `kubernetes` service of the default namespace and the addresses behind it: where pods find the API. Each server puts it back
-// when somebody takes it away. Servers that share a store tell each other by a Lease each that they are there; what all of them write
-// follows from the Leases alone, so they agree.
+// when somebody takes it away. Servers that share a store tell each other by a Lease each that they are there. The choice: a Lease holds for
+// as long as its renewals are seen to come, by the clock of who looks, so that clocks need not agree; and a server is only named anew
+// when it has just renewed, so that those who notice an end a moment later do not put it back.
 import { createHash } from 'node:crypto';
 import { EndpointSlice, Endpoints, Lease, Service } from '../api/index.ts';
 import { type Clock, sleep } from '../base/index.ts';
@@ -14,7 +15,6 @@ import {
   isStatus,
   type KindDef,
   type KubeObject,
-  parseTime,
   semanticEqual,
 } from '../machinery/index.ts';
 
@@ -36,7 +36,9 @@ export interface KubernetesServiceOptions extends ServerAddress {
 
 const leaseNamespace = 'kube-system';
 const identityLabel = { 'apiserver.kubernetes.io/identity': 'kube-apiserver' };
-const leaseSeconds = 15;
+/** kube-apiserver has 15 s, renewed each 10 s: a server that is lost would be told to pods for half a minute. */
+const leaseSeconds = 4;
+const leftBehindMs = 150_000;
 
 const attempts = 40;
 const retryMs = 50;
@@ -44,6 +46,8 @@ const retryMs = 50;
 export class KubernetesService {
   readonly #client: Client;
   readonly #options: KubernetesServiceOptions;
+  /** By the name of the Lease. */
+  readonly #seen = new Map<string, SeenLease>();
 
   constructor(client: Client, options: KubernetesServiceOptions) {
     this.#client = client;
@@ -71,6 +75,11 @@ export class KubernetesService {
   /** Puts back what is missing, and makes the addresses those of the servers that are there. */
   async keep(): Promise<void> {
     await this.#ensureService();
+    await this.keepAddresses();
+  }
+
+  /** With a shared store to be called each second: others count on it. */
+  async keepAddresses(): Promise<void> {
     const { address, port, shared } = this.#options;
     // Nobody else can reach a loopback address, so it is no endpoint.
     const own = address.startsWith('127.') || address === '::1' ? [] : [{ address, port }];
@@ -135,21 +144,35 @@ export class KubernetesService {
   async #present(): Promise<readonly ServerAddress[]> {
     const [labelSelector] = Object.entries(identityLabel).map(([key, value]) => `${key}=${value}`);
     const { items } = await this.#client(Lease).list({ namespace: leaseNamespace, labelSelector });
-    const nowMs = this.#options.clock.nowMs();
-    const out: ServerAddress[] = [];
+    const slice = await this.#find(EndpointSlice);
+    const named = new Set((slice?.endpoints ?? []).flatMap(({ addresses }) => addresses));
+    const nowMs = this.#options.clock.monotonicMs();
+    const seen: SeenServer[] = [];
     for (const { metadata, spec } of items) {
-      const silentMs = nowMs - (parseTime(spec?.renewTime) ?? 0);
-      if (silentMs <= leaseSeconds * 1000) {
-        const server = parseHolder(spec?.holderIdentity);
-        if (server !== undefined) out.push(server);
-      } else if (silentMs > 10 * leaseSeconds * 1000)
+      const since = this.#look(metadata.name, spec?.renewTime ?? '', nowMs);
+      const silentMs = nowMs - since.heardMs;
+      const server = parseHolder(spec?.holderIdentity);
+      const durationMs = (spec?.leaseDurationSeconds ?? leaseSeconds) * 1000;
+      if (server !== undefined) seen.push({ ...server, silentMs, durationMs, isRenewed: since.isRenewed });
+      if (silentMs > leftBehindMs)
         await this.#client(Lease)
           .delete(metadata.name, leaseNamespace)
           .catch((error: unknown) => {
             if (!isNotFound(error)) throw error;
           });
     }
-    return out;
+    const names = new Set(items.map(({ metadata }) => metadata.name));
+    for (const lease of this.#seen.keys()) if (!names.has(lease)) this.#seen.delete(lease);
+    return planPresentServers(seen, named);
+  }
+
+  #look(lease: string, renewTime: string, nowMs: number): SeenLease {
+    const before = this.#seen.get(lease);
+    if (before?.renewTime === renewTime) return before;
+    const own = lease === leaseName(this.#options);
+    const now = { renewTime, heardMs: nowMs, isRenewed: own || before !== undefined };
+    this.#seen.set(lease, now);
+    return now;
   }
 
   async #write(servers: readonly ServerAddress[]): Promise<void> {
@@ -199,6 +222,32 @@ function parseHolder(text: string | undefined): ServerAddress | undefined {
     return undefined;
   }
 }
+
+interface SeenLease {
+  readonly renewTime: string;
+  readonly heardMs: number;
+  /** A renewal has been seen, not only what is left of earlier ones. */
+  readonly isRenewed: boolean;
+}
+
+export interface SeenServer extends ServerAddress {
+  /** Since a renewal was last seen, or the Lease at all. */
+  readonly silentMs: number;
+  readonly durationMs: number;
+  readonly isRenewed: boolean;
+}
+
+/** Those that are named stay until their Lease is over; others are named when they have just renewed theirs. Pure. */
+export const planPresentServers = (
+  seen: readonly SeenServer[],
+  named: ReadonlySet<string>,
+): readonly ServerAddress[] =>
+  seen
+    .filter(
+      ({ address, silentMs, durationMs, isRenewed }) =>
+        silentMs <= durationMs && (named.has(address) || (isRenewed && silentMs <= durationMs / 2)),
+    )
+    .map(({ address, port }) => ({ address, port }));
 
 /**
  * One slice has one port and one family: servers that differ in these from most others are left out of it. Pure. The order of the
