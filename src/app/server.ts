@@ -27,6 +27,7 @@ import { type KindDef, storageKey } from '../machinery/index.ts';
 import type { NodeGroupBounds } from '../simulation/index.ts';
 import { createStore, type Store } from '../storage/index.ts';
 import { createAuthorization, joinTokens } from './authorization.ts';
+import { agreeOnFounding } from './bootstrap/founding-values.ts';
 import { shareMaterial } from './bootstrap/shared-material.ts';
 import { keepCertificates } from './certificate-renewal.ts';
 import { componentCheck } from './component-check.ts';
@@ -208,16 +209,24 @@ export async function startServer(
     if (datastore === 'lmdb') showStorageSize(metrics, 'lmdb', join(options.dataDir, 'db'));
     const store = await createStore(backend, { clock, log, metrics });
     scope.onStop(() => store.close());
+    const place = `etcd under ${options.etcdPrefix}`;
     if (isShared)
       await shareMaterial({
         ...options,
         notes: backend,
-        place: `etcd under ${options.etcdPrefix}`,
+        place,
         directory: pkiDirectory,
         complete: loadPki,
         hasObjects: store.count(Namespace.storagePrefix) > 0,
         nowMs: clock.nowMs(),
         log,
+      });
+    if (isShared)
+      await agreeOnFounding({
+        notes: backend,
+        place,
+        forget: `etcdctl del ${options.etcdPrefix.replace(/\/+$/, '')}/notes/founding`,
+        values: options,
       });
     let pki = await loadPki();
 
