@@ -7,6 +7,7 @@ export {
   signCertificateRequest,
 } from './certificate-signing.ts';
 export { type Connection, connectionOf, type PeerCertificate } from './connection.ts';
+export { connectionWords, tlsWords } from './connection-words.ts';
 export type { HttpRequest, HttpResponse, RequestHandler } from './exchange.ts';
 export {
   ConnectionError,

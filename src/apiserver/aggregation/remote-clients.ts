@@ -2,7 +2,7 @@
 // Connections are kept from one question to the next; idle ones hold nobody up.
 import type { Clock, Random } from '../../base/index.ts';
 import {
-  ConnectionError,
+  connectionWords,
   createHttpsClient,
   type HttpsAnswer,
   type HttpsCall,
@@ -89,9 +89,12 @@ export class RemoteClients {
       return await send(client, { ...call, headers });
     } catch (error) {
       const method = `${call.method.slice(0, 1)}${call.method.slice(1).toLowerCase()}`;
-      throw new Error(`${method} ${JSON.stringify(`${server}${call.path}`)}: ${reasonOf(error, server)}`, {
-        cause: error,
-      });
+      throw new Error(
+        `${method} ${JSON.stringify(`${server}${call.path}`)}: ${connectionWords(error, server)}`,
+        {
+          cause: error,
+        },
+      );
     }
   }
 
@@ -119,23 +122,5 @@ export class RemoteClients {
       this.#clients.delete(oldest!);
     }
     return client;
-  }
-}
-
-/** As Go's client says it, which people search for. */
-function reasonOf(error: unknown, server: string): string {
-  if (!(error instanceof ConnectionError)) return error instanceof Error ? error.message : String(error);
-  const at = server.replace('https://', '');
-  switch (error.code) {
-    case 'refused':
-      return `dial tcp ${at}: connect: connection refused`;
-    case 'unreachable':
-      return `dial tcp ${at}: connect: no route to host`;
-    case 'timeout':
-      return 'context deadline exceeded (Client.Timeout exceeded while awaiting headers)';
-    case 'reset':
-      return 'EOF';
-    default:
-      return error.message;
   }
 }

@@ -35,7 +35,7 @@ const define = async (stored: 'v1' | 'v1beta1' = 'v1beta1', more: object = {}) =
 };
 /** The webhook answers in its own time. */
 const eventually = async (holds: () => boolean) => {
-  for (let i = 0; i < 400 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 5));
+  for (let i = 0; i < 12_000 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 5));
 };
 const storedOf = (name: string) =>
   JSON.parse(f.store.get(`/${group}/doors/default/${name}`)!.wire.toString('utf8'));
@@ -326,7 +326,7 @@ describe('a webhook that fails', () => {
     const told = await f.ask('POST', doors('v1'), { body: door('v1', 'a', oak) });
     expect([told.code, told.json.message]).toEqual([
       500,
-      `conversion webhook for example.com/v1, Kind=Door failed: Post "https://127.0.0.1:${webhooks.port}/convert": the server answered 503`,
+      `conversion webhook for example.com/v1, Kind=Door failed: the server is currently unable to handle the request`,
     ]);
     expect(f.store.get(`/${group}/doors/default/a`)).toBeUndefined();
     await f.ask('POST', doors('v1beta1'), { body: door('v1beta1', 'a', { address: 'oak:1' }) });

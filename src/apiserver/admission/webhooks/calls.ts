@@ -4,13 +4,15 @@ import type { admissionregistrationV1 } from '../../../api/index.ts';
 import type { Clock, Random } from '../../../base/index.ts';
 import {
   ConnectionError,
+  connectionWords,
   createHttpsClient,
   type HttpsCall,
   type HttpsClient,
   type HttpsClientOptions,
 } from '../../../http/index.ts';
 import type { Store } from '../../../storage/index.ts';
-import { destinationOf } from './destination.ts';
+import { type Destination, destinationOf, shownDestination } from './destination.ts';
+import { refusalWords } from './refusal-words.ts';
 
 export interface WebhookCallsOptions {
   readonly store: Store;
@@ -38,13 +40,24 @@ export class WebhookCalls {
     this.#options = options;
   }
 
-  /** The JSON of a 200. Rejects with an Error that names the URL and why there is none; webhooks bear being asked twice. */
+  /**
+   * The JSON of a 200. Rejects with an Error that says why there is none, and with the URL where nobody answered; webhooks bear
+   * being asked twice.
+   */
   async post({ clientConfig, timeoutSeconds, tellsTimeout, body }: WebhookPost): Promise<unknown> {
     const { store, clock, random } = this.#options;
     const { caBundle } = clientConfig;
-    const { server, path, serverName, shown } = destinationOf(clientConfig, store, random);
     const asked = (url: string): string =>
       tellsTimeout ? `${url}${url.includes('?') ? '&' : '?'}timeout=${timeoutSeconds}s` : url;
+    const unanswered = (why: string, cause: unknown): Error =>
+      new Error(`Post ${JSON.stringify(asked(shownDestination(clientConfig)))}: ${why}`, { cause });
+    let to: Destination;
+    try {
+      to = destinationOf(clientConfig, store, random);
+    } catch (error) {
+      throw unanswered((error as Error).message, error);
+    }
+    const { server, path, serverName } = to;
     const ended = new AbortController();
     const timer = clock.after(timeoutSeconds * 1000, () =>
       ended.abort(new Error('context deadline exceeded')),
@@ -57,28 +70,27 @@ export class WebhookCalls {
           ? undefined
           : Buffer.from(caBundle, 'base64').toString('utf8'),
     });
-    try {
-      const call: HttpsCall = {
-        method: 'POST',
-        path: asked(path),
-        headers: { 'content-type': 'application/json', accept: 'application/json' },
-        body: JSON.stringify(body),
-        signal: ended.signal,
-      };
-      const answer = await client.request(call).catch((error: unknown) => {
+    const call: HttpsCall = {
+      method: 'POST',
+      path: asked(path),
+      headers: { 'content-type': 'application/json', accept: 'application/json' },
+      body: JSON.stringify(body),
+      signal: ended.signal,
+    };
+    const answer = await client
+      .request(call)
+      .catch((error: unknown) => {
         // It had closed a connection that was kept, most likely.
         if (error instanceof ConnectionError && error.code === 'reset') return client.request(call);
         throw error;
-      });
-      if (answer.status !== 200) throw new Error(`the server answered ${answer.status}`);
-      if (answer.body.length > maxAnswerBytes) throw new Error('the answer is too large');
-      return JSON.parse(answer.body.toString('utf8'));
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      throw new Error(`Post ${JSON.stringify(asked(shown))}: ${why}`, { cause: error });
-    } finally {
-      timer.cancel();
-    }
+      })
+      .catch((error: unknown) => {
+        throw unanswered(connectionWords(error, server), error);
+      })
+      .finally(() => timer.cancel());
+    if (answer.status !== 200) throw new Error(refusalWords(answer.status, answer.body.toString('utf8')));
+    if (answer.body.length > maxAnswerBytes) throw new Error('the answer is too large');
+    return JSON.parse(answer.body.toString('utf8'));
   }
 
   #clientFor(to: Pick<HttpsClientOptions, 'server' | 'serverName' | 'ca'>): HttpsClient {

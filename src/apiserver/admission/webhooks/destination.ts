@@ -1,5 +1,5 @@
-// Where a webhook listens: a URL, or a service of the cluster. A service is reached at one of its ready endpoints, else at its cluster
-// IP; its certificate must be for NAME.NAMESPACE.svc.
+// Where a webhook listens: a URL, or a service of the cluster. A service is reached at one of its ready endpoints, for the
+// server need not stand where cluster IPs lead anywhere; its certificate must be for NAME.NAMESPACE.svc.
 import {
   type admissionregistrationV1,
   EndpointSlice,
@@ -18,11 +18,18 @@ export interface Destination {
   readonly path: string;
   /** The name in its certificate; undefined = its host. */
   readonly serverName: string | undefined;
-  /** As errors name it. */
-  readonly shown: string;
 }
 
 type ClientConfig = admissionregistrationV1.WebhookClientConfig;
+
+/** `https://HOST:PORT/PATH`, as errors name where a webhook listens, whether or not anybody does. */
+export function shownDestination({ url, service }: ClientConfig): string {
+  if (service === undefined) return new URL(url ?? '').href;
+  const { name, namespace, port = 443, path = '' } = service;
+  return `https://${name}.${namespace}.svc:${port}${pathOf(path)}`;
+}
+
+const pathOf = (path: string): string => (path.startsWith('/') ? path : `/${path}`);
 
 /** Throws an Error when there is no such service, or nobody behind it. */
 export function destinationOf({ url, service }: ClientConfig, store: Store, random: Random): Destination {
@@ -32,16 +39,14 @@ export function destinationOf({ url, service }: ClientConfig, store: Store, rand
       server: `${parsed.protocol}//${parsed.host}`,
       path: parsed.pathname + parsed.search,
       serverName: undefined,
-      shown: parsed.href,
     };
   }
   const { name, namespace, port = 443, path = '' } = service;
   const entry = store.get(keyFor(Service as unknown as KindDef, namespace, name));
   if (entry === undefined) throw new Error(`service ${JSON.stringify(name)} not found`);
   const serverName = `${name}.${namespace}.svc`;
-  const from = path === '' || path.startsWith('/') ? path || '/' : `/${path}`;
   const at = addressOf(objectOf<Service>(entry), port, store, random);
-  return { server: `https://${at}`, path: from, serverName, shown: `https://${serverName}:${port}${from}` };
+  return { server: `https://${at}`, path: pathOf(path), serverName };
 }
 
 function addressOf({ metadata, spec }: Service, port: number, store: Store, random: Random): string {
@@ -59,11 +64,9 @@ function addressOf({ metadata, spec }: Service, port: number, store: Store, rand
     for (const { conditions, addresses } of endpoints ?? [])
       if (conditions?.ready !== false) ready.push(...addresses.map((address) => hostPort(address, target)));
   }
-  if (ready.length > 0) return ready[Math.floor(random.next() * ready.length)]!;
-  const ip = spec.clusterIP ?? '';
-  if (ip === '' || ip === 'None')
-    throw new Error(`no endpoints available for service ${JSON.stringify(name)}`);
-  return hostPort(ip, port);
+  const one = ready[Math.floor(random.next() * ready.length)];
+  if (one === undefined) throw new Error(`no endpoints available for service ${JSON.stringify(name)}`);
+  return one;
 }
 
 const hostPort = (host: string, port: number): string =>

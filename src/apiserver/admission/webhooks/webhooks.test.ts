@@ -390,17 +390,16 @@ describe('a service', () => {
     expect([(await make()).code, asked.map(({ path }) => path)]).toEqual([201, ['/served?timeout=10s']]);
   });
 
-  it('is reached at an endpoint that is ready, else at its address', async () => {
+  it('is reached at an endpoint that is ready', async () => {
     const spec = { clusterIP: '10.96.0.77', ports: [{ port: 443, name: 'https' }] };
     await f.ask('POST', services, { body: { metadata: { name: 'hook' }, spec } });
     const at = (config: object = service) =>
       destinationOf({ service: config as never }, f.store, seededRandom(1));
-    expect(at()).toEqual({
-      server: 'https://10.96.0.77:443',
-      path: '/served',
-      serverName: 'hook.default.svc',
-      shown: 'https://hook.default.svc:443/served',
-    });
+    expect(at).toThrow('no endpoints available for service "hook"');
+    await configure('validating', webhook('w', { clientConfig: { service, caBundle } }));
+    expect((await make()).json.message).toBe(
+      'Internal error occurred: failed calling webhook "w.example.com": failed to call webhook: Post "https://hook.default.svc:443/served?timeout=10s": no endpoints available for service "hook"',
+    );
     const told = await f.ask('POST', '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices', {
       body: {
         metadata: { name: 'hook-1', labels: { 'kubernetes.io/service-name': 'hook' } },
@@ -412,7 +411,10 @@ describe('a service', () => {
         ],
       },
     });
-    expect([told.code, at().server]).toEqual([201, 'https://10.0.0.2:8443']);
+    expect([told.code, at()]).toEqual([
+      201,
+      { server: 'https://10.0.0.2:8443', path: '/served', serverName: 'hook.default.svc' },
+    ]);
     expect(() => at({ ...service, port: 80 })).toThrow('no service port 80 found for service "hook"');
     expect(() => at({ ...service, name: 'gone' })).toThrow('service "gone" not found');
   });
