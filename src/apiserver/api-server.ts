@@ -147,6 +147,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       usage: options.usage ?? [],
     }),
     tokens: options.tokens ?? null,
+    authorize: options.authorize,
     workloadMetrics: new WorkloadMetrics({ sources: options.workloadMetrics ?? [], store, kinds }),
     admission: admissionChain({
       isStarting: () => starting,

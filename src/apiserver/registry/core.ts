@@ -23,6 +23,7 @@ import {
   type Store,
 } from '../../storage/index.ts';
 import type { AdmissionChain } from '../admission/admission.ts';
+import type { Authorize } from '../auth/authorize.ts';
 import type { ServiceAccountTokens } from '../auth/service-account-tokens.ts';
 import type { WorkloadMetrics } from '../metrics-api/workload-metrics.ts';
 import type { CallContext } from './context.ts';
@@ -89,6 +90,8 @@ export interface RegistryCore {
   /** null = this server signs no service account tokens. */
   readonly tokens: ServiceAccountTokens | null;
   readonly admission: AdmissionChain;
+  /** For what depends on more than the request itself. */
+  readonly authorize: Authorize;
   readonly allocators: ReadonlyMap<KindDef, Allocator>;
   readonly clock: Clock;
   readonly random: Random;

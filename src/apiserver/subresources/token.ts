@@ -26,6 +26,7 @@ import { catchUp, nowText, type RegistryCore, refOf, requireEntry } from '../reg
 import { decodeRequestBody } from '../registry/decode.ts';
 import { objectOf } from '../registry/objects.ts';
 import type { Subresource, SubresourceCall } from './subresource.ts';
+import { whyNotAudience } from './token-audience.ts';
 
 type TokenRequest = authenticationV1.TokenRequest;
 
@@ -67,7 +68,7 @@ export const token: Subresource = {
     checkSeconds(at.name, seconds);
     if (core.store.shared) await catchUp(core);
     const account = objectOf<ServiceAccount>(requireEntry(core, at)).metadata;
-    const bound = boundTo(core, call, spec.boundObjectRef);
+    const bound = boundTo(core, call, spec);
     const audiences = spec.audiences?.length ? spec.audiences : [...tokens.audiences];
     const forHere = audiences.every((audience) => tokens.audiences.includes(audience));
     const extended = seconds === unchosenSeconds && bound.pod !== undefined && forHere;
@@ -109,13 +110,13 @@ function checkSeconds(name: string, seconds: number): void {
 
 type Bound = Pick<TokenGrant, 'pod' | 'node' | 'secret'>;
 
-/** What the token dies with. A node may only ask for pods that run on it. */
+/** What the token dies with. A node may only ask for pods that run on it, and for audiences that they name. */
 function boundTo(
   core: RegistryCore,
   { at, context }: SubresourceCall,
-  given: TokenRequest['spec']['boundObjectRef'],
+  { boundObjectRef, audiences }: TokenRequest['spec'],
 ): Bound {
-  const ref = given ?? undefined;
+  const ref = boundObjectRef ?? undefined;
   const node = nodeOfUser(context.user);
   const refuse = (why: string) => forbidden(refOf(at.kind), at.name, why);
   if (node !== undefined) {
@@ -143,8 +144,13 @@ function boundTo(
           `cannot bind token for serviceaccount "${at.name}" to pod running with different serviceaccount name.`,
         );
       const { nodeName } = pod.spec;
-      if (node !== undefined && nodeName !== node)
-        throw refuse('node requested token bound to a pod scheduled on a different node');
+      if (node !== undefined) {
+        if (nodeName !== node)
+          throw refuse('node requested token bound to a pod scheduled on a different node');
+        const asked = { user: context.user, namespace: at.namespace!, account: at.name, pod };
+        const why = whyNotAudience({ ...asked, audiences: audiences ?? [] }, core);
+        if (why !== undefined) throw refuse(why);
+      }
       return { pod: named(pod), node: nodeName ? namedNode(core, nodeName) : undefined };
     }
     case 'v1 Secret':
