@@ -2,8 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 // Four kinds of test, from fast and pure to slow and real; tools/test.mjs decides which can run on this machine. How long something
 // may take is no test's matter unless it says so: these limits only end what hangs, on a machine with much else to do too.
-const limits = { expect: { poll: { timeout: 60_000 } }, testTimeout: 120_000, hookTimeout: 120_000 };
-const slower = { ...limits, testTimeout: 240_000, hookTimeout: 240_000 };
+const limits = { expect: { poll: { timeout: 60_000 } }, testTimeout: 240_000, hookTimeout: 240_000 };
 
 export default defineConfig({
   test: {
@@ -32,7 +31,7 @@ export default defineConfig({
       },
       {
         test: {
-          ...slower,
+          ...limits,
           name: 'node',
           include: ['test/node/**/*.test.ts'],
           fileParallelism: false,

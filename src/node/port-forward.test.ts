@@ -187,7 +187,7 @@ describe('a session', () => {
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/portForward/default/p`;
     const dial = async () => {
       const protocols = ['portforward.k8s.io'];
-      const { session } = await connectSpdy({ url, protocols, timeoutMs: 5000, clock: systemClock });
+      const { session } = await connectSpdy({ url, protocols, timeoutMs: 60_000, clock: systemClock });
       open.push(() => session.destroy());
       return session;
     };

@@ -71,7 +71,7 @@ export function backendContract(name: string, factory: BackendFactory): void {
       if (!remote) {
         await clock.advance(ms);
         await until(condition);
-      } else await vi.waitFor(async () => expect(await condition()).toBe(true), { timeout: 30_000 });
+      } else await vi.waitFor(async () => expect(await condition()).toBe(true), { timeout: 60_000 });
     };
     afterEach(async () => {
       for (const backend of open.splice(0)) await backend.close();

@@ -134,7 +134,7 @@ describe('lmdb: crashes', () => {
       acknowledged.set(revision + 2, `/life/${life}`);
       await backend.close();
     }
-  }, 60_000);
+  });
 
   test('a full disk refuses writes, keeps what is there, and takes writes again when there is room', async () => {
     const writer = startWriter(newDirectory(), 'until-full');
@@ -149,5 +149,5 @@ describe('lmdb: crashes', () => {
       reused: false,
       unhandled: 0,
     });
-  }, 60_000);
+  });
 });

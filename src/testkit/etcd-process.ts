@@ -1,5 +1,6 @@
 // A real etcd for tests: Debian's, on free ports, its data in memory where the machine has such a place.
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
@@ -16,14 +17,19 @@ export function whyNoEtcd(): string | undefined {
   return line;
 }
 
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+/** Below those that the kernel gives to whoever connects: it stays free while an etcd that was killed is away. */
+async function freePort(): Promise<number> {
+  for (;;) {
+    const port = 12_000 + randomInt(20_000);
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const server = net.createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as net.AddressInfo;
-      server.close(() => resolve(port));
-    });
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
 }
 
@@ -85,7 +91,7 @@ export class EtcdProcess {
     fs.closeSync(log);
     this.#child = child;
     const { hostname, port } = new URL(this.url);
-    for (let i = 0; i < 500 && child.exitCode === null; i++) {
+    for (let i = 0; i < 3000 && child.exitCode === null; i++) {
       if (await answers(hostname, Number(port))) return;
       await new Promise((resolve) => setTimeout(resolve, 20));
     }

@@ -100,7 +100,7 @@ describe.skipIf(why !== undefined || !inside)('a node that is kept in order', ()
     // Nobody may have more processes than the node gives a pod.
     const forked = await node.runtime.execSync(
       await node.containerOf('crowd'),
-      ['sh', '-c', 'for i in $(seq 100); do sleep 100 & done'],
+      ['sh', '-c', 'for i in $(seq 100); do sleep 100 >/dev/null 2>&1 & done'],
       60_000,
     );
     expect(forked.stderr.toString()).toContain("can't fork");

@@ -16,6 +16,9 @@ import { createLog, silentLog as log, systemClock, systemRandom } from '../../sr
 import { type Draft, isConflict, isExpired, StatusError } from '../../src/machinery/index.ts';
 import { EtcdProcess, whyNoEtcd } from '../../src/testkit/index.ts';
 
+/** Far beyond what anything here takes: it only ends what hangs. */
+const patient = { timeout: 60_000 };
+
 const cleanups: (() => void | Promise<void>)[] = [];
 afterEach(async () => {
   for (let cleanup = cleanups.pop(); cleanup !== undefined; cleanup = cleanups.pop()) await cleanup();
@@ -116,7 +119,7 @@ test('lmdb: a server that starts again has what was answered, and goes on counti
   const next = await client.update({ ...kept, data: { value: 'again' } });
   expect(Number(next.metadata.resourceVersion)).toBeGreaterThan(Number(before.resourceVersion));
   const { ends } = watchNames(second, kept.metadata.resourceVersion);
-  await vi.waitFor(() => expect(ends).toHaveLength(1));
+  await vi.waitFor(() => expect(ends).toHaveLength(1), patient);
   expect(isExpired(ends[0])).toBe(true);
   const taken = { ...service, metadata: { name: 't', namespace: 'default' } };
   expect((await refusal(second.client(Service).create(taken as Draft<Service>))).message).toContain(
@@ -144,7 +147,7 @@ describe.skipIf(whyNoEtcd() !== undefined)('etcd', () => {
       expect((await there.client(ConfigMap).list({ namespace: 'default' })).items).toHaveLength(i + 1);
     }
     await one.client(ConfigMap).delete('c0', 'default');
-    await vi.waitFor(() => expect(watched.names).toHaveLength(21));
+    await vi.waitFor(() => expect(watched.names).toHaveLength(21), patient);
     expect(watched.names.slice(0, 2)).toEqual(['ADDED c0', 'ADDED c1']);
     expect(watched.names.at(-1)).toBe('DELETED c0');
 
@@ -166,7 +169,7 @@ describe.skipIf(whyNoEtcd() !== undefined)('etcd', () => {
     );
     expect(new Set(services.map((s) => s.spec.clusterIP)).size).toBe(20);
     expect(new Set(services.map((s) => s.spec.ports?.[0]?.nodePort)).size).toBe(20);
-  }, 60_000);
+  });
 
   test('down: reads and writes are 503 and say why; back: the same server and its watches go on', async () => {
     const { etcd, endpoint } = await startEtcd();
@@ -190,11 +193,12 @@ describe.skipIf(whyNoEtcd() !== undefined)('etcd', () => {
     // From memory, for who asks for no more than that.
     expect((await client.list({ namespace: 'default', resourceVersion: '0' })).items).toHaveLength(1);
     await etcd.restart();
-    await vi.waitFor(() => client.create(configMap('after')), { timeout: 20_000 });
-    await vi.waitFor(() => expect(watched.names).toEqual(['ADDED before', 'ADDED after']));
+    await vi.waitFor(() => client.list({ namespace: 'default' }), patient);
+    await client.create(configMap('after'));
+    await vi.waitFor(() => expect(watched.names).toEqual(['ADDED before', 'ADDED after']), patient);
     expect(watched.ends).toEqual([]);
     expect((await client.list({ namespace: 'default' })).items).toHaveLength(2);
-  }, 60_000);
+  });
 
   test('a cluster grows from lmdb to etcd and back: objects, authorities and tokens stay, old revisions are over', async () => {
     const { endpoint } = await startEtcd();
@@ -222,7 +226,7 @@ describe.skipIf(whyNoEtcd() !== undefined)('etcd', () => {
     expect(names(list.items)).toEqual(names(items));
     expect(Number(list.resourceVersion)).toBeGreaterThan(Number(old));
     const { ends } = watchNames(other, old);
-    await vi.waitFor(() => expect(ends).toHaveLength(1));
+    await vi.waitFor(() => expect(ends).toHaveLength(1), patient);
     expect(isExpired(ends[0])).toBe(true);
     expect(isConflict(await refusal(other.client(ConfigMap).update({ ...made, data: {} })))).toBe(true);
     await other.client(ConfigMap).create(configMap('of-etcd'));
@@ -236,7 +240,7 @@ describe.skipIf(whyNoEtcd() !== undefined)('etcd', () => {
     expect((await server.client(ConfigMap).list({ namespace: 'default' })).items).toHaveLength(
       items.length + 1,
     );
-  }, 60_000);
+  });
 
   test('who lost its roles while etcd was away does all of their work when it has them again', async () => {
     const { etcd, endpoint } = await startEtcd();
@@ -253,7 +257,9 @@ describe.skipIf(whyNoEtcd() !== undefined)('etcd', () => {
       createLog({ level: 'info', write: (line) => lines.push(line), nowMs: () => Date.now() }),
     );
     const told = (text: string) => lines.filter((line) => line.includes(text)).length;
-    await vi.waitFor(() => expect(told('became leader')).toBe(1), { timeout: 10_000 });
+    // A machine with much else to do may keep it from renewing in time: it becomes the leader again by itself.
+    const leads = () => told('became leader') - told('lost the lead');
+    await vi.waitFor(() => expect(leads()).toBe(1), patient);
     const podsOf = async (name: string) =>
       (await server.client(Pod).list({ namespace: 'default', labelSelector: `app=${name}` })).items.length;
     const make = async (name: string) => {
@@ -268,19 +274,19 @@ describe.skipIf(whyNoEtcd() !== undefined)('etcd', () => {
           },
         },
       } as Draft<ReplicaSet>);
-      await vi.waitFor(async () => expect(await podsOf(name)).toBe(1), { timeout: 10_000 });
+      await vi.waitFor(async () => expect(await podsOf(name)).toBe(1), patient);
     };
     await make('before');
     await etcd.kill();
-    await vi.waitFor(() => expect(told('lost the lead')).toBe(1), { timeout: 10_000 });
+    await vi.waitFor(() => expect(leads()).toBe(0), patient);
     await etcd.restart();
-    await vi.waitFor(() => expect(told('became leader')).toBe(2), { timeout: 20_000 });
+    await vi.waitFor(() => expect(leads()).toBe(1), patient);
     await make('after');
     // By the garbage collector.
     await server.client(ReplicaSet).delete('before', 'default');
-    await vi.waitFor(async () => expect(await podsOf('before')).toBe(0), { timeout: 10_000 });
+    await vi.waitFor(async () => expect(await podsOf('before')).toBe(0), patient);
     expect(lines.filter((line) => line.includes('background task failed'))).toEqual([]);
-  }, 60_000);
+  });
 
   test('a record that etcd cannot hold is 413; events go by a lease', async () => {
     const { endpoint } = await startEtcd();
@@ -312,6 +318,6 @@ describe.skipIf(whyNoEtcd() !== undefined)('etcd', () => {
     expect(Number(resourceVersion)).toBeGreaterThan(Number(made.metadata.resourceVersion));
     const { names } = watchNames(second, resourceVersion);
     await second.client(ConfigMap).create(configMap('next'));
-    await vi.waitFor(() => expect(names).toEqual(['ADDED next']));
+    await vi.waitFor(() => expect(names).toEqual(['ADDED next']), patient);
   });
 });

@@ -73,5 +73,5 @@ describe.skipIf(noEtcd !== undefined)('two servers on one etcd', () => {
       await here.client(ClusterRoleBinding).delete(name);
       expect(await mayList(here, name)).toBe(false);
     }
-  }, 60_000);
+  });
 });

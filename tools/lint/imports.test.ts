@@ -37,7 +37,7 @@ beforeAll(async () => {
     writeFileSync(join(root, path), text);
   }
   report = await checkImports(root, ['src', 'tools']);
-}, 30_000);
+});
 afterAll(() => rmSync(root, { recursive: true }));
 
 test('every file is seen', () => {

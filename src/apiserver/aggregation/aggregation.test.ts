@@ -75,7 +75,7 @@ const json = async (path: string, headers: Record<string, string> = {}) =>
   JSON.parse((await ask('GET', path, { headers })).text);
 
 const until = async (what: () => Promise<boolean> | boolean): Promise<void> => {
-  for (let i = 0; i < 400; i++) {
+  for (let i = 0; i < 3000; i++) {
     if (await what()) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
@@ -127,7 +127,7 @@ beforeAll(async () => {
     server: `https://localhost:${server.port}`,
     ca: ca.cert,
     userAgent: 'test',
-    timeoutMs: 5000,
+    timeoutMs: 60_000,
     clock: systemClock,
   });
   running = f.api.keepUp(stopping.signal);

@@ -118,7 +118,7 @@ test('relations follow any history', async () => {
     }),
     { numRuns: 15 },
   );
-}, 20_000);
+});
 
 test('by way of a claim: its volume, and the secret that the volume names', async () => {
   const f = await ApiFixture.create();

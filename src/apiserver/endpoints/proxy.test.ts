@@ -167,7 +167,7 @@ beforeAll(async () => {
     ca: ca.cert,
     ...admin,
     userAgent: 'test',
-    timeoutMs: 5_000,
+    timeoutMs: 60_000,
     clock,
   });
   closing.push(

@@ -89,8 +89,7 @@ async function sign(days: number): Promise<number> {
 }
 
 /** Keys take real time, which the fake clock does not know of. */
-const eventually = (look: () => Promise<unknown> | unknown) =>
-  expect.poll(look, { timeout: 5000, interval: 5 });
+const eventually = (look: () => Promise<unknown> | unknown) => expect.poll(look, { interval: 5 });
 
 test('replaced late in its life, again and again, and tried again when it fails', async () => {
   const replaced: KeyPairPem[] = [];

@@ -42,7 +42,7 @@ async function listen(answer?: (service: string) => Buffer | Partial<grpc.Status
   return `127.0.0.1:${port}`;
 }
 
-const limits = { timeoutMs: 2_000, clock: systemClock, signal: new AbortController().signal };
+const limits = { timeoutMs: 60_000, clock: systemClock, signal: new AbortController().signal };
 const probe = (address: string, service = '') => tryGrpc({ address, service, userAgent: 'test' }, limits);
 const status = (value: number) => Buffer.from([0x08, value]);
 

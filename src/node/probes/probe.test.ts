@@ -17,7 +17,7 @@ async function probe(answer: string, podIp: string) {
   const target: ProbeTarget = { container: { name: 'c' }, containerId: 'id', podIp };
   return tryHttp({ port: (server.address() as AddressInfo).port }, target, {
     runtime: new FakeRuntime({ clock: systemClock }),
-    timeoutMs: 5_000,
+    timeoutMs: 60_000,
     userAgent: 'kube-probe/1.35',
     clock: systemClock,
     signal: new AbortController().signal,

@@ -101,7 +101,7 @@ describe('a node', () => {
     (await client(PersistentVolume).get(name)).metadata.annotations?.['volumes.jotasu.dev/removed'];
   /** The disk is real: it needs moments that the clock does not give it. */
   async function until(is: () => boolean | Promise<boolean>): Promise<void> {
-    for (let i = 0; i < 500; i++) {
+    for (let i = 0; i < 20_000; i++) {
       if (await is()) return;
       await clock.advance(100);
       await new Promise((resolve) => setTimeout(resolve, 1));

@@ -22,7 +22,7 @@ describe.skipIf(whyNoEtcd() !== undefined)('etcd', () => {
         prefix,
         tls: {},
         compactionIntervalMs: 0,
-        startTimeoutMs: 20_000,
+        startTimeoutMs: 60_000,
       });
   };
   backendContract('etcd', {
