@@ -113,6 +113,7 @@ export function inProcessTransport(core: RegistryCore): Transport {
         sink.onEnd(error);
       };
       watch(core, target, query, {
+        keepsObjects: true,
         onEvents(events) {
           if (lost || signal.aborted) return;
           const seen: WatchEvent[] = events.map(({ type, entry }) => ({

@@ -2,28 +2,38 @@
 // (in its shelf), so replaying one kind reads nothing of the others. Only bytes that nobody but history holds are counted: the
 // superseded versions and the last states of deleted records.
 import { EventQueue } from './event-queue.ts';
+import { kindPrefixOf } from './key-order.ts';
 import type { KindShelf } from './kind-shelf.ts';
-import type { StoreEvent } from './store.ts';
+import type { Entry, StoreEvent } from './store.ts';
 
 export interface HistoryLimits {
   readonly revisions: number;
   readonly bytes: number;
 }
 
-/** So many changes back, superseded versions lose what was decoded from them: objects weigh several times their bytes. */
+/**
+ * So many changes back, versions lose what was decoded from them: objects weigh several times their bytes. Those that are superseded
+ * always do, those that are there only where nobody keeps the objects of their kind.
+ */
 const decodedChanges = 1024;
 
 export class History {
   readonly #limits: HistoryLimits;
   readonly #shelfOf: (key: string) => KindShelf;
+  readonly #isKept: (kindPrefix: string) => boolean;
   readonly #events = new EventQueue();
   #bytes = 0;
   #oldestRevision: number;
 
-  constructor(revision: number, limits: HistoryLimits, shelfOf: (key: string) => KindShelf) {
+  constructor(
+    revision: number,
+    limits: HistoryLimits,
+    kinds: { shelfOf(key: string): KindShelf; isKept(kindPrefix: string): boolean },
+  ) {
     this.#oldestRevision = revision;
     this.#limits = limits;
-    this.#shelfOf = shelfOf;
+    this.#shelfOf = kinds.shelfOf;
+    this.#isKept = kinds.isKept;
   }
 
   /** Every change above this revision is here. */
@@ -36,7 +46,7 @@ export class History {
     shelf.history.push(event);
     this.#bytes += heldBytes(event);
     const aged = this.#events.at(this.#events.length - decodedChanges);
-    if (aged !== undefined) forgetDecoded(aged);
+    if (aged !== undefined) this.#forgetDecoded(aged);
     while (this.#events.length > this.#limits.revisions || this.#bytes > this.#limits.bytes) {
       if (this.#events.length === 1) break;
       this.#dropOldest();
@@ -53,6 +63,11 @@ export class History {
     this.#oldestRevision = Math.max(this.#oldestRevision, revision);
   }
 
+  #forgetDecoded({ type, entry, previous }: StoreEvent): void {
+    if (previous !== undefined) forget(previous);
+    if (type === 'delete' || !this.#isKept(kindPrefixOf(entry.key))) forget(entry);
+  }
+
   #dropOldest(): void {
     const event = this.#events.shift()!;
     this.#shelfOf(event.entry.key).history.shift();
@@ -65,14 +80,7 @@ function heldBytes(event: StoreEvent): number {
   return (event.previous?.wire.length ?? 0) + (event.type === 'delete' ? event.entry.wire.length : 0);
 }
 
-function forgetDecoded(event: StoreEvent): void {
-  const { previous } = event;
-  if (previous !== undefined) {
-    previous.object = null;
-    previous.derived = null;
-  }
-  if (event.type === 'delete') {
-    event.entry.object = null;
-    event.entry.derived = null;
-  }
+function forget(entry: Entry): void {
+  entry.object = null;
+  entry.derived = null;
 }

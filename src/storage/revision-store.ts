@@ -81,7 +81,10 @@ class RevisionStore implements Store {
     this.#history = new History(
       loaded.revision,
       { revisions: options.historyRevisions ?? 100_000, bytes: options.historyBytes ?? 64 * 1024 * 1024 },
-      (key) => this.#shelf(kindPrefixOf(key)),
+      {
+        shelfOf: (key) => this.#shelf(kindPrefixOf(key)),
+        isKept: (kindPrefix) => this.#watches.keepsObjects(kindPrefix),
+      },
     );
     for (const entry of loaded.entries) {
       this.#byKey.set(entry.key, entry);

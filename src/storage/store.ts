@@ -12,7 +12,8 @@ export class Entry {
   readonly revision: number;
   /**
    * The decoded, frozen object; null until somebody needs it. Filled in and read by the API server only. Set back to null
-   * once the version is superseded and about a thousand changes old, so decode again when it is null.
+   * once the version is about a thousand changes old and either superseded or of a kind whose objects no watcher keeps
+   * (`StoreWatcher.keepsObjects`), so decode again when it is null.
    */
   object: unknown;
   /** A slot for what the API server derives once per version (a Table row, a watch frame); null until needed; as `object`. */
@@ -36,6 +37,8 @@ export interface StoreEvent {
 }
 
 export interface StoreWatcher {
+  /** It keeps the decoded objects for as long as they live: those of its kind are not forgotten, or there would be two of each. */
+  readonly keepsObjects?: boolean | undefined;
   /** Events in order of revision, as many as there are. Synchronous; must not throw. */
   onEvents(events: readonly StoreEvent[]): void;
   /** The watch cannot be continued (its onEvents threw, or revisions went back under us). Called at most once, then nothing more. */

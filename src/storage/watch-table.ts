@@ -25,6 +25,8 @@ export class WatchTable {
   /** All other prefixes: compared with each key. */
   readonly #others = new Map<string, WatchGroup>();
   #touched: WatchGroup[] = [];
+  /** Prefixes of kinds, by how many watches keep their objects. */
+  readonly #keepers = new Map<string, number>();
 
   constructor(log: Log) {
     this.#log = log;
@@ -42,8 +44,14 @@ export class WatchTable {
     const last = from.replay.at(-1)?.entry.revision ?? 0;
     const watch: Watch = { after: Math.max(after, last), watcher: from.watcher, group, active: true };
     group.watches.add(watch);
+    if (watch.watcher.keepsObjects === true) this.#countKeepers(prefix, 1);
     if (from.replay.length > 0) this.#hand(watch, from.replay);
     return () => this.#end(watch);
+  }
+
+  /** Whether a watch of this kind, or of a part of it, keeps what it is given. */
+  keepsObjects(kindPrefix: string): boolean {
+    return this.#keepers.has(kindPrefix);
   }
 
   /** Notes a change for `deliver`. */
@@ -87,6 +95,13 @@ export class WatchTable {
     }
   }
 
+  #countKeepers(prefix: string, by: 1 | -1): void {
+    const kind = kindPrefixOf(prefix);
+    const count = (this.#keepers.get(kind) ?? 0) + by;
+    if (count === 0) this.#keepers.delete(kind);
+    else this.#keepers.set(kind, count);
+  }
+
   #note(group: WatchGroup | undefined, event: StoreEvent): void {
     if (group === undefined) return;
     if (group.events.length === 0) this.#touched.push(group);
@@ -109,6 +124,7 @@ export class WatchTable {
     watch.active = false;
     const { group } = watch;
     group.watches.delete(watch);
+    if (watch.watcher.keepsObjects === true) this.#countKeepers(group.prefix, -1);
     if (group.watches.size > 0) return;
     const groups = isIndexed(group.prefix) ? this.#byPrefix : this.#others;
     if (groups.get(group.prefix) === group) groups.delete(group.prefix);

@@ -24,6 +24,8 @@ export interface SeenEvent {
 }
 
 export interface WatchReceiver {
+  /** The receiver keeps decoded objects, not bytes (StoreWatcher). */
+  readonly keepsObjects?: boolean;
   onEvents(events: readonly SeenEvent[]): void;
   /** The present state has been delivered, as of this revision (only with sendInitialEvents). */
   onInitialEnd(revision: number): void;
@@ -69,6 +71,7 @@ export async function watch(
     start = await deliverPast(core, { kind: at.kind, selection, after: start }, receiver);
     if (start < 0) return () => {};
     return core.store.watch(selection.prefix, start, {
+      keepsObjects: receiver.keepsObjects,
       onEvents:
         at.kind.translation === null
           ? (events) => deliver(selection, events, receiver)
