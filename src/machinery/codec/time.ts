@@ -41,8 +41,12 @@ export function canonicalTime(text: string): string | undefined {
   return parsed === undefined ? undefined : formatTime(parsed.epochMs);
 }
 
-/** `2026-01-02T03:04:05.000006Z`, or undefined. */
+const alreadyCanonicalMicro =
+  /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{6}Z$/;
+
+/** `2026-01-02T03:04:05.000006Z`, or undefined. HOT: every heartbeat has one. */
 export function canonicalMicroTime(text: string): string | undefined {
+  if (alreadyCanonicalMicro.test(text)) return text;
   const parsed = parse(text);
   return parsed === undefined
     ? undefined
@@ -62,8 +66,11 @@ export function formatTime(epochMs: number): string {
   return lastText;
 }
 
+/** HOT: as formatTime. */
 export function formatMicroTime(epochMs: number): string {
-  return `${new Date(epochMs).toISOString().slice(0, 23)}000Z`;
+  const wholeMs = Math.floor(epochMs);
+  const millis = String(wholeMs - Math.floor(wholeMs / 1000) * 1000).padStart(3, '0');
+  return `${formatTime(wholeMs).slice(0, -1)}.${millis}000Z`;
 }
 
 /** Milliseconds since the epoch; undefined when the text is no time. HOT: sets of pods are ranked by their ages. */
