@@ -10,7 +10,7 @@ import {
   Service,
   type UsageSource,
 } from '../api/index.ts';
-import { type Clock, type Log, type MetricRegistry, type Random, sleep } from '../base/index.ts';
+import { type Clock, type Log, type MetricRegistry, type Random, showVersion, sleep } from '../base/index.ts';
 import { type Client, createClient, type Transport } from '../client/index.ts';
 import { frontProxyClientName, type HttpRequest, type HttpResponse } from '../http/index.ts';
 import { isAlreadyExists, isConflict, type KindDef } from '../machinery/index.ts';
@@ -30,7 +30,7 @@ import { keepClientAuthentication } from './client-authentication.ts';
 import { CustomResources } from './custom-resources/definitions.ts';
 import { createHandler } from './endpoints/handler.ts';
 import type { InFlightLimits } from './endpoints/in-flight.ts';
-import { showStore, showVersion } from './endpoints/metrics-server.ts';
+import { showStore } from './endpoints/metrics-server.ts';
 import type { VersionInfo } from './endpoints/path.ts';
 import type { NodeCredentials } from './endpoints/targets.ts';
 import { healthChecks } from './health-checks.ts';

@@ -5,7 +5,7 @@ import { isIPv6 } from 'node:net';
 import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { Node } from '../api/index.ts';
-import { Scope } from '../base/index.ts';
+import { MetricRegistry, Scope, showVersion } from '../base/index.ts';
 import { CommandFailure } from '../cli/index.ts';
 import {
   createClient,
@@ -42,6 +42,7 @@ import { startDns } from './node-dns.ts';
 import { startIngress } from './node-ingress.ts';
 import { startPolicies } from './node-policies.ts';
 import { startProxy } from './node-proxy.ts';
+import { showProcess } from './process-metrics.ts';
 import type { Surroundings } from './server.ts';
 import { versionInfo } from './version.ts';
 
@@ -167,8 +168,12 @@ export async function startNode(
     });
     scope.onStop(() => policies.stop());
     let server: Pick<HttpsServer, 'setCertificate'> | undefined;
+    const metrics = new MetricRegistry();
+    showProcess(metrics, scope);
+    showVersion(metrics, versionInfo);
     const agent = await startAgent({
       client,
+      metrics,
       informers,
       nodeName: config.nodeName,
       nodeIps: config.nodeIps,

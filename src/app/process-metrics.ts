@@ -30,7 +30,8 @@ export function showProcess(registry: MetricRegistry, scope: Scope): void {
 
   started.set(performance.timeOrigin / 1000);
   const delays = monitorEventLoopDelay({ resolution: 10 });
-  delays.enable();
+  // Watching wakes the process a hundred times a second: nobody pays for that who is not read.
+  registry.onRead(() => delays.enable());
   scope.onStop(() => {
     delays.disable();
   });

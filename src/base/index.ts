@@ -17,3 +17,4 @@ export { nameSuffix, type Random, safeEncode, seededRandom, systemRandom } from 
 export { RingQueue } from './ring-queue.ts';
 export { Scope } from './scope.ts';
 export { unless } from './unless.ts';
+export { type ProgramVersion, showVersion } from './version-metric.ts';

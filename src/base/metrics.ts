@@ -75,15 +75,18 @@ export class MetricFamily<Series> {
    * string: on a hot path keep what it returned. Values come from sets that are bounded, never from what a client may invent.
    */
   of(...values: readonly string[]): Series {
-    if (values.length !== this.labels.length)
-      throw new RangeError(`${this.name} has ${this.labels.length} labels, ${values.length} values given`);
-    const key = this.labels.map((label, i) => `${label}="${escapeLabel(values[i]!)}"`).join(',');
+    const key = this.#key(values);
     let series = this.#series.get(key);
     if (series === undefined) {
       series = this.#make();
       this.#series.set(key, series);
     }
     return series;
+  }
+
+  /** Forgets one series: what it was about is gone. */
+  delete(...values: readonly string[]): void {
+    this.#series.delete(this.#key(values));
   }
 
   /** Forgets all series: for those that `onRead` makes anew. */
@@ -93,6 +96,12 @@ export class MetricFamily<Series> {
 
   entries(): Iterable<[labels: string, series: Series]> {
     return this.#series;
+  }
+
+  #key(values: readonly string[]): string {
+    if (values.length !== this.labels.length)
+      throw new RangeError(`${this.name} has ${this.labels.length} labels, ${values.length} values given`);
+    return this.labels.map((label, i) => `${label}="${escapeLabel(values[i]!)}"`).join(',');
   }
 }
 

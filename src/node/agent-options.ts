@@ -1,6 +1,6 @@
 // What a node agent is made of: everything that comes from outside, so that tests give it another machine, runtime and time.
 import type { coreV1 } from '../api/index.ts';
-import type { Clock, Log, Random } from '../base/index.ts';
+import type { Clock, Log, MetricRegistry, Random } from '../base/index.ts';
 import type { Client, Informers } from '../client/index.ts';
 import type { HttpsServer } from '../http/index.ts';
 import type { ContainerRuntime, Exec } from '../os/index.ts';
@@ -60,6 +60,8 @@ export interface AgentOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** What else the process counts is shown with what the agent does. Default: the agent's own. */
+  readonly metrics?: MetricRegistry | undefined;
   readonly intervals?: Partial<AgentIntervals> | undefined;
   /** How many pods start at once. Default twice the processors. */
   readonly parallelStarts?: number | undefined;

@@ -5,7 +5,7 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { isMirror, Node, Pod, Service } from '../api/index.ts';
-import { Scope, sleep } from '../base/index.ts';
+import { MetricRegistry, Scope, sleep } from '../base/index.ts';
 import { createEventRecorder, createInformers, type EventType } from '../client/index.ts';
 import { ensureCgroup, limitCgroup, readCgroupLayout, readCgroupUsage } from '../os/index.ts';
 import { type AgentOptions, defaultIntervals } from './agent-options.ts';
@@ -15,6 +15,9 @@ import { SharedTurns, soloTurns } from './eviction/turns.ts';
 import { Housekeeping, statsMaxAgeMs } from './garbage/housekeeping.ts';
 import { Images } from './images.ts';
 import { Leftovers, Limiter } from './limiter.ts';
+import { showNode, timePodWorkers, timeRelists } from './metrics/node-metrics.ts';
+import { ProbeMetrics } from './metrics/probe-metrics.ts';
+import { countRuntime } from './metrics/runtime-metrics.ts';
 import { NetworkFollower } from './network-follower.ts';
 import { CrashBackoff } from './plan/crash-backoff.ts';
 import { podEvents } from './pod-events.ts';
@@ -53,7 +56,8 @@ export interface Agent {
 }
 
 export async function startAgent(options: AgentOptions): Promise<Agent> {
-  const { client, clock, log, nodeName, runtime } = options;
+  const { client, clock, log, nodeName, metrics = new MetricRegistry() } = options;
+  const runtime = countRuntime(options.runtime, { registry: metrics, clock });
   const intervals = { ...defaultIntervals, ...options.intervals };
   const scope = new Scope(log);
   for (const dir of [path.join(options.stateDir, 'pods'), path.join(options.logDir, 'pods')])
@@ -79,14 +83,18 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     relistMs: intervals.relistMs,
     fastRelistMs: intervals.fastRelistMs,
     oomKilled: (id) => oomKilled.has(id),
+    timeRelist: timeRelists(metrics, clock),
     onChange: wake,
   });
+  showNode(metrics, { nodeName, cache });
+  const probeMetrics = new ProbeMetrics();
   const probes = new ProbeManager({
     runtime,
     clock,
     log,
     scope,
     userAgent,
+    metrics: probeMetrics,
     event: (pod, container, type, reason, message) =>
       event(pod, type, { reason, message, container: { name: container } }),
     onChange: wake,
@@ -173,6 +181,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     stateDir: options.stateDir,
     cgroupParent: options.cgroupParent,
     podDir: (uid) => volumes.podDir(uid),
+    claimDirectory: (pod, volume) => volumes.claimDirectory(pod, volume),
     groupOf: (pod) => podCgroup(options.cgroupParent, pod),
     group: (at) => (layout === undefined ? undefined : readCgroupUsage(layout, at)),
     pods: () => workers?.pods() ?? [],
@@ -213,6 +222,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     memoryCapacityBytes: machine.memoryBytes,
     nodeHostsFile: readOr('/etc/hosts', '127.0.0.1\tlocalhost\n'),
     userAgent,
+    stepped: timePodWorkers(metrics),
     seccompDir: path.join(options.stateDir, 'seccomp'),
     allocatable: () => registration.status?.allocatable ?? {},
     services: () => services.list(),
@@ -248,6 +258,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
           healthProblem: () => cache.healthError,
           authorizer: new NodeAuthorizer({ client, clock, nodeName }),
           usage: () => house.stats.get(statsMaxAgeMs),
+          metrics,
+          probes: probeMetrics,
           cadvisor: {
             cpus: machine.cpus,
             memoryBytes: machine.memoryBytes,

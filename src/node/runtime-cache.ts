@@ -28,6 +28,8 @@ export interface RuntimeCacheOptions {
   readonly fastRelistMs: number;
   /** Whether the kernel killed a process of this container for want of memory, which the runtime may have missed. */
   readonly oomKilled?: ((containerId: string) => boolean) | undefined;
+  /** Called before everything is listed; what it returns, afterwards. */
+  readonly timeRelist?: (() => () => void) | undefined;
   /** A pod's containers are not what they were. */
   readonly onChange: (podUid: string) => void;
 }
@@ -178,8 +180,11 @@ export class RuntimeCache {
   }
 
   relist(): Promise<void> {
-    this.#listing ??= this.#relist().finally(() => {
+    if (this.#listing !== undefined) return this.#listing;
+    const listed = this.#options.timeRelist?.();
+    this.#listing = this.#relist().finally(() => {
       this.#listing = undefined;
+      listed?.();
     });
     return this.#listing;
   }

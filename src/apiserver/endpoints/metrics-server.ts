@@ -2,7 +2,6 @@
 import type { MetricRegistry } from '../../base/index.ts';
 import type { Store } from '../../storage/index.ts';
 import type { KindTable } from '../registry/kind-table.ts';
-import type { VersionInfo } from './path.ts';
 
 /** How many objects there are, counted when somebody looks. */
 export function showStore(registry: MetricRegistry, store: Store, kinds: KindTable): void {
@@ -34,26 +33,4 @@ export function showStore(registry: MetricRegistry, store: Store, kinds: KindTab
       revisions.of(group, plural).set(store.revision);
     }
   });
-}
-
-export function showVersion(registry: MetricRegistry, version: VersionInfo): void {
-  const labels = {
-    major: version.major,
-    minor: version.minor,
-    git_version: version.gitVersion,
-    git_commit: version.gitCommit,
-    git_tree_state: version.gitTreeState,
-    build_date: version.buildDate,
-    go_version: version.goVersion,
-    compiler: version.compiler,
-    platform: version.platform,
-  };
-  registry
-    .gauge({
-      name: 'kubernetes_build_info',
-      help: 'Always 1; its labels say which version this is.',
-      labels: Object.keys(labels),
-    })
-    .of(...Object.values(labels))
-    .set(1);
 }

@@ -1,6 +1,6 @@
 // Requests for a path that is no resource: discovery, OpenAPI, health and the version.
 import { createHash } from 'node:crypto';
-import { type Log, type MetricRegistry, metricsContentType } from '../../base/index.ts';
+import { type Log, type MetricRegistry, metricsContentType, type ProgramVersion } from '../../base/index.ts';
 import type { HttpRequest, HttpResponse } from '../../http/index.ts';
 import type { Aggregator } from '../aggregation/aggregator.ts';
 import type { UserInfo } from '../auth/attributes.ts';
@@ -21,17 +21,7 @@ import type { Query } from './query.ts';
 import { notFoundPath } from './resource.ts';
 import { type Asker, readable, sendJson, sendPageNotFound } from './respond.ts';
 
-export interface VersionInfo {
-  readonly major: string;
-  readonly minor: string;
-  readonly gitVersion: string;
-  readonly gitCommit: string;
-  readonly gitTreeState: string;
-  readonly buildDate: string;
-  readonly goVersion: string;
-  readonly compiler: string;
-  readonly platform: string;
-}
+export type VersionInfo = ProgramVersion;
 
 export interface PathOptions {
   readonly aggregator: Aggregator;

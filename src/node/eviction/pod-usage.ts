@@ -46,7 +46,10 @@ function useOf(one: PodSnapshot): PodUse {
     processes: one.group?.processes ?? 0,
     containers,
     volumes: new Map(
-      one.volumes.map(({ name, usage }) => [name, { bytes: usage.usedBytes, inodes: usage.inodes }]),
+      // What a claim holds is not the pod's own.
+      one.volumes
+        .filter(({ claim }) => claim === undefined)
+        .map(({ name, usage }) => [name, { bytes: usage.usedBytes, inodes: usage.inodes }]),
     ),
   };
 }

@@ -1,6 +1,6 @@
 // Keeps a node in order while it lives: wires log rotation, garbage collection, statistics and eviction to the rest of the node. What is
 // done is decided in the files that it brings together; here is only when.
-import { isTerminal, type Pod } from '../../api/index.ts';
+import { type coreV1, isTerminal, type Pod } from '../../api/index.ts';
 import { type Clock, type Log, type Scope, sleep } from '../../base/index.ts';
 import type { EventType } from '../../client/index.ts';
 import type { CgroupUsage, ContainerRuntime } from '../../os/index.ts';
@@ -31,6 +31,7 @@ export interface HousekeepingOptions {
   readonly stateDir: string;
   readonly cgroupParent: string;
   podDir(uid: string): string;
+  claimDirectory(pod: Pod, volume: coreV1.Volume): string | undefined;
   groupOf(pod: Pod): string;
   group(path: string): CgroupUsage | undefined;
   pods(): readonly Pod[];

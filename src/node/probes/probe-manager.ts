@@ -3,6 +3,7 @@
 import type { coreV1, Pod } from '../../api/index.ts';
 import type { Clock, Log, Scope, Timer } from '../../base/index.ts';
 import type { ContainerRuntime } from '../../os/index.ts';
+import type { ProbeMetrics } from '../metrics/probe-metrics.ts';
 import { tryProbe } from './probe.ts';
 import type { ProbeOutcome } from './probe-outcome.ts';
 import {
@@ -20,6 +21,7 @@ export interface ProbeManagerOptions {
   readonly log: Log;
   readonly scope: Scope;
   readonly userAgent: string;
+  readonly metrics: Pick<ProbeMetrics, 'probed'>;
   readonly event: (pod: Pod, container: string, type: 'Warning', reason: string, message: string) => void;
   readonly onChange: (podUid: string) => void;
 }
@@ -150,6 +152,8 @@ export class ProbeManager {
         clock: this.#options.clock,
         signal: abort,
       });
+    const { clock } = this.#options;
+    const startedMs = clock.monotonicMs();
     let outcome: ProbeOutcome;
     try {
       outcome = await once();
@@ -159,6 +163,9 @@ export class ProbeManager {
       running.busy = false;
     }
     if (abort.aborted) return;
+    const seconds = (clock.monotonicMs() - startedMs) / 1000;
+    if (outcome.errored !== true)
+      this.#options.metrics.probed(entry.target, running.kind, { ok: outcome.ok, seconds });
     this.#record(entry, running, outcome);
     const finished =
       (running.kind === 'startup' && running.count.verdict === 'success') ||

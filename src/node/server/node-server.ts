@@ -3,7 +3,13 @@
 import { type Duplex, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Pod } from '../../api/index.ts';
-import { type Clock, type Log, metricsContentType, type Scope } from '../../base/index.ts';
+import {
+  type Clock,
+  type Log,
+  type MetricRegistry,
+  metricsContentType,
+  type Scope,
+} from '../../base/index.ts';
 import {
   connectionOf,
   type HttpRequest,
@@ -15,6 +21,8 @@ import {
 } from '../../http/index.ts';
 import { parseTime } from '../../machinery/index.ts';
 import type { ContainerRuntime } from '../../os/index.ts';
+import { volumeMetrics } from '../metrics/node-metrics.ts';
+import type { ProbeMetrics } from '../metrics/probe-metrics.ts';
 import { type PodRuntime, readySandbox } from '../plan/pod-runtime.ts';
 import { servePortForward } from '../port-forward.ts';
 import { handleExec, parseExecQuery, parseStreamQuery, serveRemoteCommand } from '../remote-command.ts';
@@ -48,6 +56,9 @@ export interface NodeServerOptions {
   /** What is used, not older than the kubelet tells it. Rejects when the runtime does not answer. */
   usage(): Promise<NodeSnapshot>;
   readonly cadvisor: CadvisorFacts;
+  /** What the node counts, and what its probes found. */
+  readonly metrics: Pick<MetricRegistry, 'text'>;
+  readonly probes: Pick<ProbeMetrics, 'text'>;
 }
 
 /** An answer that is not 200. */
@@ -180,6 +191,19 @@ export class NodeRoutes {
       const list = { kind: 'PodList', apiVersion: 'v1', metadata: {}, items: this.#options.pods() };
       response.writeHead(200, { 'content-type': 'application/json' });
       response.end(JSON.stringify(list));
+      return;
+    }
+    if (request.method === 'GET' && url.pathname === '/metrics') {
+      // A runtime that does not answer is no reason to say nothing.
+      const volumes = await this.#options.usage().then(volumeMetrics, () => '');
+      response.writeHead(200, { 'content-type': metricsContentType });
+      response.end(this.#options.metrics.text() + volumes);
+      return;
+    }
+    if (request.method === 'GET' && url.pathname === '/metrics/probes') {
+      const here = new Set(this.#options.pods().map(({ metadata }) => metadata.uid));
+      response.writeHead(200, { 'content-type': metricsContentType });
+      response.end(this.#options.probes.text((uid) => here.has(uid)));
       return;
     }
     if (request.method === 'GET' && url.pathname === '/metrics/resource') {

@@ -6,6 +6,7 @@ import type { Clock } from '../../base/index.ts';
 import type { CgroupUsage, ContainerRuntime, ContainerStats, ContainerStatus } from '../../os/index.ts';
 import { type PodRuntime, readySandbox } from '../plan/pod-runtime.ts';
 import { volumeKind } from '../volumes/pod-volumes.ts';
+import { claimOfVolume } from '../volumes/volume-source.ts';
 import type { DirectoryUsage, DirectoryUsages } from './directory-usage.ts';
 import type { DiskUsage, InterfaceUsage, MachineUsage, MemoryUsage, ProcessUsage } from './machine-usage.ts';
 
@@ -68,6 +69,8 @@ export interface StatsCollectorOptions {
   pods(): readonly Pod[];
   runtimeOf(uid: string): PodRuntime;
   podDir(uid: string): string;
+  /** Where the files of a claim lie on this node; undefined = elsewhere, or the volume is none. */
+  claimDirectory(pod: Pod, volume: coreV1.Volume): string | undefined;
   /** Where the control group of a pod lies. */
   groupOf(pod: Pod): string;
   group(path: string): CgroupUsage | undefined;
@@ -188,10 +191,14 @@ export class StatsCollector {
       nanoCores: this.#rate(`pod ${uid}`, usage?.cpuNanoseconds, atMs),
       network: pid === undefined || pod.spec.hostNetwork === true ? undefined : machine.network(pid),
       containers,
-      volumes: this.#volumesOf(pod).flatMap(({ name, claim, directory }) => {
-        const walked = this.#options.directories.get(directory);
-        return walked === undefined ? [] : [{ name, claim, usage: walked, disk: machine.disk(directory) }];
-      }),
+      volumes: [
+        ...this.#volumesOf(pod).flatMap(({ name, directory }) => {
+          const walked = this.#options.directories.get(directory);
+          if (walked === undefined) return [];
+          return [{ name, claim: undefined, usage: walked, disk: machine.disk(directory) }];
+        }),
+        ...this.#claimsOf(pod, atMs),
+      ],
     };
   }
 
@@ -222,18 +229,24 @@ export class StatsCollector {
   }
 
   /** The volumes whose files are the pod's own. */
-  #volumesOf(pod: Pod): { name: string; claim: string | undefined; directory: string }[] {
+  #volumesOf(pod: Pod): { name: string; directory: string }[] {
     const base = path.join(this.#options.podDir(pod.metadata.uid), 'volumes');
     return (pod.spec.volumes ?? []).flatMap((volume: coreV1.Volume) => {
       const plugin = plugins[volumeKind(volume)];
       if (plugin === undefined) return [];
-      return [
-        {
-          name: volume.name,
-          claim: volume.persistentVolumeClaim?.claimName,
-          directory: path.join(base, plugin, volume.name),
-        },
-      ];
+      return [{ name: volume.name, directory: path.join(base, plugin, volume.name) }];
+    });
+  }
+
+  /** What the kubelet says of local volumes: the numbers of the file system, which the volume is taken to have for itself. */
+  #claimsOf(pod: Pod, atMs: number): VolumeSnapshot[] {
+    const { machine, claimDirectory } = this.#options;
+    return (pod.spec.volumes ?? []).flatMap((volume) => {
+      const directory = claimDirectory(pod, volume);
+      const disk = directory === undefined ? undefined : machine.disk(directory);
+      if (disk === undefined) return [];
+      const usage = { usedBytes: disk.usedBytes, inodes: disk.inodes - disk.inodesFree, atMs };
+      return [{ name: volume.name, claim: claimOfVolume(pod, volume)?.name, usage, disk }];
     });
   }
 

@@ -121,7 +121,15 @@ async function world() {
   const clock = new FakeClock();
   const runtime = new FakeRuntime({ clock });
   const state = temporary();
-  const pod = buildPod('p', { node: 'n', spec: { volumes: [{ name: 'v', emptyDir: {} }] } });
+  const pod = buildPod('p', {
+    node: 'n',
+    spec: {
+      volumes: [
+        { name: 'v', emptyDir: {} },
+        { name: 'd', persistentVolumeClaim: { claimName: 'data' } },
+      ],
+    },
+  });
   const volume = path.join(state, 'pods/uid-p/volumes/kubernetes.io~empty-dir/v');
   fs.mkdirSync(volume, { recursive: true });
   const podRuntime = {
@@ -166,6 +174,7 @@ async function world() {
     pods: () => [pod, buildPod('waiting')],
     runtimeOf: (uid) => (uid === 'uid-p' ? podRuntime : noRuntime),
     podDir: (uid) => path.join(state, 'pods', uid),
+    claimDirectory: (_, { name }) => (name === 'd' ? '/data' : undefined),
     groupOf: ({ metadata }) => `/x/pod${metadata.uid}`,
     group: (at) =>
       ({
@@ -242,7 +251,11 @@ describe('snapshots', () => {
       memory: { workingSetBytes: 70, availableBytes: 130 },
       rootfs: fsOf(11, 2),
     });
-    expect(pod.volume).toMatchObject([{ name: 'v', inodesUsed: 1, capacityBytes: 1000 }]);
+    const { namespace } = pod.podRef;
+    expect(pod.volume).toMatchObject([
+      { name: 'v', inodesUsed: 1, capacityBytes: 1000 },
+      { name: 'd', pvcRef: { name: 'data', namespace }, capacityBytes: 1000 },
+    ]);
     expect(pod['ephemeral-storage'].usedBytes).toBe(11 + pod.volume[0].usedBytes);
   });
 

@@ -74,6 +74,11 @@ export class Claims {
     return source;
   }
 
+  /** What `find` found; undefined = it was not asked, or could not tell. */
+  known(uid: string, volumeName: string): VolumeSource | undefined {
+    return this.#known.get(uid)?.get(volumeName)?.source;
+  }
+
   forget(uid: string): void {
     this.#known.delete(uid);
   }

@@ -99,10 +99,19 @@ export class PodVolumes {
     return paths;
   }
 
+  /** The directory of this node that a pod has through a claim; undefined = it has none, or the kind of volume has no numbers. */
+  claimDirectory(pod: Pod, volume: coreV1.Volume): string | undefined {
+    const source = this.#claims.known(pod.metadata.uid, volume.name);
+    if (source?.how !== 'local' || source.volume.spec.volumeMode === 'Block') return undefined;
+    return source.volume.spec.local?.path;
+  }
+
   /** Brings the files of objects up to date. A volume that cannot be made now keeps what it had. */
   async refresh(pod: Pod, context: VolumeContext): Promise<void> {
     const { mounts } = volumesInUse(pod);
     for (const volume of pod.spec.volumes ?? []) {
+      // After a restart of the agent nobody else asks for the claims of pods that run.
+      if (mounts.has(volume.name)) await this.#findClaim(pod, volume).catch(() => undefined);
       const kind = objectKinds.find((one) => one === volumeKind(volume));
       if (kind === undefined || !mounts.has(volume.name)) continue;
       await this.#ensureFiles(pod, volume, context).catch((error: unknown) => {
@@ -142,16 +151,22 @@ export class PodVolumes {
   async #ensureOne(pod: Pod, volume: coreV1.Volume, context: VolumeContext): Promise<VolumeAt> {
     let name = volume.name;
     try {
-      const claimed = await this.#claims.find(pod, volume, {
-        isInUse: (volumeName) => isThere(this.#local.markOf(pod.metadata.uid, volumeName)),
-        onName: (volumeName) => {
-          name = volumeName;
-        },
+      const claimed = await this.#findClaim(pod, volume, (volumeName) => {
+        name = volumeName;
       });
       return await this.#setUp(pod, { volume, source: claimed ?? planVolume(volume) }, context);
     } catch (error) {
       throw new VolumeError(failedMount(error, { volume: volume.name, source: name }));
     }
+  }
+
+  #findClaim(
+    pod: Pod,
+    volume: coreV1.Volume,
+    onName: (volumeName: string) => void = () => {},
+  ): Promise<VolumeSource | undefined> {
+    const isInUse = (volumeName: string) => isThere(this.#local.markOf(pod.metadata.uid, volumeName));
+    return this.#claims.find(pod, volume, { isInUse, onName });
   }
 
   async #setUp(

@@ -67,6 +67,8 @@ export interface NodeContext {
   readonly memoryCapacityBytes: number;
   readonly nodeHostsFile: string;
   readonly userAgent: string;
+  /** Counts what a worker did in one step. */
+  readonly stepped: (step: 'create' | 'sync' | 'kill', seconds: number) => void;
   readonly seccompDir: string;
   readonly allocations: Allocations;
   readonly cgroups: PodCgroups;

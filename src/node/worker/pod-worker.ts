@@ -49,6 +49,7 @@ export class PodWorker {
   readonly #memory: PodMemory;
   #pod: Pod;
   #inApi = true;
+  #new = true;
   #dirty = false;
   #running = false;
   #ended = false;
@@ -189,7 +190,7 @@ export class PodWorker {
         this.#dirty = false;
         this.#timer?.cancel();
         try {
-          const { wakeInMs, retry } = this.#terminating ? await this.#terminate() : await this.#step();
+          const { wakeInMs, retry } = await this.#timed(this.#terminating ? 'kill' : 'sync');
           if (!retry) this.#failures = 0;
           if (wakeInMs !== undefined) this.#wakeIn(wakeInMs);
         } catch (error) {
@@ -208,6 +209,19 @@ export class PodWorker {
     } finally {
       this.#running = false;
       if (this.#dirty && !this.#ended && !signal.aborted) this.wake();
+    }
+  }
+
+  /** One step, counted; the first one as what makes the pod. */
+  async #timed(kind: 'sync' | 'kill'): Promise<StepResult> {
+    const { clock, stepped } = this.#node;
+    const startedMs = clock.monotonicMs();
+    const step = kind === 'sync' && this.#new ? 'create' : kind;
+    this.#new = false;
+    try {
+      return await (kind === 'kill' ? this.#terminate() : this.#step());
+    } finally {
+      stepped(step, (clock.monotonicMs() - startedMs) / 1000);
     }
   }
 

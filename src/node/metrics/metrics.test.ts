@@ -1,0 +1,139 @@
+import { expect, it } from 'vitest';
+import { FakeClock, MetricRegistry } from '../../base/index.ts';
+import {
+  type ContainerRuntime,
+  type ContainerStatus,
+  FakeRuntime,
+  type SandboxStatus,
+} from '../../os/index.ts';
+import { buildPod, sampleOf } from '../../testkit/index.ts';
+import type { PodRuntime } from '../plan/pod-runtime.ts';
+import type { PodSnapshot, VolumeSnapshot } from '../stats/stats-collector.ts';
+import { showNode, timePodWorkers, timeRelists, volumeMetrics } from './node-metrics.ts';
+import { ProbeMetrics } from './probe-metrics.ts';
+import { countRuntime } from './runtime-metrics.ts';
+
+it('counts what the runtime is asked for, and what it refuses', async () => {
+  const clock = new FakeClock();
+  const registry = new MetricRegistry();
+  const slow = Object.assign(Object.create(new FakeRuntime({ clock })) as ContainerRuntime, {
+    async listImages() {
+      await clock.advance(2_000);
+      return [];
+    },
+    removeImage: () => Promise.reject(new Error('in use')),
+  });
+  const runtime = countRuntime(slow, { registry, clock });
+  await runtime.listImages();
+  await runtime.listImages();
+  await expect(runtime.removeImage('busybox')).rejects.toThrow('in use');
+  const value = (name: string, operation_type: string) =>
+    sampleOf(registry.text(), `kubelet_runtime_operations_${name}`, { operation_type });
+  expect([
+    value('total', 'list_images'),
+    value('errors_total', 'list_images'),
+    value('duration_seconds_sum', 'list_images'),
+    value('total', 'remove_image'),
+    value('errors_total', 'remove_image'),
+  ]).toEqual([2, undefined, 4, 1, 1]);
+});
+
+it('leaves a runtime with a state of its own as it is', async () => {
+  const clock = new FakeClock();
+  const inner = new FakeRuntime({ clock });
+  const runtime = countRuntime(inner, { registry: new MetricRegistry(), clock });
+  expect(await runtime.version()).toEqual(await inner.version());
+  expect(await runtime.listContainers()).toEqual([]);
+  expect(runtime.listContainers).toBe(runtime.listContainers);
+});
+
+it('counts pods with a running sandbox, and containers by state', () => {
+  const of = (ready: boolean, ...states: ContainerStatus['state'][]): PodRuntime => ({
+    sandboxes: [{ ready } as SandboxStatus],
+    containers: states.map((state) => ({ state }) as ContainerStatus),
+  });
+  const pods = new Map([
+    ['a', of(true, 'running', 'running', 'exited')],
+    ['b', of(false, 'exited')],
+  ]);
+  const registry = new MetricRegistry();
+  showNode(registry, {
+    nodeName: 'n1',
+    cache: { podUids: () => [...pods.keys()], get: (uid) => pods.get(uid) ?? of(false) },
+  });
+  const text = registry.text();
+  expect(sampleOf(text, 'kubelet_node_name', { node: 'n1' })).toBe(1);
+  expect(sampleOf(text, 'kubelet_running_pods')).toBe(1);
+  for (const [container_state, count] of Object.entries({ running: 2, exited: 2, created: 0, unknown: 0 }))
+    expect(sampleOf(text, 'kubelet_running_containers', { container_state })).toBe(count);
+});
+
+it('times lists and steps', async () => {
+  const clock = new FakeClock();
+  const registry = new MetricRegistry();
+  const time = timeRelists(registry, clock);
+  for (const tookMs of [100, 300]) {
+    const done = time();
+    await clock.advance(tookMs);
+    done();
+    await clock.advance(900);
+  }
+  timePodWorkers(registry)('create', 1.5);
+  const text = registry.text();
+  expect(sampleOf(text, 'kubelet_pleg_relist_duration_seconds_sum')).toBeCloseTo(0.4);
+  expect(sampleOf(text, 'kubelet_pleg_relist_interval_seconds_sum')).toBeCloseTo(1);
+  expect(sampleOf(text, 'kubelet_pod_worker_duration_seconds_sum', { operation_type: 'create' })).toBe(1.5);
+});
+
+it('tells what probes found, until the pod has gone', () => {
+  const metrics = new ProbeMetrics();
+  const [pod, other] = [buildPod('a'), buildPod('b')];
+  const container = { name: 'c' };
+  metrics.probed({ pod, container }, 'liveness', { ok: true, seconds: 0.5 });
+  metrics.probed({ pod, container }, 'liveness', { ok: false, seconds: 9 });
+  metrics.probed({ pod: other, container }, 'readiness', { ok: true, seconds: 0.25 });
+  const place = { container: 'c', pod: 'a', namespace: 'default' };
+  const text = metrics.text(() => true);
+  const of = (result: string) =>
+    sampleOf(text, 'prober_probe_total', {
+      probe_type: 'Liveness',
+      result,
+      ...place,
+      pod_uid: pod.metadata.uid,
+    });
+  expect([of('successful'), of('failed')]).toEqual([1, 1]);
+  const duration = { probe_type: 'Liveness', ...place };
+  expect(sampleOf(text, 'prober_probe_duration_seconds_sum', duration)).toBe(0.5);
+  const left = metrics.text((uid) => uid === other.metadata.uid);
+  expect(left).not.toContain('pod="a"');
+  expect(left).toContain('pod="b"');
+});
+
+it('tells the numbers of each claim once', () => {
+  const disk = {
+    device: 1,
+    capacityBytes: 100,
+    availableBytes: 60,
+    usedBytes: 40,
+    inodes: 9,
+    inodesFree: 5,
+  };
+  const volume = (claim: string | undefined): VolumeSnapshot => ({
+    name: 'v',
+    claim,
+    usage: { usedBytes: 40, inodes: 4, atMs: 0 },
+    disk,
+  });
+  const snapshot = (name: string, ...volumes: VolumeSnapshot[]) =>
+    ({ pod: buildPod(name), volumes }) as unknown as PodSnapshot;
+  const text = volumeMetrics({
+    pods: [snapshot('a', volume('data'), volume(undefined)), snapshot('b', volume('data'))],
+  });
+  const labels = { namespace: 'default', persistentvolumeclaim: 'data' };
+  expect(
+    ['capacity_bytes', 'available_bytes', 'used_bytes', 'inodes', 'inodes_free', 'inodes_used'].map((name) =>
+      sampleOf(text, `kubelet_volume_stats_${name}`, labels),
+    ),
+  ).toEqual([100, 60, 40, 9, 5, 4]);
+  expect(text.match(/^kubelet_volume_stats_used_bytes/gm)).toHaveLength(1);
+});
