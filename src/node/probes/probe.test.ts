@@ -8,14 +8,14 @@ import { type ProbeTarget, tryHttp } from './probe.ts';
 let server: Server | undefined;
 afterEach(() => server?.close());
 
-async function probe(answer: string, podIp: string) {
+async function probe(answer: string, podIp: string, scheme = 'HTTP') {
   server = createServer((socket) => {
     socket.on('error', () => {});
     socket.once('data', () => socket.end(answer));
   });
   await new Promise<void>((done) => server!.listen(0, podIp, done));
   const target: ProbeTarget = { container: { name: 'c' }, containerId: 'id', podIp };
-  return tryHttp({ port: (server.address() as AddressInfo).port }, target, {
+  return tryHttp({ port: (server.address() as AddressInfo).port, scheme }, target, {
     runtime: new FakeRuntime({ clock: systemClock }),
     timeoutMs: 60_000,
     userAgent: 'kube-probe/1.35',
@@ -32,3 +32,31 @@ test.each([
   ['a failure', 'HTTP/1.1 503 Busy\nContent-Length: 0\n\n', '127.0.0.1', false],
   ['no HTTP', 'hello\n', '127.0.0.1', false],
 ])('%s', async (_, answer, podIp, ok) => expect(await probe(answer, podIp)).toMatchObject({ ok }));
+
+test.each([
+  [
+    'no HTTP',
+    'hello\n',
+    'HTTP',
+    'net/http: HTTP/1.x transport connection broken: malformed HTTP response "hello"',
+  ],
+  ['nothing', '', 'HTTP', 'EOF'],
+  ['HTTP, not HTTPS', 'HTTP/1.1 400 Bad\r\n\r\n', 'HTTPS', 'http: server gave HTTP response to HTTPS client'],
+])('%s is told as Go tells it', async (_, answer, scheme, why) => {
+  const { message } = await probe(answer, '127.0.0.1', scheme);
+  const { port } = server!.address() as AddressInfo;
+  expect(message).toBe(`Get "${scheme.toLowerCase()}://127.0.0.1:${port}/": ${why}`);
+});
+
+test('a port that the protocol has anyway is told', async () => {
+  // Nobody listens there: what is told is where it was tried.
+  const target: ProbeTarget = { container: { name: 'c' }, containerId: 'id', podIp: '127.0.0.99' };
+  const { message } = await tryHttp({ port: 80 }, target, {
+    runtime: new FakeRuntime({ clock: systemClock }),
+    timeoutMs: 60_000,
+    userAgent: 'kube-probe/1.35',
+    clock: systemClock,
+    signal: new AbortController().signal,
+  });
+  expect(message).toBe('Get "http://127.0.0.99:80/": dial tcp 127.0.0.99:80: connect: connection refused');
+});

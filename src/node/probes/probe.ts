@@ -4,6 +4,7 @@ import * as https from 'node:https';
 import * as net from 'node:net';
 import type { coreV1 } from '../../api/index.ts';
 import type { Clock } from '../../base/index.ts';
+import { tlsWords } from '../../http/index.ts';
 import { type ContainerRuntime, RuntimeError } from '../../os/index.ts';
 import type { ProbeOutcome } from './probe-outcome.ts';
 
@@ -59,6 +60,15 @@ function dialError(error: NodeJS.ErrnoException, host: string, port: number): st
   };
   const reason = reasons[error.code ?? ''];
   return reason === undefined ? error.message : `dial tcp ${joinHost(host, port)}: ${reason}`;
+}
+
+/** What was no answer in HTTP, or ended before there was one, as Go words it. undefined = it has not been as far as that. */
+function answerError(error: NodeJS.ErrnoException & { readonly rawPacket?: Buffer }): string | undefined {
+  if (error.code === 'ECONNRESET') return 'EOF';
+  if (error.code?.startsWith('HPE_') !== true) return tlsWords(error);
+  const [line = ''] = (error.rawPacket?.toString('utf8') ?? '').split(/\r?\n/);
+  const response = `malformed HTTP response ${JSON.stringify(line)}`;
+  return `net/http: HTTP/1.x transport connection broken: ${response}`;
 }
 
 export async function tryProbe(
@@ -204,14 +214,16 @@ function requestOnce(
         end(status >= 200 && status < 400 ? ok : failed(`HTTP probe failed with statuscode: ${status}`));
       },
     );
-    const get = `Get ${JSON.stringify(url.href)}`;
+    const host = url.hostname.replace(/^\[|\]$/g, '');
+    const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80);
+    // A URL leaves out the port that is the protocol's own; the kubelet does not.
+    const asked = `${url.protocol}//${joinHost(host, port)}${url.pathname}${url.search}`;
+    const get = `Get ${JSON.stringify(asked)}`;
     const timer = options.clock.after(options.timeoutMs, () =>
       end(failed(`${get}: context deadline exceeded (Client.Timeout exceeded while awaiting headers)`)),
     );
     request.on('error', (error: NodeJS.ErrnoException) =>
-      end(
-        failed(`${get}: ${dialError(error, url.hostname.replace(/^\[|\]$/g, ''), Number(url.port) || 80)}`),
-      ),
+      end(failed(`${get}: ${answerError(error) ?? dialError(error, host, port)}`)),
     );
     options.signal.addEventListener('abort', stop, { once: true });
     request.end();
