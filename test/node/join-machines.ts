@@ -38,6 +38,7 @@ export interface JoinMachine {
   readonly link: 'a' | 'b' | 'c';
 }
 
+const isServer = (name: string): boolean => name.startsWith('server');
 const prefixes = { a: '10.90.1', b: '10.90.2', c: '10.90.3' } as const;
 
 /** What stays beside each container when its agent and containerd have ended. */
@@ -55,6 +56,8 @@ export class JoinMachines {
   readonly kubeconfig = join(this.directory, 'kubeconfig');
   readonly #machines: readonly JoinMachine[];
   readonly #running = new Map<string, ProcessIdentity>();
+  /** What runs beside the machines. */
+  readonly #helpers: string[] = [];
 
   constructor(machines: readonly JoinMachine[]) {
     this.#machines = machines;
@@ -114,9 +117,14 @@ export class JoinMachines {
     return run(inNetns(this.netns(name), [process.execPath, bundle, ...args]), options);
   }
 
+  /** On the machine `server`. */
   kubectl(...args: string[]): Promise<string> {
-    const command = ['kubectl', '--kubeconfig', this.kubeconfig, '--request-timeout=60s', ...args];
-    return mustRun(inNetns(this.netns('server'), command), { timeoutMs: 90_000 });
+    return this.kubectlOn('server', '--kubeconfig', this.kubeconfig, ...args);
+  }
+
+  kubectlOn(name: string, ...args: string[]): Promise<string> {
+    const command = ['kubectl', '--request-timeout=60s', ...args];
+    return mustRun(inNetns(this.netns(name), command), { timeoutMs: 90_000 });
   }
 
   async json<T>(...args: string[]): Promise<T> {
@@ -129,11 +137,47 @@ export class JoinMachines {
   }
 
   /** Resolves when it has said that it is ready; an error with its log when it ends instead. */
-  async startServer(flags: readonly string[]): Promise<void> {
-    await this.#spawn(
-      'server',
-      inNetns(this.netns('server'), [process.execPath, bundle, 'server', ...flags]),
-    );
+  async startServer(flags: readonly string[], name = 'server'): Promise<void> {
+    await this.#spawn(name, inNetns(this.netns(name), [process.execPath, bundle, 'server', ...flags]));
+  }
+
+  /** One member on the router, which all machines reach. Resolves when it takes requests; what it keeps goes with the machines. */
+  async startEtcd(): Promise<string> {
+    const url = `http://${prefixes.a}.1:2379`;
+    const peer = 'http://127.0.0.1:2380';
+    const flags = [
+      '--name=one',
+      `--data-dir=${join(this.directory, 'etcd')}`,
+      `--listen-client-urls=${url}`,
+      `--advertise-client-urls=${url}`,
+      `--listen-peer-urls=${peer}`,
+      `--initial-advertise-peer-urls=${peer}`,
+      `--initial-cluster=one=${peer}`,
+      '--unsafe-no-fsync',
+    ];
+    this.#helpers.push('etcd');
+    await this.#spawn('etcd', inNetns(this.netns('router'), ['etcd', ...flags]), /serving \S+ client/);
+    return url;
+  }
+
+  /** Ends a program as a lost machine does. */
+  kill(name: string): void {
+    this.#signal(name, 'SIGKILL');
+    this.#running.delete(name);
+  }
+
+  /** Its connections stay, and nothing answers. */
+  pause(name: string): void {
+    this.#signal(name, 'SIGSTOP');
+  }
+
+  resume(name: string): void {
+    this.#signal(name, 'SIGCONT');
+  }
+
+  #signal(name: string, signal: NodeJS.Signals): void {
+    const identity = this.#running.get(name);
+    if (identity !== undefined) process.kill(identity.pid, signal);
   }
 
   /** An agent on a machine of its own: mounts, control groups, containerd. */
@@ -207,7 +251,11 @@ export class JoinMachines {
     await mustRun(['ctr', '--address', socket, '-n', 'k8s.io', 'images', 'import', archive]);
   }
 
-  async #spawn(name: string, command: readonly string[]): Promise<void> {
+  async #spawn(
+    name: string,
+    command: readonly string[],
+    ready = /^jotasu (server|agent) is ready/m,
+  ): Promise<void> {
     const logFile = join(this.directory, `${name}.log`);
     writeFileSync(logFile, '');
     const { pid } = await exec.spawnDetached(command, { logFile });
@@ -215,7 +263,7 @@ export class JoinMachines {
       const identity = identifyProcess(pid);
       if (identity === undefined) throw new Error(`${name} ended:\n${this.log(name)}`);
       this.#running.set(name, identity);
-      if (/^jotasu (server|agent) is ready/m.test(this.log(name))) return;
+      if (ready.test(this.log(name))) return;
       await sleep(systemClock, 100);
     }
     throw new Error(`${name} is not ready:\n${this.log(name)}`);
@@ -230,11 +278,12 @@ export class JoinMachines {
 
   async clear(): Promise<void> {
     for (const { name } of this.#machines) {
-      if (name !== 'server') await killCgroup(layout, `${group}/${name}`, systemClock);
+      if (!isServer(name)) await killCgroup(layout, `${group}/${name}`, systemClock);
       await this.stop(name);
     }
+    for (const name of this.#helpers) await this.stop(name);
     for (const { name } of this.#machines) {
-      if (name !== 'server') await removeCgroup(layout, `${group}/${name}`, systemClock);
+      if (!isServer(name)) await removeCgroup(layout, `${group}/${name}`, systemClock);
       await removeNetns(exec, this.netns(name));
     }
     await removeCgroup(layout, group, systemClock);

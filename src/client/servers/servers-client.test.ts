@@ -159,7 +159,7 @@ describe('of several servers', () => {
     const { clock, server, ask, client } = await inUse();
     server('a').mood = 'hangs';
     const calls = [ask('PUT'), ask('GET')];
-    await clock.advance(650);
+    await clock.advance(950);
     expect(calls.map(({ end }) => end)).toEqual(['waits', 'waits']);
     await clock.advance(100);
     expect(calls.map(({ end }) => end)).toEqual(['a: left for b, which answers', '200 b']);

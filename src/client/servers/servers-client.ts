@@ -37,8 +37,13 @@ export interface ServersClient extends HttpsClient {
 
 /** A call without an answer for this long makes us look whether its server is well, and again each time that long. */
 const slowMs = 400;
-/** How long the server in use may take to say so once another has answered. */
-const patienceMs = 300;
+/**
+ * How long the server in use may take to say so once another has answered. With half a second between heartbeats and the time that the
+ * look takes, a node is heard by another server 1.6 s after it was last heard, and is given up after 2 s.
+ */
+const patienceMs = 550;
+/** Then once more, since an answer may be here that this process, held up itself, has not come to read. */
+const lastLookMs = 50;
 /** For a server to say whether it is ready. Its own look at its store takes 2 s at most. */
 const askTimeoutMs = 2500;
 const askPath = '/readyz';
@@ -250,8 +255,10 @@ class Servers implements ServersClient {
         if (chosen === undefined) {
           if (asked.some((one) => one.health === 'ready'))
             patience ??= clock.after(patienceMs, () => {
-              isPatient = false;
-              look();
+              patience = clock.after(lastLookMs, () => {
+                isPatient = false;
+                look();
+              });
             });
           return;
         }
