@@ -15,7 +15,7 @@ pods:
   selector: {matchExpressions: [{key: batch.kubernetes.io/job-name, operator: Exists}]}
   ends: {after: 500ms..800ms}
 - name: web
-  start: 400ms..1200ms
+  start: 600ms..2s
 `;
 
 const job = `

@@ -65,7 +65,9 @@ describe.skipIf(why !== undefined)('a cluster of another program', () => {
       await cluster.loadImages([archive, compressed], { nodes: ['jt-library-node-2'] });
       await cluster.killNode('jt-library-node-2');
       await cluster.killNode('sim-1');
-      expect((await cluster.nodes()).map(({ state }) => state)).toEqual(['Ready', 'Off', 'Off']);
+      await expect
+        .poll(async () => (await cluster.nodes()).map(({ state }) => state))
+        .toEqual(['Ready', 'Off', 'Off']);
       await expect(cluster.loadImages([archive], { nodes: ['jt-library-node-2'] })).rejects.toThrow(/is off/);
       await cluster.startNode('jt-library-node-2');
       await cluster.removeNode('jt-library-node-2');

@@ -290,7 +290,9 @@ describe.skipIf(why !== undefined)('the tour', () => {
     );
     const all = async () => [...(await pods('app=web')), ...(await pods('app=greeter'))].filter(isReady);
     await expect.poll(async () => countByNode(await all()), slow).toEqual({ [node1]: 12 });
-    expect((await cluster.status()).nodes.map(({ state }) => state)).toEqual(['Ready', 'Off']);
+    await expect
+      .poll(async () => (await cluster.status()).nodes.map(({ state }) => state), slow)
+      .toEqual(['Ready', 'Off']);
     expect(await cluster.jotasu('node', 'kill', node2)).toBe(`Node ${node2} was off already.\n`);
 
     expect(await cluster.jotasu('node', 'start', node2)).toContain(`Node ${node2} is running again.\n`);
@@ -370,6 +372,9 @@ describe.skipIf(why !== undefined)('the tour', () => {
   });
 
   test('status', async () => {
+    await expect
+      .poll(async () => (await cluster.status()).nodes.map(({ state }) => state), slow)
+      .toEqual(['Ready', 'Ready']);
     const out = await cluster.jotasu('status');
     expect(out).toMatch(/^cluster +jt-tour\nserver +Ready, pid \d+, v1\.\d+\.\d+/);
     expect(out).toMatch(/^jt-tour-node-1 +Ready +10\.\d+\.\d+\.2 +jts\d+n1 +Running +\d+ +\d+ +\d+ +v1\./m);

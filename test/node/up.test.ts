@@ -71,7 +71,9 @@ describe.skipIf(why !== undefined)('up', () => {
       },
     });
     expect(await cluster.up()).toContain('Cluster jt-up is there; starting what does not run.\n');
-    expect((await cluster.status()).nodes.map(({ state }) => state)).toEqual(['Ready']);
+    await expect
+      .poll(async () => (await cluster.status()).nodes.map(({ state }) => state))
+      .toEqual(['Ready']);
     await cluster.down();
   });
 
