@@ -45,7 +45,7 @@ function revisionOf(result: WriteResult): number {
 
 /** Lets commits that need the disk finish while the clock stands still. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 2000; i++) {
+  for (let i = 0; i < 60_000; i++) {
     if (await condition()) return;
     await settle(1);
     if (i > 100) await new Promise((resolve) => setTimeout(resolve, 1));

@@ -110,7 +110,7 @@ export async function httpsApiServer(): Promise<ServedTransport> {
       cert: admin.cert,
       key: admin.key,
       userAgent: 'contract',
-      timeoutMs: 5000,
+      timeoutMs: 60_000,
       clock,
     }),
     clock,

@@ -22,7 +22,7 @@ const asked = () =>
 const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 const oak = { host: 'oak', port: 1 };
 const established = async () => {
-  for (let i = 0; i < 50; i++) {
+  for (let i = 0; i < 5000; i++) {
     const { json } = await f.ask('GET', `${definitions}/doors.example.com`);
     if (json.status?.conditions?.some((c: Loose) => c.type === 'Established')) return;
     await new Promise((resolve) => setImmediate(resolve));
