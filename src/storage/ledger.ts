@@ -57,7 +57,11 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
-const maxGroupWrites = 2048;
+/**
+ * What is committed together is published together, in one turn of the event loop, and everybody who watches works on it then: a
+ * larger group saves nothing on the disk and holds up whoever waits for an answer.
+ */
+const maxGroupWrites = 256;
 const maxGroupBytes = 16 * 1024 * 1024;
 const recoveryDelayMs = 500;
 /** An upper bound for sleeping until an expiry: a jump of the wall clock is noticed this soon. */
