@@ -1,5 +1,5 @@
-// One timer for everything that a simulation waits for: heartbeats of ten thousand nodes and steps of a hundred thousand pods. What is
-// due within the same tick runs together, so that its writes share a commit. HOT: bench/simulation.ts.
+// One timer for many things to come: heartbeats of ten thousand nodes, steps of a hundred thousand pods. What is due within the same
+// tick runs together, so that its writes share a commit. HOT: bench/simulation.ts.
 import { type Clock, Heap, type Timer, TurnBudget } from '../base/index.ts';
 
 export interface Appointment {
@@ -22,20 +22,30 @@ class Entry implements Appointment {
   }
 }
 
+export interface AgendaOptions {
+  readonly tickMs: number;
+  readonly patienceMs?: number;
+}
+
 export class Agenda {
   readonly #clock: Clock;
   readonly #tickMs: number;
+  readonly #patienceMs: number;
   readonly #budget: TurnBudget;
   readonly #entries = new Heap<Entry>((a, b) => a.dueMs < b.dueMs);
   #timer: Timer | null = null;
   #timerDueMs = Number.POSITIVE_INFINITY;
   #closed = false;
 
-  /** Nothing runs more than `tickMs` late, as long as the event loop is free. */
-  constructor(clock: Clock, tickMs: number) {
+  /**
+   * Nothing runs more than `tickMs` late, as long as the event loop is free. When it is not, what is more than `patienceMs` late runs
+   * although this turn has had its share; default: everything can wait.
+   */
+  constructor(clock: Clock, { tickMs, patienceMs = Number.POSITIVE_INFINITY }: AgendaOptions) {
     this.#clock = clock;
     this.#budget = new TurnBudget(clock);
     this.#tickMs = tickMs;
+    this.#patienceMs = patienceMs;
   }
 
   /** Calls `run` once, when `delayMs` have passed or at the next tick after them; never synchronously. It must not throw. */
@@ -72,7 +82,7 @@ export class Agenda {
       next !== undefined && next.dueMs <= nowMs;
       next = this.#entries.peek()
     ) {
-      if (this.#budget.due) {
+      if (this.#budget.due && nowMs - next.dueMs <= this.#patienceMs) {
         this.#timerDueMs = nowMs;
         this.#timer = this.#clock.after(0, () => this.#fire());
         return;

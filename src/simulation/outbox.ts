@@ -6,14 +6,31 @@ import { type Clock, type Log, RingQueue, type Scope, TurnBudget } from '../base
 export abstract class Message {
   /** Kept by the outbox. */
   place: 'idle' | 'queued' | 'sending' | 'again' = 'idle';
+  /** Since when it is queued, monotonic. Kept by the outbox. */
+  queuedMs = 0;
 
   /** One call at a time for each message. It sees to its own retries; what it throws is logged. */
   abstract send(): Promise<void>;
 }
 
+export interface OutboxOptions {
+  /** How many calls are under way at most. */
+  readonly limit: number;
+  /**
+   * What has waited longer goes out even when this turn of the event loop has had its share: a server with more to do than it can
+   * must not take nodes for dead because they have no turn to speak. Default: everything can wait.
+   */
+  readonly patienceMs?: number;
+  readonly scope: Scope;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
 export class Outbox {
   readonly #queue = new RingQueue<Message>();
   readonly #limit: number;
+  readonly #patienceMs: number;
+  readonly #clock: Clock;
   readonly #scope: Scope;
   readonly #log: Log;
   /** A call to an API server of the same process does most of its work before it returns. */
@@ -21,14 +38,11 @@ export class Outbox {
   #sending = 0;
   #resting = false;
 
-  constructor(options: {
-    readonly limit: number;
-    readonly scope: Scope;
-    readonly clock: Clock;
-    readonly log: Log;
-  }) {
+  constructor(options: OutboxOptions) {
+    this.#clock = options.clock;
     this.#budget = new TurnBudget(options.clock);
     this.#limit = options.limit;
+    this.#patienceMs = options.patienceMs ?? Number.POSITIVE_INFINITY;
     this.#scope = options.scope;
     this.#log = options.log;
   }
@@ -39,13 +53,14 @@ export class Outbox {
     if (message.place === 'sending') message.place = 'again';
     if (message.place !== 'idle') return;
     message.place = 'queued';
+    message.queuedMs = this.#clock.monotonicMs();
     this.#queue.push(message);
     this.#next();
   }
 
   #next(): void {
     while (this.#sending < this.#limit && !this.#resting) {
-      if (this.#queue.size > 0 && this.#budget.due) {
+      if (this.#budget.due && this.#canWait(this.#queue.peek())) {
         this.#rest();
         return;
       }
@@ -55,6 +70,10 @@ export class Outbox {
       this.#sending++;
       this.#scope.run('simulated node', () => this.#send(message));
     }
+  }
+
+  #canWait(first: Message | undefined): boolean {
+    return first !== undefined && this.#clock.monotonicMs() - first.queuedMs <= this.#patienceMs;
   }
 
   /** The rest goes out when everything else had its turn. */

@@ -1,17 +1,20 @@
 // The small parts: agenda, addresses, heartbeats, machines, outbox.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { FakeClock, Scope, settle, silentLog } from '../base/index.ts';
+import { FakeClock, Scope, seededRandom, settle, silentLog } from '../base/index.ts';
+import { buildPod } from '../testkit/index.ts';
 import { Agenda } from './agenda.ts';
 import { heartbeatFor } from './heartbeat.ts';
 import { addressOf, machineOf } from './node-object.ts';
 import { Message, Outbox } from './outbox.ts';
 import { PodAddresses } from './pod-addresses.ts';
-import { defaultPark } from './script.ts';
+import { PodRun } from './pod-run.ts';
+import { defaultPark, stageOf } from './script.ts';
+import { parseScript } from './script-file.ts';
 
 test('an agenda runs what is due in order of time, at ticks, and nothing that was cancelled', async () => {
   const clock = new FakeClock(0);
-  const agenda = new Agenda(clock, 50);
+  const agenda = new Agenda(clock, { tickMs: 50 });
   const ran: string[] = [];
   agenda.after(120, () => ran.push(`c ${clock.nowMs()}`));
   agenda.after(10, () => {
@@ -134,6 +137,62 @@ test('what would hold up the event loop waits for its next turn', async () => {
   await scope.stop();
 });
 
+test('what has waited too long goes out in this turn, and no more than that', async () => {
+  const scope = new Scope(silentLog);
+  let nowMs = 0;
+  const slow = Object.assign(new FakeClock(0), { monotonicMs: () => nowMs });
+  const outbox = new Outbox({ limit: 100, patienceMs: 100, scope, clock: slow, log: silentLog });
+  const sent: number[] = [];
+  class Slow extends Message {
+    async send() {
+      sent.push(this.queuedMs);
+      nowMs += 30;
+    }
+  }
+  const put = (count: number) => {
+    for (let i = 0; i < count; i++) outbox.put(new Slow());
+  };
+  put(4);
+  expect(sent).toEqual([0]);
+  nowMs = 101;
+  put(3);
+  // The three that are left of the beginning at once, those of now in turns of their own.
+  await settle(1);
+  expect(sent).toEqual([0, 30, 30, 30]);
+  await settle(9);
+  expect(sent).toEqual([0, 30, 30, 30, 101, 101, 101]);
+  await scope.stop();
+});
+
+test('an agenda that is held up runs in one turn what is late by more than its patience, and the rest in others', () => {
+  let nowMs = 0;
+  let armed: (() => void) | null = null;
+  const clock = {
+    nowMs: () => nowMs,
+    monotonicMs: () => nowMs,
+    after(_ms: number, run: () => void) {
+      armed = run;
+      return { cancel: () => void (armed = null) };
+    },
+  };
+  const agenda = new Agenda(clock, { tickMs: 50, patienceMs: 100 });
+  const ran: number[] = [];
+  for (const dueMs of [10, 20, 30, 160, 170])
+    agenda.after(dueMs, () => {
+      ran.push(dueMs);
+      nowMs += 20;
+    });
+  nowMs = 190;
+  armed!();
+  expect(ran).toEqual([10, 20, 30]);
+  armed!();
+  expect(ran).toEqual([10, 20, 30]);
+  nowMs = 280;
+  armed!();
+  expect(ran).toEqual([10, 20, 30, 160, 170]);
+  agenda.close();
+});
+
 test('an outbox sends a bounded number at a time, each message one by one, and again what changed meanwhile', async () => {
   const scope = new Scope(silentLog);
   const outbox = new Outbox({ limit: 2, scope, clock: new FakeClock(0), log: silentLog });
@@ -164,4 +223,25 @@ test('an outbox sends a bounded number at a time, each message one by one, and a
   await settle();
   expect(sent).toEqual(['a', 'b', 'c', 'a']);
   await scope.stop();
+});
+
+test('a pod that is ready is reported so, also when the wall clock was set back meanwhile', async () => {
+  const script = await parseScript('');
+  const pod = buildPod('a', { node: 'sim-1', phase: 'Pending' });
+  const world = {
+    nowMs: 1_000_000,
+    random: seededRandom(1),
+    takeIp: () => '100.64.0.2',
+    freeIp: () => {},
+    event: () => {},
+  };
+  const run = PodRun.meet(pod, stageOf(script, pod), world);
+  let { nextMs } = run.step(world);
+  for (let i = 0; i < 10 && nextMs !== Number.POSITIVE_INFINITY; i++) {
+    world.nowMs = nextMs;
+    ({ nextMs } = run.step(world));
+  }
+  const ready = (nowMs: number) =>
+    run.status({ nowMs, nodeIps: ['198.18.0.1'] }).conditions?.find(({ type }) => type === 'Ready')?.status;
+  expect([ready(world.nowMs), ready(world.nowMs - 10)]).toEqual(['True', 'True']);
 });

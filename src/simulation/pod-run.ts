@@ -67,6 +67,8 @@ export class PodRun {
   /** Its containers have been stopped for good. */
   #stopped = false;
   #mayReport: boolean;
+  /** When it was stepped last. */
+  #steppedMs = 0;
 
   private constructor(pod: Pod, stage: Stage, random: Random) {
     this.pod = pod;
@@ -124,6 +126,7 @@ export class PodRun {
 
   /** Brings it to what it is at `world.nowMs`. */
   step(world: PodWorld): StepResult {
+    this.#steppedMs = world.nowMs;
     this.#expire(world);
     if (isTerminating(this.pod)) return this.#end(world);
     if (this.#failure !== undefined) return this.#giveUp(world);
@@ -147,13 +150,15 @@ export class PodRun {
 
   /** The status to report now. Pure. */
   status(at: { readonly nowMs: number; readonly nodeIps: readonly string[] }): coreV1.PodStatus {
+    // A wall clock that is set back must not undo what was stepped through: nobody would step there again.
+    const nowMs = Math.max(at.nowMs, this.#steppedMs);
     return buildPodStatus({
       pod: this.pod,
       runtime: this.#runtime(),
       previous: this.pod.status,
       waiting: this.#waiting ?? nobodyWaits,
       isStarted: () => true,
-      isReady: (_, id) => this.#readyMs(id) <= at.nowMs,
+      isReady: (_, id) => this.#readyMs(id) <= nowMs,
       messages: noMessages,
       nodeIps: at.nodeIps,
       failure: this.#failure,

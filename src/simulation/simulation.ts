@@ -51,6 +51,8 @@ const retryMs = 1000;
 const firstReportMs = 400;
 const callsUnderWay = 256;
 const beatsUnderWay = 4096;
+/** A heartbeat waits this long behind other work, at the timer and at the outbox; a Lease holds a second longer than the interval. */
+const beatPatienceMs = 250;
 
 /** Resolves when the nodes asked for exist and everything is followed. Rejects when the API server refuses them. */
 export async function startSimulation(options: SimulationOptions): Promise<Simulation> {
@@ -66,6 +68,8 @@ class Fleet implements Simulation, PodPost, NodePost {
   readonly usage: UsageSource;
   readonly #options: SimulationOptions;
   readonly #agenda: Agenda;
+  /** Heartbeats have a timer of their own: they do not stand in line behind what pods do. */
+  readonly #pulse: Agenda;
   readonly #outbox: Outbox;
   readonly #beats: Outbox;
   readonly #byName = new Map<string, NodeRun>();
@@ -82,9 +86,10 @@ class Fleet implements Simulation, PodPost, NodePost {
     this.client = client;
     this.clock = clock;
     this.version = options.version;
-    this.#agenda = new Agenda(clock, tickMs);
+    this.#agenda = new Agenda(clock, { tickMs });
+    this.#pulse = new Agenda(clock, { tickMs, patienceMs: beatPatienceMs });
     this.#outbox = new Outbox({ limit: callsUnderWay, scope, clock, log });
-    this.#beats = new Outbox({ limit: beatsUnderWay, scope, clock, log });
+    this.#beats = new Outbox({ limit: beatsUnderWay, patienceMs: beatPatienceMs, scope, clock, log });
     this.#nodes = informers(Node, { labelSelector: simulatedLabel });
     this.#pods = informers(Pod);
     this.usage = usageSource({ nodes: this.#byName, pods: this.#pods, clock });
@@ -108,7 +113,10 @@ class Fleet implements Simulation, PodPost, NodePost {
 
   async start(): Promise<void> {
     const { scope } = this.#options;
-    scope.onStop(() => this.#agenda.close());
+    scope.onStop(() => {
+      this.#agenda.close();
+      this.#pulse.close();
+    });
     await Promise.all([this.#nodes.synced, this.#pods.synced]);
     const known = this.#nodes.list().length;
     this.#heartbeat = heartbeatFor(Math.max(known, this.#options.nodes));
@@ -132,8 +140,9 @@ class Fleet implements Simulation, PodPost, NodePost {
 
   retry(message: Message, error: unknown): void {
     this.#options.log.debug('a simulated node tries again', { error });
-    const outbox = message instanceof BeatMessage ? this.#beats : this.#outbox;
-    this.#agenda.after(retryMs, () => outbox.put(message));
+    const isBeat = message instanceof BeatMessage;
+    const outbox = isBeat ? this.#beats : this.#outbox;
+    (isBeat ? this.#pulse : this.#agenda).after(retryMs, () => outbox.put(message));
   }
 
   async #makeNodes(): Promise<void> {
@@ -261,11 +270,11 @@ class Fleet implements Simulation, PodPost, NodePost {
     const message = new BeatMessage(run, this);
     const beat = (): void => {
       this.#say(run, this.#beats, message);
-      run.beat = this.#agenda.after(this.#heartbeat.renewMs, beat);
+      run.beat = this.#pulse.after(this.#heartbeat.renewMs, beat);
       if (this.clock.monotonicMs() - run.statusWrittenMs >= statusReportMs) this.#tellStatus(run);
       if (!run.connected) run.beat.cancel();
     };
-    run.beat = this.#agenda.after(firstMs, beat);
+    run.beat = this.#pulse.after(firstMs, beat);
   }
 
   #tellStatus(run: NodeRun): void {
