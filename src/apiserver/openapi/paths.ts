@@ -10,6 +10,14 @@ const parameter = (name: string, type: 'string' | 'integer' | 'boolean') => ({
   in: 'query',
   schema: { type, uniqueItems: true },
 });
+/** Documents without the parameters that their paths name are refused by generators of clients. */
+const pathParameters = (path: string) =>
+  [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: { type: 'string', uniqueItems: true },
+  }));
 
 const writeParameters = [
   parameter('dryRun', 'string'),
@@ -120,6 +128,10 @@ export function pathsOf(kind: KindDef, components: Components): Record<string, J
     if (sub.verbs.includes('patch')) operations['patch'] = patch(about);
     if (sub.verbs.includes('create')) operations['post'] = operation('post', writeParameters, written);
     out[`${place}/{name}/${name}`] = operations;
+  }
+  for (const [path, operations] of Object.entries(out)) {
+    const parameters = pathParameters(path);
+    if (parameters.length > 0) operations['parameters'] = parameters;
   }
   return out;
 }

@@ -5,7 +5,12 @@ import { documentV2, encodeDocumentV2 } from './v2.ts';
 const tiny = {
   swagger: '2.0',
   info: { title: 'T', version: 'v1' },
-  paths: { '/a': { patch: { parameters: [{ name: 'p', in: 'query', type: 'string' }], 'x-k': { v: 1 } } } },
+  paths: {
+    '/a': {
+      patch: { parameters: [{ name: 'p', in: 'query', type: 'string' }], 'x-k': { v: 1 } },
+      parameters: [{ name: 'n', in: 'path', required: true, type: 'string' }],
+    },
+  },
   definitions: { D: { type: 'object', required: ['f'], properties: { f: { $ref: '#/definitions/E' } } } },
 };
 
@@ -45,6 +50,10 @@ test('the protobuf form holds what the document says, under the numbers of opena
   const patch = follow(bytes, 8, 2, 2, 8);
   expect(follow(patch, 8, 1, 2, 3, 4).toString()).toBe('p');
   expect([follow(patch, 13, 1).toString(), follow(patch, 13, 2, 2).toString()]).toEqual(['x-k', '{"v":1}']);
+  const inPath = follow(bytes, 8, 2, 2, 9, 1, 2, 4);
+  expect([...inPath.subarray(0, 2)]).toEqual([0x08, 1]);
+  const said = fields(inPath.subarray(2));
+  expect([2, 4, 5].map((number) => said.get(number)?.[0]?.toString())).toEqual(['path', 'n', 'string']);
   const schema = follow(bytes, 9, 1, 2);
   expect(follow(schema, 22, 1).toString()).toBe('object');
   expect(follow(schema, 25, 1, 2, 1).toString()).toBe('#/definitions/E');
@@ -62,6 +71,16 @@ test('every kind is there with its paths, parameters and definitions', () => {
     kind: 'Deployment',
     version: 'v1',
   });
+  expect(document.paths).toHaveProperty(
+    ['/api/v1/namespaces/{namespace}/configmaps/{name}', 'parameters'],
+    ['namespace', 'name'].map((name) => ({
+      name,
+      in: 'path',
+      required: true,
+      type: 'string',
+      uniqueItems: true,
+    })),
+  );
   expect(document.definitions).toHaveProperty(['io.k8s.api.core.v1.ConfigMap']);
   const definitions = fields(follow(encodeDocumentV2(document), 9)).get(1)!;
   expect(definitions.map((d) => follow(d, 1).toString())).toEqual(Object.keys(document.definitions));

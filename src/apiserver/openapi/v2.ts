@@ -18,7 +18,7 @@ export function documentV2(kinds: readonly KindDef[], version: string): Document
   const paths: Record<string, Json> = {};
   for (const kind of kinds) {
     for (const [path, operations] of Object.entries(pathsOf(kind, components)))
-      paths[path] = mapValues(operations, operationV2);
+      paths[path] = pathV2(operations);
   }
   return {
     swagger: '2.0',
@@ -31,16 +31,22 @@ export function documentV2(kinds: readonly KindDef[], version: string): Document
 const mapValues = (object: Json, change: (value: Json) => Json): Json =>
   Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(value as Json)]));
 
-/** Parameters carry their type themselves; bodies and contents are v3's way of saying things and are left out. */
+const pathV2 = ({ parameters, ...operations }: Json): Json => ({
+  ...mapValues(operations, operationV2),
+  ...(parameters !== undefined && { parameters: parametersV2(parameters) }),
+});
+
+/** Parameters carry their type themselves. */
+const parametersV2 = (parameters: unknown): Json[] =>
+  (parameters as Json[]).map(({ schema, ...said }) => ({
+    ...said,
+    type: (schema as Json)['type'],
+    uniqueItems: true,
+  }));
+
+/** Bodies and contents are v3's way of saying things and are left out. */
 function operationV2(operation: Json): Json {
-  const parameters = ((operation['parameters'] as Json[] | undefined) ?? []).map(
-    ({ name, in: place, schema }) => ({
-      name,
-      in: place,
-      type: (schema as Json)['type'],
-      uniqueItems: true,
-    }),
-  );
+  const parameters = parametersV2(operation['parameters'] ?? []);
   const extensions = Object.entries(operation).filter(([key]) => key.startsWith('x-'));
   return { parameters, responses: { 200: { description: 'OK' } }, ...Object.fromEntries(extensions) };
 }
@@ -66,14 +72,23 @@ export function encodeDocumentV2(document: DocumentV2): Buffer {
 
 const methodNumbers: Readonly<Record<string, number>> = { get: 2, put: 3, post: 4, delete: 5, patch: 8 };
 
-const pathItem = (item: Json): Buffer[] =>
-  Object.entries(item).map(([method, value]) => part(methodNumbers[method]!, ...operation(value as Json)));
+const pathItem = ({ parameters = [], ...item }: Json): Buffer[] => [
+  ...Object.entries(item).map(([method, value]) => part(methodNumbers[method]!, ...operation(value as Json))),
+  ...(parameters as Json[]).map((one) => part(9, ...parameterItem(one))),
+];
+
+/** ParametersItem.parameter → Parameter.non_body_parameter → its kind: in a query, or in a path, where it is required. */
+function parameterItem({ name, in: place, type }: Json): Buffer[] {
+  const said = [text(2, String(place)), text(4, String(name))];
+  const kind =
+    place === 'path'
+      ? part(4, Buffer.from([0x08, 1]), ...said, text(5, String(type)))
+      : part(3, ...said, text(6, String(type)));
+  return [part(1, part(2, kind))];
+}
 
 function operation(value: Json): Buffer[] {
-  const parameters = (value['parameters'] as Json[]).map(({ name, in: place, type }) =>
-    // ParametersItem.parameter → Parameter.non_body_parameter → query_parameter_sub_schema
-    part(8, part(1, part(2, part(3, text(2, String(place)), text(4, String(name)), text(6, String(type)))))),
-  );
+  const parameters = (value['parameters'] as Json[]).map((one) => part(8, ...parameterItem(one)));
   return [...parameters, ...extensions(13, value)];
 }
 
