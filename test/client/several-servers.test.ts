@@ -59,6 +59,9 @@ describe.skipIf(program === undefined || noEtcd !== undefined)('two servers on o
     const wrong = start('--token', 'not-this-one');
     await expect(wrong).rejects.toThrow(/the token is not that of the cluster/);
     await expect(wrong).rejects.not.toThrow(/not-this-one|^\s+at /m);
+    await expect(start('--token-file', tokenFile, '--cluster-domain', 'example.org')).rejects.toThrow(
+      '--cluster-domain is example.org, and the cluster was founded with cluster.local',
+    );
     two = await start('--token-file', tokenFile);
     k2 = new Kubectl(two);
     const ca = (server: ProgramServer) => readFileSync(path.join(server.dir, 'data/pki/ca.crt'), 'utf8');
