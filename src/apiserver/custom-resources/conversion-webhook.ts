@@ -50,7 +50,6 @@ export function webhookTranslation(
       .post({
         clientConfig: webhook?.clientConfig ?? {},
         timeoutSeconds,
-        tellsTimeout: false,
         body: conversionReview(question),
       })
       .catch((error: Error) => {

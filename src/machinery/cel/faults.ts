@@ -123,8 +123,20 @@ function compileWords(fault: Fault, { hasFunction }: FaultWords): string {
   }
 }
 
+/** To which type a text could not be converted, by what the evaluator says. */
+const unconverted: readonly (readonly [RegExp, string])[] = [
+  [/^int\(\) type error: cannot convert/, 'int'],
+  [/^uint\(\) type error: cannot convert/, 'uint'],
+  [/^double\(\) type error: cannot convert/, 'double'],
+  [/^bool\(\) conversion error/, 'bool'],
+  [/^timestamp\(\) requires a string/, 'google.protobuf.Timestamp'],
+  [/^Invalid duration string/, 'google.protobuf.Duration'],
+];
+
 /** Why there is no value. */
 export function runFault(error: unknown): string {
+  const to = unconverted.find(([says]) => says.test(oneLine((error ?? {}) as Fault, error)))?.[1];
+  if (to !== undefined) return `type conversion error from 'string' to '${to}'`;
   const said = oneLine((error ?? {}) as Fault, error);
   const missing = /^No such key: (?!index)(.*)$/.exec(said);
   if (missing !== null) return `no such key: ${missing[1]}`;

@@ -22,6 +22,13 @@ describe('holds', () => {
     'has(value.items[0].name) && !has(value.items[0].other)',
     'has(value.?gone.name) == false && has(value.?map.a)',
     '!has({"a": 1}.b)',
+    // conversions
+    'timestamp(timestamp("2026-01-01T00:00:00Z")) == timestamp("2026-01-01T00:00:00Z")',
+    'duration(duration("90s")) == duration("90s") && int(duration("2us")) == 2000',
+    'string(timestamp("2026-01-01T00:00:10Z")) == "2026-01-01T00:00:10Z"',
+    'string(timestamp("2026-01-01T00:00:00.50Z")) == "2026-01-01T00:00:00.5Z"',
+    'string(duration("1m30s")) == "90s" && string(duration("-1500ms")) == "-1.5s"',
+    'int(timestamp("1970-01-01T00:01:00Z")) == 60 && int(7u) == 7',
     // optionals
     'value.?map.?a.optMap(v, v + "y") == optional.of("xy")',
     'value.?gone.optMap(v, v + "y") == optional.none()',

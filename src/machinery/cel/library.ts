@@ -13,6 +13,7 @@ import {
 } from '../codec/quantity.ts';
 import { patternOf } from '../structural/validate.ts';
 import { addAddresses } from './addresses.ts';
+import { addConversions } from './conversions.ts';
 import { addFormats } from './formats.ts';
 import { addImages } from './images.ts';
 
@@ -251,5 +252,5 @@ export function addKubernetesLibrary(environment: Environment): Environment {
       : a.hasValue() === b.hasValue(),
   );
   environment.registerOperator('URL == URL', (a: CelUrl, b: CelUrl) => a.url.href === b.url.href);
-  return addImages(addFormats(addAddresses(environment)));
+  return addConversions(addImages(addFormats(addAddresses(environment))));
 }

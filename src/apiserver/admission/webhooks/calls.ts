@@ -23,8 +23,6 @@ export interface WebhookCallsOptions {
 export interface WebhookPost {
   readonly clientConfig: admissionregistrationV1.WebhookClientConfig;
   readonly timeoutSeconds: number;
-  /** Says in the URL how long the answer is waited for. */
-  readonly tellsTimeout: boolean;
   readonly body: object;
 }
 
@@ -44,11 +42,11 @@ export class WebhookCalls {
    * The JSON of a 200. Rejects with an Error that says why there is none, and with the URL where nobody answered; webhooks bear
    * being asked twice.
    */
-  async post({ clientConfig, timeoutSeconds, tellsTimeout, body }: WebhookPost): Promise<unknown> {
+  async post({ clientConfig, timeoutSeconds, body }: WebhookPost): Promise<unknown> {
     const { store, clock, random } = this.#options;
     const { caBundle } = clientConfig;
-    const asked = (url: string): string =>
-      tellsTimeout ? `${url}${url.includes('?') ? '&' : '?'}timeout=${timeoutSeconds}s` : url;
+    // The webhook is told how long it is waited for.
+    const asked = (url: string): string => `${url}${url.includes('?') ? '&' : '?'}timeout=${timeoutSeconds}s`;
     const unanswered = (why: string, cause: unknown): Error =>
       new Error(`Post ${JSON.stringify(asked(shownDestination(clientConfig)))}: ${why}`, { cause });
     let to: Destination;

@@ -223,7 +223,6 @@ class WebhookCaller {
       .post({
         clientConfig: webhook.clientConfig,
         timeoutSeconds: webhook.timeoutSeconds ?? defaultTimeoutSeconds,
-        tellsTimeout: true,
         body: reviewOf(request, uid),
       })
       .catch((error: Error) => {
