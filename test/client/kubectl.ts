@@ -159,7 +159,7 @@ function minorOf(program: string): number | undefined {
 }
 
 /** Says loudly what is not tested; where nothing may be left out, that is an error. */
-function without(what: string, how: string): undefined {
+export function without(what: string, how: string): undefined {
   const line = `SKIPPED what needs ${what}: ${how}`;
   if (process.env['JOTASU_REQUIRE_ALL'] === '1') throw new Error(line);
   console.warn(line);
