@@ -53,7 +53,10 @@ export function chooseRuntime(
 
 const q = (text: string): string => JSON.stringify(text);
 
-/** The file's text. Throws when no OCI runtime can be used. */
+/**
+ * The file's text. Whoever runs in a pod may listen below 1024 and ping without being root, as with a newer containerd's defaults.
+ * Throws when no OCI runtime can be used.
+ */
 export function containerdToml(config: ContainerdConfig): string {
   const { machine } = config;
   const runtime = chooseRuntime(machine);
@@ -86,6 +89,8 @@ disabled_plugins = [${disabledPlugins.map(q).join(', ')}]
   stream_server_address = "127.0.0.1"
   stream_server_port = "0"
   enable_selinux = false
+  enable_unprivileged_ports = true
+  enable_unprivileged_icmp = true
   [${cri}.containerd]
     snapshotter = ${q(machine.overlayfs ? 'overlayfs' : 'native')}
     default_runtime_name = ${q(runtime.name)}
