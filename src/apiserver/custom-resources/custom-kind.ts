@@ -97,6 +97,7 @@ function customKind(
     schema: resourceShape(`${apiVersion}.${names.kind}`, schema, metadata),
     custom: {
       schema,
+      storedVersion,
       decode(value, unknown) {
         if (typeof value !== 'object' || value === null || Array.isArray(value))
           throw new DecodeError(`json: cannot unmarshal into Go value of type map[string]interface {}`);

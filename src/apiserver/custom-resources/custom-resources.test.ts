@@ -333,6 +333,13 @@ describe('several versions', () => {
     expect(group.preferredVersion.version).toBe('v1');
   });
 
+  it('tell the same stored version, also when it is not served', async () => {
+    const next = { ...version, name: 'v2', storage: false };
+    await define(definition({}, [{ ...version, served: false }, next]));
+    const { resources } = (await f.ask('GET', '/apis/stable.example.com/v2')).json;
+    expect(resources[0].storageVersionHash).toBe('EdX2FP+L0js=');
+  });
+
   it.each([
     [
       [

@@ -140,6 +140,7 @@ describe('discovery', () => {
       verbs: ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'],
       shortNames: ['deploy'],
       categories: ['all'],
+      storageVersionHash: '8aSe+NMegvE=',
     });
     expect(named('deployments/scale')).toEqual({
       name: 'deployments/scale',
@@ -150,6 +151,20 @@ describe('discovery', () => {
       kind: 'Scale',
       verbs: ['get', 'patch', 'update'],
     });
+  });
+
+  it.each([
+    ['apis/autoscaling/v1', 'horizontalpodautoscalers', 'qwQve8ut294='],
+    ['apis/autoscaling/v2', 'horizontalpodautoscalers', 'qwQve8ut294='],
+    ['apis/events.k8s.io/v1', 'events', 'r2yiGXH7wu8='],
+    ['api/v1', 'events', 'r2yiGXH7wu8='],
+    ['api/v1', 'pods', 'xPOwRZ+Yhw8='],
+    ['api/v1', 'pods/status', undefined],
+    ['apis/authorization.k8s.io/v1', 'subjectaccessreviews', undefined],
+  ])('%s tells in which version %s are stored', async (path, name, hash) => {
+    const { resources } = (await f.ask('GET', `/${path}`)).json;
+    const found = resources.find((one: { name: string }) => one.name === name);
+    expect(found.storageVersionHash).toBe(hash);
   });
 
   it('aggregated, asked for again by its hash', async () => {

@@ -1,4 +1,5 @@
 // Discovery: which groups, versions and resources there are, in the classic documents and in the aggregated one (v2).
+import { createHash } from 'node:crypto';
 import type { KindDef, Verb } from '../../machinery/index.ts';
 import { orderGroups, type PriorityOf } from '../aggregation/group-order.ts';
 import type { RemoteVersion } from '../aggregation/remote-resources.ts';
@@ -50,7 +51,19 @@ function subresourcesOf(
   ].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-function resourcesOf(kind: KindDef): ApiResource[] {
+/** In which version the kind's objects are stored; undefined = none are, as of reviews and measurements. */
+function storedAs(kind: KindDef, { all }: Discovered): Pick<KindDef, 'group' | 'version'> | undefined {
+  if (!kind.verbs.includes('delete')) return undefined;
+  if (kind.custom !== null) return { group: kind.group, version: kind.custom.storedVersion };
+  if (kind.conversion === null) return kind;
+  return all.find((one) => one.storagePrefix === kind.storagePrefix && one.conversion === null);
+}
+
+/** What tools that move objects to another version compare: the start of a SHA-256, as kube-apiserver makes it. */
+const storageVersionHash = (group: string, version: string, kind: string): string =>
+  createHash('sha256').update(`${group}/${version}/${kind}`).digest().subarray(0, 8).toString('base64');
+
+function resourcesOf(kind: KindDef, kinds: Discovered): ApiResource[] {
   const namespaced = kind.scope === 'Namespaced';
   const main: ApiResource = {
     name: kind.plural,
@@ -61,6 +74,9 @@ function resourcesOf(kind: KindDef): ApiResource[] {
   };
   if (kind.shortNames.length > 0) main.shortNames = kind.shortNames;
   if (kind.categories.length > 0) main.categories = kind.categories;
+  const stored = storedAs(kind, kinds);
+  if (stored !== undefined)
+    main.storageVersionHash = storageVersionHash(stored.group, stored.version, kind.kind);
   return [
     main,
     ...subresourcesOf(kind).map((s) => {
@@ -130,7 +146,7 @@ export function resourceList(kinds: Discovered, group: string, version: string) 
     kind: 'APIResourceList',
     ...(group !== '' && { apiVersion: 'v1' }),
     groupVersion: group === '' ? version : `${group}/${version}`,
-    resources: list.flatMap(resourcesOf),
+    resources: list.flatMap((kind) => resourcesOf(kind, kinds)),
   };
 }
 

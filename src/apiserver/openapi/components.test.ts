@@ -150,7 +150,7 @@ test.each([2, 3] as const)(
         spec: { type: 'object', properties: { size: { type: 'integer', description: 'How large.' } } },
       },
     };
-    const custom = { schema, decode: (value: unknown) => value as KubeObject };
+    const custom = { schema, storedVersion: 'v1', decode: (value: unknown) => value as KubeObject };
     const kind = { ...Pod, group: 'example.com', kind: 'Widget', listKind: 'WidgetList', custom };
     const components = new Components(version);
     expect(components.addKind(kind)).toBe('com.example.v1.Widget');

@@ -126,6 +126,8 @@ export interface CustomKind {
   decode(value: unknown, unknown: string[]): KubeObject;
   /** The schema as its author wrote it, for OpenAPI. */
   readonly schema: JsonSchema;
+  /** The version that its objects are written in, served or not. */
+  readonly storedVersion: string;
 }
 
 /** Both directions work on plain decoded objects and return new ones. */
