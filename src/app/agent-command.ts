@@ -1,6 +1,7 @@
-// `jotasu agent` in the foreground: starts the node, says so, and ends without touching its containers.
+// `jotasu agent` in the foreground: starts the node, says so, and ends without touching its containers, unless the machine is shut down.
 import { type AgentFlags, CommandFailure } from '../cli/index.ts';
 import { agentConfig, startNode } from './agent.ts';
+import { followLoginManager, powerSignal } from './machine-shutdown.ts';
 import { endSignal, realSurroundings } from './surroundings.ts';
 
 export async function runAgent(flags: AgentFlags, say: (line: string) => void): Promise<void> {
@@ -15,10 +16,15 @@ export async function runAgent(flags: AgentFlags, say: (line: string) => void): 
       throw error;
     },
   );
+  const powerFails = powerSignal();
   const node = await startNode(config, surroundings);
+  const { clock, log } = surroundings;
+  const graceSeconds = config.settings.shutdownGraces.reduce((sum, { seconds }) => sum + seconds, 0);
+  followLoginManager({ node, graceSeconds, clock, log }, interrupted.signal);
   say(`jotasu agent is ready: node ${config.nodeName}, ${hostPort(config.nodeIps[0]!, node.port)}`);
-  const signal = await ended;
-  surroundings.log.info('stopping', { signal });
+  const signal = await Promise.race([ended, powerFails]);
+  log.info('stopping', { signal });
+  if (signal === 'SIGPWR') await Promise.race([node.shutdown(), ended]);
   await node.stop();
 }
 

@@ -90,6 +90,9 @@ export interface AgentConfig {
 
 export interface RunningNode {
   readonly port: number;
+  /** Ends its pods in order, because the machine ends. Resolves when they have, or when their time is over. */
+  shutdown(): Promise<void>;
+  callOffShutdown(): void;
   /** Ends the agent and its containerd. Containers go on. */
   stop(): Promise<void>;
 }
@@ -233,7 +236,12 @@ export async function startNode(
         random,
         log: log.with({ part: 'certificates' }),
       });
-    return { port: agent.port, stop: () => scope.stop() };
+    return {
+      port: agent.port,
+      shutdown: () => agent.shutdown(),
+      callOffShutdown: () => agent.callOffShutdown(),
+      stop: () => scope.stop(),
+    };
   } catch (error) {
     await scope.stop();
     throw error;

@@ -4,7 +4,7 @@
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { isMirror, Node, Pod, Service } from '../api/index.ts';
+import { isMirror, isTerminalPhase, Node, Pod, Service } from '../api/index.ts';
 import { MetricRegistry, Scope, sleep } from '../base/index.ts';
 import { createEventRecorder, createInformers, type EventType } from '../client/index.ts';
 import { ensureCgroup, limitCgroup, readCgroupLayout, readCgroupUsage } from '../os/index.ts';
@@ -32,6 +32,7 @@ import { RuntimeCache } from './runtime-cache.ts';
 import { waitForRuntime } from './runtime-start.ts';
 import { NodeAuthorizer } from './server/node-authorizer.ts';
 import { type NodeServerOptions, startNodeServer } from './server/node-server.ts';
+import { NodeShutdown } from './shutdown/node-shutdown.ts';
 import { StaticPods } from './static-pods/static-pods.ts';
 import { thisMachine } from './stats/machine-usage.ts';
 import { OomKilledContainers } from './stats/oom-watcher.ts';
@@ -51,6 +52,12 @@ export interface Agent {
   readonly ready: Promise<void>;
   /** Pods on this node that are not gone yet. */
   readonly podCount: number;
+  /**
+   * The machine is being shut down: its pods end in order, in the time that the settings give them. Resolves when they have, or when
+   * the time is over. Until it is called off the node is not ready and takes no pod.
+   */
+  shutdown(): Promise<void>;
+  callOffShutdown(): void;
   /** Stops looking after the node. Containers go on. */
   stop(): Promise<void>;
 }
@@ -187,11 +194,23 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     pods: () => workers?.pods() ?? [],
     evict: (pod, { message, annotations, graceSeconds }) => {
       record(pod, 'Warning', 'Evicted', message, annotations);
-      workers?.evict(pod.metadata.uid, message, graceSeconds);
+      workers?.end(pod.metadata.uid, { reason: 'Evicted', message, graceSeconds });
     },
     nodeEvent,
     pressureChanged: () => registration.touch(),
     imageRemoved: (id) => images.removed(id),
+  });
+  const shutdown = new NodeShutdown({
+    graces: settings.shutdownGraces,
+    clock,
+    log,
+    pods: () => workers?.pods() ?? [],
+    isRunning: ({ metadata: { uid } }) =>
+      workers?.has(uid) === true && !isTerminalPhase(statuses.get(uid)?.phase),
+    end: (pod, how) => workers?.end(pod.metadata.uid, how),
+    told: (pods) => Promise.all(pods.map(({ metadata }) => statuses.flush(metadata.uid))),
+    event: nodeEvent,
+    changed: () => registration.touch(),
   });
   const context: NodeContext = {
     client,
@@ -238,6 +257,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     admission: { allowedSysctls: [], appArmor: enforcesAppArmor(), ...options.admission },
     node: () => informers(Node).get(nodeName),
     readNode: () => client(Node).get(nodeName),
+    shutdown: () => shutdown.rejection,
     pressure: () => house.pressure,
     networkProblem: () => network?.problem,
     isolate: options.isolate,
@@ -314,6 +334,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         runtime,
         runtimeProblem: cache.problem,
         networkProblem: network?.problem,
+        shutdownProblem: shutdown.problem,
       }),
     event: ({ type, reason, message }) => nodeEvent(type, reason, message),
   });
@@ -391,6 +412,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     get podCount() {
       return workers?.size ?? 0;
     },
+    shutdown: () => shutdown.begin(),
+    callOffShutdown: () => shutdown.callOff(),
     stop: () => scope.stop(),
   };
 }

@@ -148,6 +148,20 @@ export class RuntimeCache {
     }
   }
 
+  /**
+   * Looks at a container that was stopped until the runtime's record says so too: a process that ends at the very moment it is
+   * stopped is over before its record is. Rejects when it still runs after all.
+   */
+  async inspectStopped(uid: string, id: string, sandboxId: string): Promise<void> {
+    const { clock, scope } = this.#options;
+    for (const lagMs of exitLagMs) {
+      if ((await this.inspect(uid, id, sandboxId))?.state !== 'running') return;
+      await sleep(clock, lagMs, scope.signal);
+    }
+    if ((await this.inspect(uid, id, sandboxId))?.state === 'running')
+      throw new Error(`container ${id} runs although the runtime has stopped it`);
+  }
+
   async inspectSandbox(uid: string, id: string): Promise<SandboxStatus | undefined> {
     try {
       const found = await this.#options.runtime.podSandboxStatus(id);

@@ -77,6 +77,7 @@ export {
   removeLink,
   versionsOf,
 } from './links.ts';
+export { delayShutdowns, parseAnnouncement, type ShutdownDelayOptions } from './login-manager.ts';
 export {
   type NodeMounts,
   planCommandInGroups,

@@ -34,8 +34,10 @@ import {
   removeCgroup,
   removeLink,
   removeNetns,
+  signalProcess,
   stopProcess,
   versionsOf,
+  waitUntilGone,
 } from '../../os/index.ts';
 import type { Machine } from './machine.ts';
 import {
@@ -211,6 +213,9 @@ const thresholds = [
   '--image-gc-high-threshold=100',
 ];
 
+/** How long the pods of a node may take to end when it is stopped, and how much of that is for critical ones. */
+const shutdown = { seconds: 30, criticalSeconds: 10 };
+
 /** A server wants much room for new objects; an agent, of which there are many and mostly idle, would only keep it taken. Pure. */
 export function planAgentProgram([node, ...rest]: readonly string[]): string[] {
   return [
@@ -241,6 +246,8 @@ export function planAgentCommand(state: ClusterState, node: NodeState, program: 
     `--pod-manifest-path=${join(directory, 'manifests')}`,
     `--shared-machine-dir=${machineDir(state)}`,
     ...thresholds,
+    `--shutdown-grace-period=${shutdown.seconds}s`,
+    `--shutdown-grace-period-critical-pods=${shutdown.criticalSeconds}s`,
     `--cluster-cidr=${state.podCidr}`,
     `--cluster-dns=${dnsAddressOf(state.serviceCidr)}`,
     ...(state.without?.includes('ingress') ? ['--without=ingress'] : []),
@@ -343,6 +350,13 @@ export async function killNode(machine: Machine, state: ClusterState, node: Node
 export async function stopNode(machine: Machine, state: ClusterState, node: NodeState): Promise<void> {
   if (node.process !== null) await stopProcess(node.process, stopGraceMs, machine.clock);
   await clearNode(machine, state, node);
+}
+
+/** As a machine is shut down: its pods end first, in order and within their time. Then as `stopNode`. */
+export async function shutNodeDown(machine: Machine, state: ClusterState, node: NodeState): Promise<void> {
+  if (node.process !== null && signalProcess(node.process, 'SIGPWR'))
+    await waitUntilGone(node.process, shutdown.seconds * 1000 + stopGraceMs, machine.clock);
+  await stopNode(machine, state, node);
 }
 
 /** Ends what is left on it and removes its cgroups, links and namespaces. Its data stays. */

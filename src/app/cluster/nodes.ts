@@ -4,7 +4,7 @@ import { ensurePodRoutes, forgetNode, nodesStep } from './cluster-steps.ts';
 import { connectControlApi } from './control-api.ts';
 import { lockDirectory } from './lock.ts';
 import type { Machine } from './machine.ts';
-import { isNodeAlive, killNode, stopNode } from './node-machine.ts';
+import { isNodeAlive, killNode, shutNodeDown } from './node-machine.ts';
 import { nodeNameOf } from './places.ts';
 import { planNode } from './plan-allocation.ts';
 import { runSteps } from './progress.ts';
@@ -35,7 +35,8 @@ export async function nodeStop(machine: Machine, flags: NodeFlags): Promise<void
   await withCluster(machine, flags.name, async (holder) => {
     const node = holder.node(flags.node);
     const alive = isNodeAlive(node);
-    await stopNode(machine, holder.now, node);
+    if (alive) machine.say(`Ending the pods of node ${node.name}.`);
+    await shutNodeDown(machine, holder.now, node);
     holder.changeNode(node.name, { process: null });
     machine.say(alive ? `Node ${node.name} is stopped.` : `Node ${node.name} was off already.`);
   });

@@ -1,7 +1,7 @@
 // The supervisor as a real shell with small real children: when it starts again, when it ends, what it writes down.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -59,6 +59,22 @@ describe.skipIf(process.platform !== 'linux')('a supervisor', () => {
     child.kill('SIGTERM');
     expect(await ended).toBe(0);
     expect(words()).toBe('started\nended 137\nstarted\nended 0\n');
+  });
+
+  test('passes on that the power goes, which is another end', async () => {
+    const { child, ended, now, words } = start(
+      'trap "echo power >>\\"$1/heard\\"; exit 0" PWR; echo $$ >"$1/trapping"; while :; do sleep 0.05; done',
+    );
+    await expect.poll(() => now().pid).toBeDefined();
+    await expect
+      .poll(
+        () => existsSync(join(directory, 'trapping')) && readFileSync(join(directory, 'trapping'), 'utf8'),
+      )
+      .toBe(`${now().pid}\n`);
+    child.kill('SIGPWR');
+    expect(await ended).toBe(0);
+    expect(readFileSync(join(directory, 'heard'), 'utf8')).toBe('power\n');
+    expect(words()).toBe('started\nended 0\n');
   });
 
   test('is told to end while it waits to start again', async () => {

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 
 /**
- * The shell becomes the supervisor. SIGTERM is passed on and waited for; a child that ends with 0 was told to, and ends it too. The
+ * The shell becomes the supervisor. SIGTERM and SIGPWR are passed on and waited for; a child that ends with 0 was told to, and ends it too. The
  * child is told when its supervisor is gone, so that never one of them runs without the other. What happened is in the file $1.
  */
 const script = `runs=$1
@@ -11,14 +11,16 @@ shift
 : >"$runs" || exit 1
 child=
 told=
-trap 'told=yes; [ -z "$child" ] || kill -TERM "$child" 2>/dev/null' TERM INT HUP
+pass() { told=$1; [ -z "$child" ] || kill -"$1" "$child" 2>/dev/null; }
+trap 'pass TERM' TERM INT HUP
+trap 'pass PWR' PWR
 delays='0.1 0.2 0.5 1 2 5 10'
 left=$delays
 while :; do
   read -r began _ </proc/uptime
   setpriv --pdeathsig TERM -- "$@" &
   child=$!
-  [ -z "$told" ] || kill -TERM "$child"
+  [ -z "$told" ] || kill -"$told" "$child"
   echo "started $child" >>"$runs"
   # A signal interrupts the wait; only a child that is gone ends it.
   while :; do

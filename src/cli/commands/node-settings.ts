@@ -1,4 +1,4 @@
-// Flags of how a node keeps house: what it reserves, when it evicts, what it collects. Names, defaults and meaning are the kubelet's.
+// Flags of how a node keeps house: what it reserves, when it evicts, what it collects, how it is shut down. Names, defaults and meaning are the kubelet's.
 import type { Command } from 'commander';
 import { whole } from '../flags.ts';
 
@@ -17,6 +17,9 @@ export interface NodeSettingsFlags {
   readonly kubeReserved?: string;
   readonly systemReserved?: string;
   readonly volumeStatsAggPeriod?: string;
+  readonly shutdownGracePeriod?: string;
+  readonly shutdownGracePeriodCriticalPods?: string;
+  readonly shutdownGracePeriodByPodPriority?: string;
   /** Not the kubelet's: nodes that share a machine take turns. */
   readonly sharedMachineDir?: string;
 }
@@ -60,6 +63,18 @@ export function withNodeSettings(command: Command): Command {
     .option(
       '--volume-stats-agg-period <duration>',
       'how often files of volumes and logs are counted (default: 1m)',
+    )
+    .option(
+      '--shutdown-grace-period <duration>',
+      'how long pods get in all when the machine is shut down; 0 = they are left as they are (default: 0s)',
+    )
+    .option(
+      '--shutdown-grace-period-critical-pods <duration>',
+      'how much of that is kept for critical pods, which end last (default: 0s)',
+    )
+    .option(
+      '--shutdown-grace-period-by-pod-priority <periods>',
+      'how long pods get by priority, the lowest first: 0=20s,1000=10s,…; in place of the two above',
     )
     .option(
       '--shared-machine-dir <dir>',

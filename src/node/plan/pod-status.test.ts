@@ -87,8 +87,13 @@ describe('phase', () => {
     ['stopped for good, killed', build({ containers: [exited('a', 137)], stopped: true }).phase, 'Failed'],
     [
       'failed as a whole',
-      build({ containers: [container('a')], failure: { reason: 'DeadlineExceeded' } }).phase,
+      build({ containers: [exited('a', 0)], failure: { reason: 'DeadlineExceeded' } }).phase,
       'Failed',
+    ],
+    [
+      'failed as a whole, and its containers are still being ended',
+      build({ containers: [container('a')], failure: { reason: 'DeadlineExceeded' } }).phase,
+      'Running',
     ],
   ])('%s', (_, phase, want) => expect(phase).toBe(want));
 

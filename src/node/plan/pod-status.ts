@@ -15,8 +15,8 @@ export interface Waiting {
 
 /** Why a pod has failed as a whole. */
 export interface Failure extends Waiting {
-  /** Its node had to end it, for others' sake. */
-  readonly evicted?: boolean | undefined;
+  /** Its node ended it: for want of something, or because the machine is shut down. */
+  readonly byNode?: boolean | undefined;
 }
 
 export interface StatusInput {
@@ -225,10 +225,12 @@ export function buildPodStatus(input: StatusInput): coreV1.PodStatus {
     appsStarted && isSidecar(c) ? false : !initDone(c, initStatuses[i]!) && !appsStarted,
   );
 
-  const phase =
-    input.failure !== undefined
-      ? 'Failed'
-      : phaseOf(input, { initSpecs, initStatuses, statuses, incomplete });
+  const failed = input.failure !== undefined;
+  // A pod that has failed as a whole is not called failed while it still holds what its containers hold: whoever replaces it counts on
+  // that. Its conditions know already.
+  const ending = failed && runtime.containers.some(({ state }) => state === 'running');
+  const told = () => phaseOf(input, { initSpecs, initStatuses, statuses, incomplete });
+  const phase = failed ? 'Failed' : told();
   const sandbox = readySandbox(runtime);
   const podIps =
     spec.hostNetwork === true
@@ -236,11 +238,12 @@ export function buildPodStatus(input: StatusInput): coreV1.PodStatus {
       : (sandbox?.ips ??
         (phase === 'Succeeded' || phase === 'Failed' || input.stopped ? previousIps(previous) : []));
   const status: coreV1.PodStatus = {
-    phase,
-    ...(input.failure !== undefined && {
-      reason: input.failure.reason,
-      ...(input.failure.message !== undefined && { message: input.failure.message }),
-    }),
+    phase: ending ? told() : phase,
+    ...(input.failure !== undefined &&
+      !ending && {
+        reason: input.failure.reason,
+        ...(input.failure.message !== undefined && { message: input.failure.message }),
+      }),
     conditions: conditionsOf({
       pod,
       previous,
@@ -255,7 +258,7 @@ export function buildPodStatus(input: StatusInput): coreV1.PodStatus {
         .filter((s) => s.state?.waiting !== undefined && s.containerID === undefined)
         .map((s) => s.name),
       resize: input.resize,
-      disruption: input.failure?.evicted === true ? (input.failure.message ?? '') : undefined,
+      disruption: input.failure?.byNode === true ? (input.failure.message ?? '') : undefined,
       nowMs,
     }),
     hostIP: input.nodeIps[0],

@@ -9,6 +9,7 @@ export interface NodeFacts extends Omit<Report, 'problems' | 'images'> {
   /** In the kubelet's words; undefined = none. */
   readonly runtimeProblem: string | undefined;
   readonly networkProblem: string | undefined;
+  readonly shutdownProblem: string | undefined;
 }
 
 /** As many images as the kubelet tells of, the largest first. */
@@ -19,6 +20,7 @@ export async function nodeReport({
   runtime,
   runtimeProblem,
   networkProblem,
+  shutdownProblem,
   ...facts
 }: NodeFacts): Promise<Report> {
   const problems: string[] = [];
@@ -27,6 +29,7 @@ export async function nodeReport({
     problems.push(
       `container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:${networkProblem}`,
     );
+  if (shutdownProblem !== undefined) problems.push(shutdownProblem);
   const images = await runtime.listImages().catch(() => []);
   return {
     ...facts,

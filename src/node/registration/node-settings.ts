@@ -1,4 +1,4 @@
-// How a node keeps house: what it reserves, when it evicts, what it collects. The flags have the kubelet's names, defaults and words.
+// How a node keeps house: what it reserves, when it evicts, what it collects, how it is shut down. The flags have the kubelet's names, defaults and words.
 import {
   mustParseQuantity,
   parseDuration,
@@ -11,6 +11,7 @@ import type { EvictionPolicy } from '../eviction/eviction-manager.ts';
 import { amountOf, defaultHardEviction, parseStatements, parseThresholds } from '../eviction/signals.ts';
 import { defaultImageGarbage, type ImageGarbagePolicy } from '../garbage/image-garbage.ts';
 import { defaultLogRotation, type LogRotationPolicy } from '../garbage/log-rotation.ts';
+import { gracesByCriticality, type ShutdownGrace } from '../shutdown/shutdown-plan.ts';
 import type { MachineInfo } from './machine.ts';
 
 /** Resource names and quantities. */
@@ -25,6 +26,8 @@ export interface NodeSettings {
   readonly logRotation: LogRotationPolicy;
   /** How often the files of volumes and logs are counted. */
   readonly volumeStatsPeriodMs: number;
+  /** How long pods get when the machine is shut down, by priority. None = they are left as they are. */
+  readonly shutdownGraces: readonly ShutdownGrace[];
 }
 
 /** As they are written on the command line, by the names of the flags in camel case. undefined = the default. */
@@ -43,6 +46,9 @@ export interface NodeSettingFlags {
   readonly kubeReserved?: string | undefined;
   readonly systemReserved?: string | undefined;
   readonly volumeStatsAggPeriod?: string | undefined;
+  readonly shutdownGracePeriod?: string | undefined;
+  readonly shutdownGracePeriodCriticalPods?: string | undefined;
+  readonly shutdownGracePeriodByPodPriority?: string | undefined;
 }
 
 /** Throws an Error that names the flag and says what is wrong. */
@@ -99,7 +105,31 @@ export function parseNodeSettings(flags: NodeSettingFlags): NodeSettings {
       1_000,
       duration('--volume-stats-agg-period', flags.volumeStatsAggPeriod, 60_000),
     ),
+    shutdownGraces: parseShutdownGraces(flags),
   };
+}
+
+function parseShutdownGraces(flags: NodeSettingFlags): ShutdownGrace[] {
+  const seconds = (flag: string, text: string | undefined): number => {
+    const ms = duration(flag, text, 0);
+    if (ms > 0 && ms < 1000) throw new Error(`${flag}: must be either zero or at least 1s: ${text}`);
+    return Math.floor(ms / 1000);
+  };
+  const byPriority = '--shutdown-grace-period-by-pod-priority';
+  const total = seconds('--shutdown-grace-period', flags.shutdownGracePeriod);
+  const critical = seconds('--shutdown-grace-period-critical-pods', flags.shutdownGracePeriodCriticalPods);
+  if (critical > total)
+    throw new Error(
+      `invalid configuration: shutdownGracePeriodCriticalPods (--shutdown-grace-period-critical-pods) ${critical}s must be <= shutdownGracePeriod (--shutdown-grace-period) ${total}s`,
+    );
+  const stated = Object.entries(parseStatements(flags.shutdownGracePeriodByPodPriority ?? '', '='));
+  if (stated.length === 0) return gracesByCriticality(total, critical);
+  if (total > 0)
+    throw new Error(`invalid configuration: ${byPriority} and --shutdown-grace-period cannot both be set`);
+  return stated.map(([priority, text]) => {
+    if (!/^-?\d{1,10}$/.test(priority)) throw new Error(`${byPriority}: ${priority} is no priority`);
+    return { priority: Number(priority), seconds: seconds(byPriority, text) };
+  });
 }
 
 export const defaultNodeSettings: NodeSettings = parseNodeSettings({});

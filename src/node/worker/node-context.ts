@@ -7,6 +7,7 @@ import type { NodeDns } from '../container/dns.ts';
 import type { PressureCondition } from '../eviction/signals.ts';
 import type { Images } from '../images.ts';
 import type { Leftovers, Limiter } from '../limiter.ts';
+import type { Rejection } from '../plan/admission.ts';
 import type { CrashBackoff } from '../plan/crash-backoff.ts';
 import type { ProbeManager } from '../probes/probe-manager.ts';
 import type { References } from '../references.ts';
@@ -79,6 +80,8 @@ export interface NodeContext {
   node(): Node | undefined;
   /** Asks the API for it. */
   readNode(): Promise<Node>;
+  /** Why the node takes no pod at all now; undefined = it does. */
+  shutdown(): Rejection | undefined;
   /** What the node is short of: not every pod is taken then. */
   pressure(): readonly PressureCondition[];
   /** Why no pod can get a network now; undefined = it can. */

@@ -16,6 +16,8 @@ export async function admitPod(
   pod: Pod,
   others: () => readonly Pod[],
 ): Promise<Rejection | undefined> {
+  const shutdown = node.shutdown();
+  if (shutdown !== undefined) return shutdown;
   const pressed = refuseUnderPressure(pod, node.pressure());
   if (pressed !== undefined) return pressed;
   const known = node.node();

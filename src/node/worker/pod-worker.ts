@@ -30,6 +30,14 @@ const retryInitialMs = 1_000;
 const retryMaxMs = 10_000;
 const tokenRefreshMs = 300_000;
 
+/** Why and how its node ends a pod for good. */
+export interface PodEnd {
+  readonly reason: string;
+  readonly message: string;
+  /** Its containers get at most this long. */
+  readonly graceSeconds: number;
+}
+
 interface StepResult {
   /** When to look again even if nothing happens; undefined = not before it is woken. */
   readonly wakeInMs: number | undefined;
@@ -140,10 +148,10 @@ export class PodWorker {
     this.wake();
   }
 
-  /** The node cannot keep it: it fails for good. Its containers get at most this long. */
-  evict(message: string, graceSeconds: number): void {
+  /** The node cannot keep it: it fails for good. */
+  end({ reason, message, graceSeconds }: PodEnd): void {
     if (this.#failure !== undefined || this.#terminating) return;
-    this.#failure = { reason: 'Evicted', message, evicted: true };
+    this.#failure = { reason, message, byNode: true };
     this.#failureGraceSeconds = graceSeconds;
     this.wake();
   }

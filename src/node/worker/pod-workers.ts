@@ -6,7 +6,7 @@ import type { Pod } from '../../api/index.ts';
 import { Backoff, sleep } from '../../base/index.ts';
 import { annotation } from '../container/names.ts';
 import type { NodeContext } from './node-context.ts';
-import { PodWorker } from './pod-worker.ts';
+import { type PodEnd, PodWorker } from './pod-worker.ts';
 
 const orphanRetry = { initialMs: 1_000, maxMs: 30_000 };
 
@@ -91,8 +91,8 @@ export class PodWorkers {
       this.#node.scope.run('orphan', () => this.#removeOrphan(uid));
   }
 
-  evict(uid: string, message: string, graceSeconds: number): void {
-    this.#workers.get(uid)?.evict(message, graceSeconds);
+  end(uid: string, how: PodEnd): void {
+    this.#workers.get(uid)?.end(how);
   }
 
   objectsChanged(uid: string): void {

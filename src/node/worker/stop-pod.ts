@@ -60,7 +60,7 @@ export async function killContainer(input: StopInput, stop: ContainerStop): Prom
   }
   const ended = await endBySignal(node, stop, graceSeconds);
   await node.runtime.stopContainer(status.id, ended ? 0 : graceSeconds);
-  await node.cache.inspect(uid, status.id, status.sandboxId);
+  await node.cache.inspectStopped(uid, status.id, status.sandboxId);
 }
 
 const lookMs = 100;
