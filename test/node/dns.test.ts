@@ -19,6 +19,8 @@ function whyNoDig(): string | undefined {
 
 const cluster = new TourCluster('jt-dns');
 const digImage = 'docker.io/library/dig:1';
+/** So many that one of them asks at any moment. */
+const askers = [1, 2, 3, 4, 5, 6, 7, 8];
 const node = (n: number) => `jt-dns-node-${n}`;
 
 const pod = (name: string, n: number, more = '') => `
@@ -122,12 +124,23 @@ spec:
   nodeName: ${node(1)}
   terminationGracePeriodSeconds: 0
   tolerations: ${staysPut}
-  # Two attempts are usual, and enough for an agent that is back in a second. One that is refused uses up five at once.
-  dnsConfig: { options: [{ name: attempts, value: '5' }] }
   containers:
   - name: c
     image: '${digImage}'
-    command: [sh, -c, 'while :; do if getent hosts web >/dev/null; then echo ok; else echo FAILED; fi; sleep 0.02; done']
+    command:
+    - sh
+    - -c
+    - |
+      now() { read up idle </proc/uptime; echo \${up%.*}; }
+      ask() {
+        while :; do
+          began=$(now)
+          if getent hosts web >/dev/null; then echo $1 ok; else echo $1 FAILED after $(($(now) - began)) s; fi
+          sleep 0.2
+        done
+      }
+      for asker in ${askers.join(' ')}; do ask $asker & done
+      wait
 `;
 
 /** Answers A with 192.0.2.1, `big` only over TCP, and what begins with `no` not at all; tells what it was asked. */
@@ -357,12 +370,27 @@ describe.skipIf(why !== undefined)('names of a cluster', () => {
     const pid = started().at(-1)!;
     // Not in a session: those end with the agent.
     const lines = async () => (await run(cluster.kubectlArgv('logs', 'asker'))).out.trim().split('\n');
-    const before = (await lines()).length;
+    const counts = async () => {
+      const said = await lines();
+      return askers.map((asker) => said.filter((line) => line.startsWith(`${asker} `)).length);
+    };
     process.kill(pid, 'SIGKILL');
     await expect.poll(() => started().at(-1)).not.toBe(pid);
-    // glibc asks again after five seconds, so more lines are seen only when it was answered then.
-    await expect.poll(async () => (await lines()).length, { interval: 500 }).toBeGreaterThan(before + 20);
-    expect(new Set(await lines())).toEqual(new Set(['ok']));
+    let before: number[] = [];
+    const seen = async () => {
+      before = await counts();
+      return Math.min(...before);
+    };
+    await expect.poll(seen, { interval: 500 }).toBeGreaterThan(0);
+    // glibc asks again after five seconds. The second line from now on is of a question that was asked from now on.
+    const more = async () => (await counts()).every((count, i) => count >= before[i]! + 2);
+    await expect.poll(more, { interval: 500 }).toBe(true);
+    // A question that is refused fails at once. One that is lost fails after two attempts of five seconds: on a machine that gives the
+    // agent no time to be back by then.
+    const bad = (await lines()).filter((line) => !/^\d (ok|FAILED after (9|\d\d) s)$/.test(line));
+    expect(bad).toEqual([]);
+    const late = (await lines()).filter((line) => line.includes('FAILED')).map((line) => line[0]);
+    expect(late).toEqual([...new Set(late)]);
     expect(started().length).toBeGreaterThan(1);
   });
 });
