@@ -3,44 +3,50 @@ import { FakeClock, Scope, silentLog } from '../base/index.ts';
 import type { ContainerStatus } from '../os/index.ts';
 import { RuntimeCache } from './runtime-cache.ts';
 
-/** What the cache says of a container of which the runtime says this, and the kernel whether it killed it. */
-async function reasonOf(status: Partial<ContainerStatus>, killed: boolean): Promise<string | undefined> {
-  const container: ContainerStatus = {
-    id: 'c1',
-    sandboxId: 's1',
-    name: 'main',
-    attempt: 0,
-    image: 'busybox',
-    imageRef: 'busybox',
-    state: 'exited',
-    createdAtMs: 1,
-    startedAtMs: 2,
-    finishedAtMs: 3,
-    exitCode: 0,
-    reason: '',
-    message: '',
-    logPath: '/logs/c1',
-    labels: {},
-    annotations: {},
-    ...status,
-  };
-  const cache = new RuntimeCache({
+const exited: ContainerStatus = {
+  id: 'c1',
+  sandboxId: 's1',
+  name: 'main',
+  attempt: 0,
+  image: 'busybox',
+  imageRef: 'busybox',
+  state: 'exited',
+  createdAtMs: 1,
+  startedAtMs: 2,
+  finishedAtMs: 3,
+  exitCode: 0,
+  reason: '',
+  message: '',
+  logPath: '/logs/c1',
+  labels: {},
+  annotations: {},
+};
+
+/** Of a runtime that answers this; `killed` is what the kernel says. */
+function cacheOf(answer: () => ContainerStatus, killed: boolean, clock = new FakeClock()): RuntimeCache {
+  return new RuntimeCache({
     runtime: {
-      containerStatus: async () => container,
-      listContainers: async () => [container],
+      containerStatus: async () => answer(),
+      listContainers: async () => [answer()],
       listPodSandbox: async () => [],
       podSandboxStatus: () => Promise.reject(new Error('not asked for')),
       watchExits: () => new Promise(() => {}),
     },
     nodeName: 'n1',
-    clock: new FakeClock(),
+    clock,
     log: silentLog,
     scope: new Scope(silentLog),
     relistMs: 1000,
     fastRelistMs: 100,
-    oomKilled: (id) => killed && id === container.id,
+    oomKilled: (id) => killed && id === exited.id,
     onChange: () => {},
   });
+}
+
+/** What the cache says of a container of which the runtime says this, and the kernel whether it killed it. */
+async function reasonOf(status: Partial<ContainerStatus>, killed: boolean): Promise<string | undefined> {
+  const container = { ...exited, ...status };
+  const cache = cacheOf(() => container, killed);
   await cache.inspect('u1', container.id, container.sandboxId);
   return cache.get('u1').containers[0]?.reason;
 }
@@ -56,4 +62,34 @@ describe('why a container ended', () => {
   ])('%s', async (_, status, killed, reason) => {
     expect(await reasonOf(status, killed)).toBe(reason);
   });
+});
+
+describe('a container that was stopped', () => {
+  /** What becomes of it when the runtime's record says `running` so many times. */
+  async function stopped(times: number): Promise<string | undefined> {
+    let left = times;
+    const clock = new FakeClock();
+    const cache = cacheOf(() => (left-- > 0 ? { ...exited, state: 'running' } : exited), false, clock);
+    let result: string | undefined;
+    const over = cache.inspectStopped('u1', 'c1', 's1').then(
+      () => {
+        result = cache.get('u1').containers[0]?.state;
+      },
+      (error: Error) => {
+        result = error.message;
+      },
+    );
+    for (let i = 0; i < 10 && result === undefined; i++) await clock.advance(500);
+    await over;
+    return result;
+  }
+
+  it.each([
+    [0, 'exited'],
+    [1, 'exited'],
+    [4, 'exited'],
+    [9, 'container c1 runs although the runtime has stopped it'],
+  ])('is looked at until its record says so: %d times too early', async (times, wanted) =>
+    expect(await stopped(times)).toBe(wanted),
+  );
 });
