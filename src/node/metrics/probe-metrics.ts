@@ -1,6 +1,6 @@
 // What probes found, for /metrics/probes. A page of its own, since it has a series for each probe of each container of the node.
+import type { Pod } from '../../api/index.ts';
 import { MetricRegistry } from '../../base/index.ts';
-import type { ProbedContainer } from '../probes/probe-manager.ts';
 import type { ProbeKind } from '../probes/probe-plan.ts';
 import { defaultBuckets } from './default-buckets.ts';
 
@@ -24,7 +24,7 @@ export class ProbeMetrics {
 
   /** A probe that was made. One that could not be made says nothing, and is not counted, as in the kubelet. */
   probed(
-    { pod, container }: Pick<ProbedContainer, 'pod' | 'container'>,
+    { pod, container }: { readonly pod: Pod; readonly container: { readonly name: string } },
     kind: ProbeKind,
     { ok, seconds }: { readonly ok: boolean; readonly seconds: number },
   ): void {
