@@ -20,8 +20,6 @@ export interface ShutdownDelayOptions {
   readonly log: Log;
   /** Where the login manager reads its configuration. */
   readonly configDir?: string | undefined;
-  /** For the programs; added to this process's own environment. */
-  readonly env?: Readonly<Record<string, string>> | undefined;
 }
 
 const commandTimeoutMs = 10_000;
@@ -58,17 +56,16 @@ export async function delayShutdowns(options: ShutdownDelayOptions, signal: Abor
 }
 
 /** The most that the login manager waits for anybody. */
-async function longestDelay({ exec, env }: ShutdownDelayOptions): Promise<number> {
+async function longestDelay({ exec }: ShutdownDelayOptions): Promise<number> {
   const { stdout } = await exec.run(['busctl', 'get-property', ...manager, 'InhibitDelayMaxUSec'], {
     timeoutMs: commandTimeoutMs,
-    env,
   });
   // `t 5000000`
   return Number(stdout.trim().split(' ')[1]) / 1_000_000;
 }
 
 async function allowDelay(options: ShutdownDelayOptions): Promise<void> {
-  const { seconds, exec, env, clock, log } = options;
+  const { seconds, exec, clock, log } = options;
   let most = await longestDelay(options);
   if (most >= seconds) return;
   const dir = options.configDir ?? '/etc/systemd/logind.conf.d';
@@ -79,7 +76,6 @@ async function allowDelay(options: ShutdownDelayOptions): Promise<void> {
   );
   await exec.run(['systemctl', 'kill', '--signal=HUP', 'systemd-logind.service'], {
     timeoutMs: commandTimeoutMs,
-    env,
     mayFail: true,
   });
   for (let i = 0; i < looks && most < seconds; i++) {
@@ -93,14 +89,12 @@ async function allowDelay(options: ShutdownDelayOptions): Promise<void> {
 /** Until the announcements end. */
 async function follow(options: ShutdownDelayOptions, signal: AbortSignal): Promise<void> {
   const { log, begun, calledOff } = options;
-  const env = { ...process.env, ...options.env };
   // Before the lock is taken: what is announced between the two would be waited for in vain.
   const monitor = spawn('busctl', ['monitor', '--json=short', `--match=${announcement}`], {
     stdio: ['ignore', 'pipe', 'ignore'],
-    env,
   });
   monitor.once('error', (error) => log.warn('cannot follow shutdowns of this machine', { error }));
-  let lock = takeLock(env, log);
+  let lock = takeLock(log);
   const end = () => monitor.kill();
   signal.addEventListener('abort', end, { once: true });
   try {
@@ -114,7 +108,7 @@ async function follow(options: ShutdownDelayOptions, signal: AbortSignal): Promi
       } else if (begins === false) {
         calledOff();
         lock.release();
-        lock = takeLock(env, log);
+        lock = takeLock(log);
       }
     }
   } catch (error) {
@@ -126,9 +120,9 @@ async function follow(options: ShutdownDelayOptions, signal: AbortSignal): Promi
 }
 
 /** Held for as long as a program runs that ends with its standard input, and so with this process too. */
-function takeLock(env: NodeJS.ProcessEnv, log: Log): { release(): void } {
+function takeLock(log: Log): { release(): void } {
   const words = ['--what=shutdown', '--mode=delay', '--who=jotasu', '--why=Pods are given time to end'];
-  const holder = spawn('systemd-inhibit', [...words, 'cat'], { stdio: ['pipe', 'ignore', 'pipe'], env });
+  const holder = spawn('systemd-inhibit', [...words, 'cat'], { stdio: ['pipe', 'ignore', 'pipe'] });
   let said = '';
   holder.stderr.on('data', (data: Buffer) => (said += data.toString()));
   holder.stdin.on('error', () => {});
