@@ -73,7 +73,7 @@ function customKind(
   const ownFields = Object.keys(schema.properties ?? {}).filter((name) => !everyResource.has(name));
   const ruled = hasRules(schema);
   const validate = (object: KubeObject, old: KubeObject | undefined, causes: FieldAt['causes']): void => {
-    validateValue(schema, object, new FieldAt('', causes));
+    validateValue(schema, object, new FieldAt('', causes), old);
     validateEmbedded(schema, object as unknown as Json, new FieldAt('', causes));
     // Rules are written for values that fit.
     if (ruled && causes.list.length === 0)

@@ -232,6 +232,26 @@ describe('a resource', () => {
     expect([scale.spec, scale.status]).toEqual([{ replicas: 3 }, { replicas: 2, selector: 'app=a' }]);
   });
 
+  it('may stay what a stricter schema would refuse, where it is not touched', async () => {
+    await f.ask('POST', tabs, { body: tab('a') });
+    const type = 'application/merge-patch+json';
+    const when = { type: 'string', minLength: 3 };
+    const stricter = {
+      type: 'object',
+      properties: { spec: { ...spec, properties: { ...spec.properties, when } } },
+    };
+    const versions = [{ ...version, schema: { openAPIV3Schema: stricter } }];
+    await f.ask('PATCH', `${definitions}/crontabs.stable.example.com`, {
+      type,
+      body: { spec: { versions } },
+    });
+    const change = async (body: object) => (await f.ask('PATCH', `${tabs}/a`, { type, body })).code;
+    expect(await change({ metadata: { labels: { a: 'b' } } })).toBe(200);
+    expect(await change({ spec: { replicas: 2 } })).toBe(200);
+    expect(await change({ spec: { when: '6' } })).toBe(422);
+    expect((await f.ask('POST', tabs, { body: tab('b') })).code).toBe(422);
+  });
+
   it('is not merged strategically', async () => {
     await f.ask('POST', tabs, { body: tab('a') });
     const { code } = await f.ask('PATCH', `${tabs}/a`, {

@@ -1,5 +1,6 @@
 // x-kubernetes-validations: what the author of a custom resource demands of its values, and of how they change. Rules of a node are asked
 // before those below it. What a rule says of a value that did not change is not held against an update, unless it is about the change.
+import { earlierItems } from '../structural/earlier-items.ts';
 import {
   isMap,
   itemsOf,
@@ -66,15 +67,6 @@ function walk(schema: JsonSchema, { value, old }: Values, field: FieldAt, root: 
     const at = property === undefined ? field.key(key) : field.child(key);
     walk(inner, { value: value[key], old: before }, at, false);
   }
-}
-
-/** Items of a list are followed through its changes by their keys alone. */
-function earlierItems(schema: JsonSchema, old: unknown): (item: unknown) => unknown {
-  const keys = schema['x-kubernetes-list-map-keys'] ?? [];
-  if (schema['x-kubernetes-list-type'] !== 'map' || !Array.isArray(old)) return () => undefined;
-  const idOf = (item: unknown) => JSON.stringify(keys.map((key) => (isMap(item) ? item[key] : undefined)));
-  const byId = new Map(old.map((item) => [idOf(item), item]));
-  return (item) => byId.get(idOf(item));
 }
 
 interface Node {

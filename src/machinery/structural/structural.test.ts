@@ -155,3 +155,59 @@ it.each<[JsonSchema, unknown, string[]]>([
     ['f: Invalid value: "a": "f" must not validate the schema (not)'],
   ],
 ])('%j says of %j', (one, given, wanted) => expect(said(one, given)).toEqual(wanted));
+
+describe('a schema that has become stricter', () => {
+  const short: JsonSchema = { type: 'string', maxLength: 1 };
+  const item: JsonSchema = { type: 'object', properties: { name: { type: 'string' }, text: short } };
+  const list = (kind: object): JsonSchema => ({ type: 'array', items: item, ...kind });
+  const keyed = { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] } as const;
+  const spec: JsonSchema = {
+    type: 'object',
+    required: ['must'],
+    properties: { a: short, b: short, keyed: list(keyed), plain: list({}) },
+    additionalProperties: short,
+  };
+  const schema: JsonSchema = { type: 'object', properties: { spec, other: short } };
+  const old = {
+    spec: { a: 'long', keyed: [{ name: 'x', text: 'long' }], plain: [{ text: 'long' }] },
+    other: 'o',
+  };
+  it.each<[string, object, string[]]>([
+    ['lets pass what is as it was', { ...old, other: 'p' }, []],
+    ['finds what is new beside it', { ...old, other: 'new' }, ['other']],
+    [
+      'asks for what is required once its object changes',
+      { ...old, spec: { ...old.spec, b: 'b' } },
+      ['spec.must'],
+    ],
+    [
+      'finds what has changed',
+      { ...old, spec: { ...old.spec, must: 'm', a: 'longer', b: 'long' } },
+      ['spec.a', 'spec.b'],
+    ],
+    [
+      'follows items by their keys',
+      {
+        ...old,
+        spec: {
+          ...old.spec,
+          must: 'm',
+          keyed: [
+            { name: 'y', text: 'long' },
+            { name: 'x', text: 'long' },
+          ],
+        },
+      },
+      ['spec.keyed[0].text'],
+    ],
+    [
+      'does not know items without keys',
+      { ...old, spec: { ...old.spec, must: 'm', plain: [{ text: 'long' }, {}] } },
+      ['spec.plain[0].text'],
+    ],
+  ])('%s', (_, now, at) => {
+    const causes = new Causes();
+    validateValue(schema, now, new FieldAt('', causes), old);
+    expect(causes.list.map(({ field }) => field)).toEqual(at);
+  });
+});

@@ -1,5 +1,7 @@
 // Whether a value fits its schema. Every fault of a value is told, in the words in which kube-apiserver tells it.
+
 import type { FieldAt } from '../validation/field-at.ts';
+import { earlierItems } from './earlier-items.ts';
 import { isOfFormat } from './formats.ts';
 import { isMap, itemsOf, type Json, type JsonSchema, propertyOf, valuesOf } from './json-schema.ts';
 
@@ -14,9 +16,28 @@ type Fault =
   | { readonly kind: 'duplicate'; readonly value: unknown }
   | { readonly kind: 'type' | 'invalid'; readonly value: unknown; readonly says: string };
 
-/** Adds every fault to the causes of `field`. Pure. */
-export function validateValue(schema: JsonSchema, value: unknown, field: FieldAt): void {
-  check(schema, value, field, report);
+/**
+ * Adds every fault to the causes of `field`. Pure. A fault of what is as it was in `old` is none: a schema that has become stricter does
+ * not keep old objects from being changed elsewhere.
+ */
+export function validateValue(schema: JsonSchema, value: unknown, field: FieldAt, old?: unknown): void {
+  check(schema, { value, old }, field, report);
+}
+
+interface Checked {
+  readonly value: unknown;
+  /** undefined = there was none, or nobody can say which it was. */
+  readonly old: unknown;
+}
+
+/** What is below a value: its faults count unless it is as it was. */
+function checkBelow(schema: JsonSchema, { value, old }: Checked, field: FieldAt, tell: Tell): void {
+  let isSame: boolean | undefined;
+  const tellNew: Tell = (where, fault) => {
+    isSame ??= same(value, old);
+    if (!isSame) tell(where, fault);
+  };
+  check(schema, { value, old }, field, old === undefined ? tell : tellNew);
 }
 
 const report: Tell = (field, fault) => {
@@ -46,7 +67,7 @@ const report: Tell = (field, fault) => {
 
 function fits(schema: JsonSchema, value: unknown, field: FieldAt): boolean {
   let good = true;
-  check(schema, value, field, () => {
+  check(schema, { value, old: undefined }, field, () => {
     good = false;
   });
   return good;
@@ -62,7 +83,7 @@ function typeOf(value: unknown): string {
 /** The path as the texts of faults name it. */
 const inBody = (field: FieldAt): string => `${field.path === '' ? '<nil>' : field.path} in body`;
 
-function check(schema: JsonSchema, value: unknown, field: FieldAt, tell: Tell): void {
+function check(schema: JsonSchema, { value, old }: Checked, field: FieldAt, tell: Tell): void {
   const type = typeOf(value);
   const invalid = (says: string): void => tell(field, { kind: 'invalid', value, says });
   const intOrString = schema['x-kubernetes-int-or-string'] === true;
@@ -91,8 +112,8 @@ function check(schema: JsonSchema, value: unknown, field: FieldAt, tell: Tell): 
     });
   if (typeof value === 'string') checkText(schema, value, field, tell);
   else if (typeof value === 'number') checkNumber(schema, value, field, invalid);
-  else if (Array.isArray(value)) checkList(schema, value, field, tell);
-  else if (isMap(value)) checkMap(schema, value, field, tell);
+  else if (Array.isArray(value)) checkList(schema, { value, old }, field, tell);
+  else if (isMap(value)) checkMap(schema, { value, old }, field, tell);
   checkAlternatives(schema, value, field, tell);
 }
 
@@ -175,7 +196,11 @@ const isMultiple = (value: number, of: number): boolean => {
   return Math.abs(quotient - Math.round(quotient)) < 1e-9 * Math.max(1, Math.abs(quotient));
 };
 
-function checkList(schema: JsonSchema, value: readonly unknown[], field: FieldAt, tell: Tell): void {
+interface CheckedList extends Checked {
+  readonly value: readonly unknown[];
+}
+
+function checkList(schema: JsonSchema, { value, old }: CheckedList, field: FieldAt, tell: Tell): void {
   const { minItems, maxItems } = schema;
   const invalid = (says: string): void => tell(field, { kind: 'invalid', value, says });
   if (minItems !== undefined && value.length < minItems)
@@ -183,7 +208,11 @@ function checkList(schema: JsonSchema, value: readonly unknown[], field: FieldAt
   if (maxItems !== undefined && value.length > maxItems)
     tell(field, { kind: 'tooMany', actual: value.length, max: maxItems });
   const items = itemsOf(schema);
-  if (items !== undefined) for (const [i, item] of value.entries()) check(items, item, field.index(i), tell);
+  if (items !== undefined) {
+    const before = earlierItems(schema, old);
+    for (const [i, item] of value.entries())
+      checkBelow(items, { value: item, old: before(item) }, field.index(i), tell);
+  }
   checkIdentity(schema, value, field, tell);
 }
 
@@ -216,7 +245,11 @@ function checkIdentity(schema: JsonSchema, value: readonly unknown[], field: Fie
   });
 }
 
-function checkMap(schema: JsonSchema, value: Json, field: FieldAt, tell: Tell): void {
+interface CheckedMap extends Checked {
+  readonly value: Json;
+}
+
+function checkMap(schema: JsonSchema, { value, old }: CheckedMap, field: FieldAt, tell: Tell): void {
   const invalid = (says: string): void => tell(field, { kind: 'invalid', value, says });
   const { minProperties, maxProperties } = schema;
   if (minProperties !== undefined || maxProperties !== undefined) {
@@ -230,9 +263,9 @@ function checkMap(schema: JsonSchema, value: Json, field: FieldAt, tell: Tell): 
     if (!Object.hasOwn(value, name)) tell(at(field, name), { kind: 'required' });
   const values = valuesOf(schema);
   for (const key of Object.keys(value)) {
-    const property = propertyOf(schema, key);
-    if (property !== undefined) check(property, value[key], at(field, key), tell);
-    else if (values !== undefined) check(values, value[key], at(field, key), tell);
+    const below = propertyOf(schema, key) ?? values;
+    const before = isMap(old) && Object.hasOwn(old, key) ? old[key] : undefined;
+    if (below !== undefined) checkBelow(below, { value: value[key], old: before }, at(field, key), tell);
   }
 }
 
@@ -254,7 +287,7 @@ function checkAlternatives(schema: JsonSchema, value: unknown, field: FieldAt, t
   if (allOf !== undefined && allOf.length > 0) {
     let good = true;
     for (const one of allOf)
-      check(one, value, field, (where, fault) => {
+      check(one, { value, old: undefined }, field, (where, fault) => {
         good = false;
         tell(where, fault);
       });
