@@ -56,7 +56,8 @@ export async function ensureEmptyDir({
   const mode = gid === undefined ? 0o777 : directoryModeFor(0o777, false);
   await ensureDirectory(dir, { mode, gid });
   if (medium !== 'Memory' || (await isMountPoint(dir))) return;
-  const options = [`mode=${mode.toString(8)}`];
+  // With the sticky bit, which the kernel gives a tmpfs that nobody gave a mode: Kubernetes gives none.
+  const options = [`mode=${(0o1000 | mode).toString(8)}`];
   if (gid !== undefined) options.push(`gid=${gid}`);
   const bytes = memoryVolumeBytes(pod, emptyDir, allocatable);
   if (bytes > 0) options.push(`size=${bytes}`);

@@ -116,7 +116,7 @@ describe('emptyDir', () => {
     ]);
     const paths = await ensure(pod);
     expect(modeOf(paths.get('disk')!.path)).toBe('777');
-    expect(ran()).toEqual([`mount -t tmpfs -o mode=777,size=1048576 tmpfs ${paths.get('memory')!.path}`]);
+    expect(ran()).toEqual([`mount -t tmpfs -o mode=1777,size=1048576 tmpfs ${paths.get('memory')!.path}`]);
     fs.writeFileSync(path.join(paths.get('disk')!.path, 'f'), '');
     await ensure(pod);
     expect(fs.readdirSync(paths.get('disk')!.path)).toEqual(['f']);
