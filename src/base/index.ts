@@ -14,6 +14,7 @@ export {
 } from './metrics.ts';
 export { Pause, sliceMs, TurnBudget } from './pause.ts';
 export { nameSuffix, type Random, safeEncode, seededRandom, systemRandom } from './random.ts';
+export { type Resolvable, withResolvers } from './resolvable.ts';
 export { RingQueue } from './ring-queue.ts';
 export { Scope } from './scope.ts';
 export { unless } from './unless.ts';

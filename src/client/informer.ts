@@ -1,6 +1,16 @@
 // Informers: a live copy of a collection in memory, shared by everybody in the process who asks for the same one. Built on
 // list and watch alone, so it is the same over the in-process transport (whose objects it shares) and over HTTPS.
-import { Backoff, type Clock, Heap, type Log, Pause, type Random, type Scope, sleep } from '../base/index.ts';
+import {
+  Backoff,
+  type Clock,
+  Heap,
+  type Log,
+  Pause,
+  type Random,
+  type Scope,
+  sleep,
+  withResolvers,
+} from '../base/index.ts';
 import { isExpired, type KindDef, type KubeObject, keyOf, StatusError } from '../machinery/index.ts';
 import type { Client, ResourceClient } from './client.ts';
 import { type IndexFunction, type Lister, ObjectCache } from './object-cache.ts';
@@ -369,17 +379,3 @@ class RunningInformer<T extends KubeObject> implements Informer<T> {
 const isFutureRevision = (error: unknown): boolean =>
   error instanceof StatusError &&
   (error.details?.causes?.some((cause) => cause.reason === 'ResourceVersionTooLarge') ?? false);
-
-function withResolvers(): {
-  promise: Promise<void>;
-  resolve: () => void;
-  reject: (why: unknown) => void;
-} {
-  let resolve!: () => void;
-  let reject!: (why: unknown) => void;
-  const promise = new Promise<void>((yes, no) => {
-    resolve = yes;
-    reject = no;
-  });
-  return { promise, resolve, reject };
-}

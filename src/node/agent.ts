@@ -5,9 +5,9 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { isMirror, isTerminalPhase, Node, Pod, Service } from '../api/index.ts';
-import { MetricRegistry, Scope, sleep } from '../base/index.ts';
+import { MetricRegistry, Scope, sleep, withResolvers } from '../base/index.ts';
 import { createEventRecorder, createInformers, type EventType } from '../client/index.ts';
-import { ensureCgroup, limitCgroup, readCgroupLayout, readCgroupUsage } from '../os/index.ts';
+import { readCgroupLayout, readCgroupUsage } from '../os/index.ts';
 import { type AgentOptions, defaultIntervals } from './agent-options.ts';
 import { parseResolvConf } from './container/dns.ts';
 import { podCgroup } from './container/pod-cgroup.ts';
@@ -24,6 +24,7 @@ import { podEvents } from './pod-events.ts';
 import { ProbeManager } from './probes/probe-manager.ts';
 import { References } from './references.ts';
 import { readMachine } from './registration/machine.ts';
+import { enforceAllocatable } from './registration/node-allocatable.ts';
 import { nodeReference } from './registration/node-events.ts';
 import { NodeRegistration } from './registration/node-registration.ts';
 import { nodeReport } from './registration/node-report.ts';
@@ -355,17 +356,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     runtimeVersion = `${version.name}://${version.version}`;
     await cache.start();
     if (layout !== undefined) {
-      ensureCgroup(layout, options.cgroupParent);
       const memoryBytes = machine.memoryBytes - reserved.limits.memoryBytes;
-      const problems = limitCgroup(layout, options.cgroupParent, { memoryBytes });
-      if (problems.length === 0)
-        nodeEvent('Normal', 'NodeAllocatableEnforced', 'Updated Node Allocatable limit across pods');
-      else
-        nodeEvent(
-          'Warning',
-          'FailedNodeAllocatableEnforcement',
-          `Failed to update Node Allocatable Limits ${JSON.stringify(options.cgroupParent)}: ${problems.join(', ')}`,
-        );
+      const { type, reason, message } = enforceAllocatable(layout, options.cgroupParent, { memoryBytes });
+      nodeEvent(type, reason, message);
     }
     workers = new PodWorkers(context, (uid) => {
       tokens.release(uid);
@@ -416,16 +409,6 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     callOffShutdown: () => shutdown.callOff(),
     stop: () => scope.stop(),
   };
-}
-
-function withResolvers(): { promise: Promise<void>; resolve: () => void; reject: (why: unknown) => void } {
-  let resolve!: () => void;
-  let reject!: (why: unknown) => void;
-  const promise = new Promise<void>((yes, no) => {
-    resolve = yes;
-    reject = no;
-  });
-  return { promise, resolve, reject };
 }
 
 function readOr(file: string, other: string): string {
