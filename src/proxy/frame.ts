@@ -11,6 +11,8 @@ export type Protocol = (typeof protocols)[number];
 export interface FrameOptions {
   /** Addresses of pods in the whole cluster; who is not among them is masqueraded on the way to a cluster address. */
   readonly podCidrs: readonly string[];
+  /** From which services get their addresses: what is sent to one that no service has goes nowhere. */
+  readonly serviceCidrs: readonly string[];
   /** Pods on this node whose replies to each other would pass the bridge unseen: they are masqueraded. */
   readonly maskedPodCidrs: readonly string[];
   /** Whether node ports answer on each address of the node, or on those in the set alone. */
@@ -92,7 +94,12 @@ export function planFrame(family: Family, options: FrameOptions): FrameLine[] {
     rule('services', `${toNode} meta l4proto . th dport vmap @service-nodeports`),
     rule('no-endpoints', `${family} daddr . meta l4proto . th dport vmap @no-endpoint-services`),
     rule('no-endpoints', `${toNode} meta l4proto . th dport vmap @no-endpoint-nodeports`),
+    // The node answers at some of them itself.
+    rule('cluster-ips-check', 'fib daddr type local return'),
     rule('cluster-ips-check', `${family} daddr @cluster-ips goto reject-all`),
+    ...ofFamily(options.serviceCidrs, family).map((cidr) =>
+      rule('cluster-ips-check', `${family} daddr ${cidr} drop`),
+    ),
     // An ICMP message that comes while connect() still holds the socket is only heeded a second later.
     rule('reject-all', 'meta l4proto tcp reject with tcp reset'),
     rule('reject-all', 'reject'),

@@ -9,7 +9,13 @@ import { RuleTable } from './rule-table.ts';
 /** The protocols for which the kernel takes rules. Says once what is left out. */
 export async function probeProtocols(exec: Exec, family: Family, log: Log): Promise<readonly Protocol[]> {
   const accepts = (tried: readonly Protocol[]): Promise<boolean> => {
-    const options = { podCidrs: [], maskedPodCidrs: [], everyNodeAddress: false, protocols: tried };
+    const options = {
+      podCidrs: [],
+      serviceCidrs: [],
+      maskedPodCidrs: [],
+      everyNodeAddress: false,
+      protocols: tried,
+    };
     return acceptsRuleset(
       exec,
       new RuleTable(family, `${tableName}-probe`, planFrame(family, options)).takeReplacement(),

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { EndpointSlice, Node, Service } from '../api/index.ts';
+import { EndpointSlice, Node, Service, ServiceCIDR } from '../api/index.ts';
 import { FakeClock, MetricRegistry, Scope, seededRandom, settle, silentLog } from '../base/index.ts';
 import { type Client, createClient, createInformers } from '../client/index.ts';
 import { FakeExec } from '../os/index.ts';
@@ -75,6 +75,17 @@ add element ip jotasu-proxy endpoints-tcp { 10.96.0.1 . 80 . 0 : 10.244.1.2 . 80
 `,
   ]);
   expect(metrics.text()).toContain('kubeproxy_sync_proxy_rules_endpoint_changes_total 3');
+});
+
+test('the ranges of services are followed', async () => {
+  await start();
+  expect(transactions().at(-1)).not.toContain('drop');
+  await client(ServiceCIDR).create({ metadata: { name: 'kubernetes' }, spec: { cidrs: ['10.96.0.0/16'] } });
+  await pass(100);
+  expect(transactions().at(-1)).toContain('cluster-ips-check ip daddr 10.96.0.0/16 drop\n');
+  await client(ServiceCIDR).delete('kubernetes');
+  await pass(100);
+  expect(transactions().at(-1)).not.toContain('drop');
 });
 
 test('after a failure everything is made anew', async () => {

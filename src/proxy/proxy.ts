@@ -1,7 +1,7 @@
 // The service proxy of one node: follows services and endpoint slices and keeps the kernel's tables as they ask. The choice: what
 // changed is gathered for a few milliseconds and brought to the kernel as one transaction of what differs; after an error, and at the
 // start, everything is made anew in one transaction, which breaks no connection.
-import { EndpointSlice, Node, Service } from '../api/index.ts';
+import { EndpointSlice, Node, Service, ServiceCIDR } from '../api/index.ts';
 import { type Clock, type Log, MetricRegistry, Scope, sleep, unless } from '../base/index.ts';
 import type { Informers } from '../client/index.ts';
 import { keyOf } from '../machinery/index.ts';
@@ -17,7 +17,7 @@ import { type LocalAddress, type RememberedSets, Rules } from './rules.ts';
 import { familyOfAddress } from './service-ports.ts';
 
 export interface ServiceProxyOptions {
-  /** Of services, endpoint slices and nodes; shared with others of the node. They must outlive the proxy. */
+  /** Of services and their ranges, endpoint slices and nodes; shared with others of the node. They must outlive the proxy. */
   readonly informers: Informers;
   readonly nodeName: string;
   readonly nodeIps: readonly string[];
@@ -132,8 +132,9 @@ class RunningProxy {
     const services = informers(Service);
     const slices = informers(EndpointSlice);
     const nodes = informers(Node);
+    const ranges = informers(ServiceCIDR);
     slices.addIndex('service', byService);
-    const synced = Promise.all([services.synced, slices.synced, nodes.synced]);
+    const synced = Promise.all([services.synced, slices.synced, nodes.synced, ranges.synced]);
     const probed = await Promise.all(this.#families.map((family) => kernel.probeProtocols(family)));
     try {
       await unless(signal, synced);
@@ -205,7 +206,9 @@ class RunningProxy {
       rules.setPlace({ nodeName, zone });
       for (const each of informers(Service).list()) this.#mark(keyOf(each));
     };
+    const range = (): void => this.#setRanges(rules);
     this.#scope.onStop(informers(Node).onChange({ added: node, updated: (_, object) => node(object) }));
+    this.#scope.onStop(informers(ServiceCIDR).onChange({ added: range, updated: range, deleted: range }));
     this.#scope.onStop(
       informers(Service).onChange({
         added: service,
@@ -220,6 +223,21 @@ class RunningProxy {
         deleted: (object) => slice(object),
       }),
     );
+  }
+
+  #ranges = '';
+
+  #setRanges(rules: Rules): void {
+    const cidrs = this.#options
+      .informers(ServiceCIDR)
+      .list()
+      .flatMap(({ spec }) => spec?.cidrs ?? []);
+    const text = cidrs.sort().join();
+    if (text === this.#ranges) return;
+    this.#ranges = text;
+    rules.setServiceCidrs(cidrs);
+    this.#whole = true;
+    this.#wake?.();
   }
 
   #masked = '';

@@ -77,6 +77,21 @@ delete chain ip jotasu-proxy spread-tcp-2
   });
 });
 
+test('what is sent to an address that no service has goes nowhere, once the ranges are known', () => {
+  const fixture = new RulesFixture();
+  fixture.put(buildService('a', {}), buildSlice('a', ['10.244.1.1']));
+  const fates = (...addresses: string[]) =>
+    addresses.map((destination) => fixture.trace({ destination }).verdict);
+  expect(fates('10.96.0.1', '10.96.0.99', '10.97.0.1')).toEqual(['accept', 'accept', 'accept']);
+  fixture.rules.setServiceCidrs(['10.96.0.0/16', 'fd02::/112']);
+  fixture.kernel.apply(fixture.rules.takeReplacement());
+  expect(fates('10.96.0.1', '10.96.0.99', '10.97.0.1')).toEqual(['accept', 'drop', 'accept']);
+  expect(fixture.trace({ source: 'fd01::9', destination: 'fd02::9' }).verdict).toBe('drop');
+  // A port that a service does not have is refused, and what the node has itself, such as the address of DNS, is its own.
+  expect(fixture.trace({ destination: '10.96.0.1', port: 81 }).verdict).toBe('reject');
+  expect(fixture.trace({ destination: '10.96.0.10' }, { nodeIps: ['10.96.0.10'] }).verdict).toBe('accept');
+});
+
 const names = ['a', 'b', 'c'];
 const shared = ['198.51.100.1', '198.51.100.2'];
 

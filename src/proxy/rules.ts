@@ -40,6 +40,7 @@ export class Rules {
   #node: NodeFacts;
   #nodePortAddresses: readonly string[] | undefined;
   #maskedPodCidrs: readonly string[] = [];
+  #serviceCidrs: readonly string[] = [];
   #datagrams: DatagramChange[] = [];
 
   constructor(options: RulesOptions) {
@@ -56,6 +57,7 @@ export class Rules {
   #frame(family: Family): FrameLine[] {
     return planFrame(family, {
       podCidrs: this.#node.podCidrs,
+      serviceCidrs: this.#serviceCidrs,
       maskedPodCidrs: this.#maskedPodCidrs,
       everyNodeAddress: this.#nodePortAddresses === undefined,
       protocols: this.#node.protocols,
@@ -78,6 +80,16 @@ export class Rules {
   /** Pods on this node that are masqueraded on the way to each other. Takes effect with the next replacement. */
   setMaskedPodCidrs(cidrs: readonly string[]): void {
     this.#maskedPodCidrs = cidrs;
+    this.#setFrames();
+  }
+
+  /** Ranges of the addresses of services. Takes effect with the next replacement. */
+  setServiceCidrs(cidrs: readonly string[]): void {
+    this.#serviceCidrs = cidrs;
+    this.#setFrames();
+  }
+
+  #setFrames(): void {
     for (const table of this.#tables) table.setFrame(this.#frame(table.family));
   }
 

@@ -116,6 +116,7 @@ const table: readonly (readonly [string, string, Check])[] = [
   ['storage.k8s.io/volumeattachments', 'get', ownAttachment],
   ['node.k8s.io/runtimeclasses', read, any],
   ['networking.k8s.io/networkpolicies', read, any],
+  ['networking.k8s.io/servicecidrs', read, any],
   ['networking.k8s.io/ingresses', read, any],
   ['networking.k8s.io/ingressclasses', read, any],
   ['certificates.k8s.io/certificatesigningrequests', 'create get list watch', any],
