@@ -30,7 +30,7 @@ import { NodeRegistration } from './registration/node-registration.ts';
 import { nodeReport } from './registration/node-report.ts';
 import { defaultNodeSettings, reservedOf } from './registration/node-settings.ts';
 import { RuntimeCache } from './runtime-cache.ts';
-import { waitForRuntime } from './runtime-start.ts';
+import { whenRuntimeAnswers } from './runtime-start.ts';
 import { NodeAuthorizer } from './server/node-authorizer.ts';
 import { type NodeServerOptions, startNodeServer } from './server/node-server.ts';
 import { NodeShutdown } from './shutdown/node-shutdown.ts';
@@ -341,20 +341,16 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   });
 
   nodeEvent('Normal', 'Starting', 'Starting kubelet.');
-  scope.run('agent', async (signal) => {
+  const course = async (signal: AbortSignal): Promise<void> => {
     // The node is made known while the runtime still starts: its subnet is given out meanwhile.
     const registered = registration.start();
     registered.catch(() => {});
-    try {
-      await options.runtimeStarted;
-    } catch (error) {
-      settleReady.reject(error);
-      return;
-    }
-    await waitForRuntime(runtime, { clock, log, signal });
-    const version = await runtime.version();
-    runtimeVersion = `${version.name}://${version.version}`;
-    await cache.start();
+    await options.runtimeStarted;
+    runtimeVersion = await whenRuntimeAnswers({ runtime, clock, log, signal }, async () => {
+      const { name, version } = await runtime.version();
+      await cache.start();
+      return `${name}://${version}`;
+    });
     if (layout !== undefined) {
       const memoryBytes = machine.memoryBytes - reserved.limits.memoryBytes;
       const { type, reason, message } = enforceAllocatable(layout, options.cgroupParent, { memoryBytes });
@@ -384,17 +380,20 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       deleted: (pod) => (isMirror(pod) ? statics.mirrorRemoved(pod) : workers!.removed(pod.metadata.uid)),
     });
     statics.mirrorsKnown();
-    await workers.cleanUp();
+    const cleanUp = () =>
+      workers!.cleanUp().catch((error: unknown) => log.warn('cannot clean up', { error }));
+    await cleanUp();
     await house.start(scope);
     log.info('node agent is ready', { node: nodeName, pods: workers.size });
     settleReady.resolve();
     // What could not be removed, and what nobody owns any more, is looked for again now and then.
     while (!signal.aborted) {
       await sleep(clock, cleanUpMs, signal).catch(() => {});
-      if (!signal.aborted)
-        await workers.cleanUp().catch((error: unknown) => log.warn('cannot clean up', { error }));
+      if (!signal.aborted) await cleanUp();
     }
-  });
+  };
+  // A node that renews its lease and runs no pods is worse than none: who started it is told, and ends it.
+  scope.run('agent', (signal) => course(signal).catch((error: unknown) => settleReady.reject(error)));
 
   const settleReady = withResolvers();
   scope.signal.addEventListener('abort', () => settleReady.reject(scope.signal.reason), { once: true });

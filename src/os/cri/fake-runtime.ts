@@ -118,6 +118,7 @@ export class FakeRuntime implements ContainerRuntime {
   }
 
   async version() {
+    this.#enter('version', '');
     return { name: 'fake', version: '1.0', apiVersion: 'v1' };
   }
 
