@@ -1,5 +1,5 @@
 // An agent that starts while its runtime comes and goes.
-import { describe, expect, test } from 'vitest';
+import { describe, test } from 'vitest';
 import { RuntimeError } from '../os/index.ts';
 import { isReady, world } from './testdata/agent-world.ts';
 
