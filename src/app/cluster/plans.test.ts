@@ -74,6 +74,8 @@ describe('processes', () => {
       `--shared-machine-dir=${directory.replace(/[^/]+$/, '.machine')}`,
       '--eviction-hard=memory.available<100Mi,nodefs.available<1Gi,nodefs.inodesFree<1%,imagefs.available<1Gi,imagefs.inodesFree<1%',
       '--image-gc-high-threshold=100',
+      '--shutdown-grace-period=30s',
+      '--shutdown-grace-period-critical-pods=10s',
       '--cluster-cidr=10.244.0.0/16',
       '--cluster-dns=10.96.0.10',
     ]);
