@@ -13,6 +13,7 @@ function place(seen: Node | undefined, now: Node | undefined) {
       reads++;
       return now === undefined ? Promise.reject(new Error('no API')) : Promise.resolve(now);
     },
+    shutdown: () => undefined,
     pressure: () => [],
     admission: { allowedSysctls: [], appArmor: false },
   } as unknown as NodeContext;
