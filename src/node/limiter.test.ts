@@ -3,11 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { FakeClock, settle } from '../base/index.ts';
 import { Leftovers, Limiter } from './limiter.ts';
 
-function world() {
+function world(mostWaiting?: number) {
   const clock = new FakeClock(0);
   const starts = new Limiter(2);
   const end = new AbortController();
-  const leftovers = new Leftovers(1, { first: starts, clock, signal: end.signal });
+  const leftovers = new Leftovers(1, { first: starts, clock, signal: end.signal, mostWaiting });
   const done: string[] = [];
   const disturb = () => leftovers.disturb();
   const leave = (name: string) => leftovers.run(async () => void done.push(name));
@@ -72,10 +72,26 @@ describe('leftovers', () => {
     const { clock, starts, leave, done } = world();
     await starts.acquire();
     leave('a');
-    await clock.advance(14_900);
+    await clock.advance(59_900);
     expect(done).toEqual([]);
     await clock.advance(200);
     expect(done).toEqual(['a']);
+  });
+
+  it('go ahead, the oldest first, when too many wait', async () => {
+    const { starts, leave, done } = world(2);
+    await starts.acquire();
+    leave('a');
+    leave('b');
+    await settle();
+    expect(done).toEqual([]);
+    leave('c');
+    await settle();
+    expect(done).toEqual(['a']);
+    leave('d');
+    leave('e');
+    await settle();
+    expect(done).toEqual(['a', 'b', 'c']);
   });
 
   it('end with the node', async () => {

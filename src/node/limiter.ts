@@ -50,22 +50,36 @@ export class Limiter {
   }
 }
 
-/** Work that is nobody's concern any more and gives way to what somebody waits for, though not for ever. */
+/**
+ * Work that is nobody's concern any more and gives way to what somebody waits for, though not for ever, and not when much of it has
+ * gathered: what it is about holds memory and addresses.
+ */
 export class Leftovers {
   readonly #places: Limiter;
   readonly #first: Limiter;
   readonly #clock: Clock;
   readonly #signal: AbortSignal;
+  readonly #mostWaiting: number;
+  #waiting = 0;
   #disturbances = 0;
   /** How much had begun when nothing more did. */
   #quietAt = 0;
+  /** Aborted when too many wait. */
+  #crowd = new AbortController();
 
-  /** `first`: what goes before it. It ends with the signal, whatever still waits then is not done. */
-  constructor(max: number, { first, clock, signal }: { first: Limiter; clock: Clock; signal: AbortSignal }) {
+  /**
+   * `first`: what goes before it. It ends with the signal, whatever still waits then is not done. `mostWaiting`: when more wait, the oldest
+   * of them go ahead.
+   */
+  constructor(
+    max: number,
+    options: { first: Limiter; clock: Clock; signal: AbortSignal; mostWaiting?: number | undefined },
+  ) {
     this.#places = new Limiter(max);
-    this.#first = first;
-    this.#clock = clock;
-    this.#signal = signal;
+    this.#first = options.first;
+    this.#clock = options.clock;
+    this.#signal = options.signal;
+    this.#mostWaiting = options.mostWaiting ?? 32;
   }
 
   /** Something else that somebody waits for has begun or ended, and may not be the last of its kind. */
@@ -76,8 +90,14 @@ export class Leftovers {
   /** Rejects with the signal's reason when that comes first. */
   run<T>(work: () => Promise<T>): Promise<T> {
     const untilMs = this.#clock.monotonicMs() + longestMs;
+    this.#waiting++;
+    if (this.#isCrowded) this.#crowd.abort();
     return this.#places.run(async () => {
-      await this.#giveWay(untilMs);
+      try {
+        await this.#giveWay(untilMs);
+      } finally {
+        this.#waiting--;
+      }
       return work();
     });
   }
@@ -86,11 +106,15 @@ export class Leftovers {
     return this.#first.acquired + this.#disturbances;
   }
 
+  get #isCrowded(): boolean {
+    return this.#waiting > this.#mostWaiting;
+  }
+
   async #giveWay(untilMs: number): Promise<void> {
     const first = this.#first;
     for (;;) {
       const leftMs = untilMs - this.#clock.monotonicMs();
-      if (leftMs <= 0 || (first.isIdle && this.#begun === this.#quietAt)) return;
+      if (leftMs <= 0 || this.#isCrowded || (first.isIdle && this.#begun === this.#quietAt)) return;
       if (!first.isIdle) {
         await this.#idleWithin(leftMs);
         continue;
@@ -101,16 +125,23 @@ export class Leftovers {
     }
   }
 
+  /** Or until there are too many. Rejects with the signal's reason. */
   async #idleWithin(ms: number): Promise<void> {
+    if (this.#crowd.signal.aborted) this.#crowd = new AbortController();
+    const crowd = this.#crowd.signal;
     const done = new AbortController();
-    const late = sleep(this.#clock, ms, AbortSignal.any([this.#signal, done.signal]));
-    await Promise.race([this.#first.idle(), late]).finally(() => {
-      late.catch(() => {});
-      done.abort();
-    });
+    const late = sleep(this.#clock, ms, AbortSignal.any([this.#signal, done.signal, crowd]));
+    await Promise.race([this.#first.idle(), late])
+      .catch((error: unknown) => {
+        if (!crowd.aborted || this.#signal.aborted) throw error;
+      })
+      .finally(() => {
+        late.catch(() => {});
+        done.abort();
+      });
   }
 }
 
-const longestMs = 15_000;
+const longestMs = 60_000;
 /** Longer than the pause in which one pod of a rollout is ready and the next has not been placed yet. */
 const quietMs = 500;
