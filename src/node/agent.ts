@@ -225,7 +225,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     crash: new CrashBackoff(),
     starts,
     stops: new Limiter(parallel),
-    leftovers: new Leftovers(parallel, { first: starts, clock, signal: scope.signal }),
+    leftovers: new Leftovers(Math.ceil(parallel / 4), { first: starts, clock, signal: scope.signal }),
     event,
     clock,
     log,
