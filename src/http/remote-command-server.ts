@@ -64,16 +64,18 @@ interface WebSocketProtocol {
   readonly encoding: ChannelEncoding;
   /** The error channel carries a Status object; without it the message of a failure as text. */
   readonly statusObject: boolean;
+  /** Clients wait for a word that the session stands. Those of v5 do not, and kubectl may complain of what comes before its streams do. */
+  readonly isGreeted: boolean;
 }
 
 /** '' is a client that asks for no protocol. v5 differs from v4 in that the client can close stdin. */
 const webSocketProtocols: Readonly<Record<string, WebSocketProtocol>> = {
-  'v5.channel.k8s.io': { encoding: 'binary', statusObject: true },
-  'v4.channel.k8s.io': { encoding: 'binary', statusObject: true },
-  'v4.base64.channel.k8s.io': { encoding: 'base64', statusObject: true },
-  'channel.k8s.io': { encoding: 'binary', statusObject: false },
-  'base64.channel.k8s.io': { encoding: 'base64', statusObject: false },
-  '': { encoding: 'binary', statusObject: false },
+  'v5.channel.k8s.io': { encoding: 'binary', statusObject: true, isGreeted: false },
+  'v4.channel.k8s.io': { encoding: 'binary', statusObject: true, isGreeted: true },
+  'v4.base64.channel.k8s.io': { encoding: 'base64', statusObject: true, isGreeted: true },
+  'channel.k8s.io': { encoding: 'binary', statusObject: false, isGreeted: true },
+  'base64.channel.k8s.io': { encoding: 'base64', statusObject: false, isGreeted: true },
+  '': { encoding: 'binary', statusObject: false, isGreeted: true },
 };
 const webSocketProtocolNames = Object.keys(webSocketProtocols).filter((name) => name !== '');
 
@@ -84,15 +86,14 @@ async function overWebSocket(
 ): Promise<RemoteStreams | undefined> {
   const accepted = await acceptWebSocket(upgrade, webSocketProtocolNames);
   if (accepted === undefined) return undefined;
-  const { encoding, statusObject } = webSocketProtocols[accepted.protocol]!;
+  const { encoding, statusObject, isGreeted } = webSocketProtocols[accepted.protocol]!;
   const connection = new WebSocketChannels(accepted.socket, encoding);
   const sizes = new TerminalSizeReader();
   if (options.tty) connection.reader(channels.resize).on('data', (chunk: Buffer) => sizes.push(chunk));
   const stdin = options.stdin ? connection.reader(channels.stdin) : undefined;
   connection.start();
-  // An empty message tells the client that the session stands; several wait for it.
   const first = options.stdout ? channels.stdout : options.stderr ? channels.stderr : channels.error;
-  connection.send(first, Buffer.alloc(0));
+  if (isGreeted) connection.send(first, Buffer.alloc(0));
   return remoteStreams(connection, clock, {
     stdin,
     stdout: options.stdout ? connection.writer(channels.stdout) : undefined,

@@ -106,8 +106,6 @@ describe('over WebSocket', () => {
     const streams = await next();
     await client.opened;
     expect(client.socket.protocol).toBe('v5.channel.k8s.io');
-    // The sign that the session stands.
-    await expect.poll(() => client.messages).toEqual([{ channel: 1, text: '' }]);
     const input = whole(streams.stdin!);
     client.socket.send(frame(0, 'one '));
     client.socket.send(frame(0, ''));
@@ -147,6 +145,8 @@ describe('over WebSocket', () => {
     client.socket.send(base64 ? `0${Buffer.from('ünï').toString('base64')}` : frame(0, 'ünï'));
     const got = await new Promise<Buffer>((resolve) => streams.stdin!.once('data', resolve));
     expect(String(got)).toBe('ünï');
+    // The sign that the session stands.
+    await expect.poll(() => client.messages).toEqual([{ channel: 1, text: '' }]);
     streams.stdout!.write(Buffer.from('größe'));
     await streams.finish(successStatus);
     expect(client.textOf(1)).toBe('größe');
