@@ -194,8 +194,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     group: (at) => (layout === undefined ? undefined : readCgroupUsage(layout, at)),
     pods: () => workers?.pods() ?? [],
     evict: (pod, { message, annotations, graceSeconds }) => {
-      record(pod, 'Warning', 'Evicted', message, annotations);
-      workers?.end(pod.metadata.uid, { reason: 'Evicted', message, graceSeconds });
+      const evicted = workers?.end(pod.metadata.uid, { reason: 'Evicted', message, graceSeconds });
+      if (evicted === true) record(pod, 'Warning', 'Evicted', message, annotations);
     },
     nodeEvent,
     pressureChanged: () => registration.touch(),

@@ -97,6 +97,29 @@ describe('a machine that runs short of memory', () => {
   });
 });
 
+test('a pod that takes long to end is told of its eviction once, and is not Failed before it has ended', async () => {
+  const settings = parseNodeSettings({
+    evictionSoft: 'memory.available<1Gi',
+    evictionSoftGracePeriod: 'memory.available=1s',
+    evictionMaxPodGracePeriod: 120,
+  });
+  const w = await world(() => ({ stopAfterMs: 100_000 }), { settings });
+  await w.start();
+  await w.create('slow', { containers: [memory('1Mi')], terminationGracePeriodSeconds: 120 });
+  await w.until('it runs', async () => (await w.pod('slow'))?.status?.phase === 'Running');
+  w.free.memoryBytes = 500 << 20;
+  const evictions = async () =>
+    (await w.client(Event).list({ namespace: 'default' })).items
+      .filter(({ reason }) => reason === 'Evicted')
+      .reduce((sum, { count }) => sum + (count ?? 1), 0);
+  await w.until('it is evicted', async () => (await evictions()) > 0);
+  const beganMs = w.clock.nowMs();
+  await w.until('a minute has passed', async () => w.clock.nowMs() - beganMs > 60_000);
+  expect((await w.pod('slow'))?.status?.phase).toBe('Running');
+  await w.until('it has ended', async () => (await w.pod('slow'))?.status?.phase === 'Failed');
+  expect(await evictions()).toBe(1);
+});
+
 test('a full disk from the start: the node is ready, and says what it is short of', async () => {
   const w = await world();
   w.free.diskBytes = 1_000_000;

@@ -148,12 +148,13 @@ export class PodWorker {
     this.wake();
   }
 
-  /** The node cannot keep it: it fails for good. */
-  end({ reason, message, graceSeconds }: PodEnd): void {
-    if (this.#failure !== undefined || this.#terminating) return;
+  /** The node cannot keep it: it fails for good. False when it is ending already. */
+  end({ reason, message, graceSeconds }: PodEnd): boolean {
+    if (this.#failure !== undefined || this.#terminating) return false;
     this.#failure = { reason, message, byNode: true };
     this.#failureGraceSeconds = graceSeconds;
     this.wake();
+    return true;
   }
 
   /** A ConfigMap or Secret it refers to has changed. */

@@ -91,8 +91,9 @@ export class PodWorkers {
       this.#node.scope.run('orphan', () => this.#removeOrphan(uid));
   }
 
-  end(uid: string, how: PodEnd): void {
-    this.#workers.get(uid)?.end(how);
+  /** False when it is ending already, or gone. */
+  end(uid: string, how: PodEnd): boolean {
+    return this.#workers.get(uid)?.end(how) === true;
   }
 
   objectsChanged(uid: string): void {
