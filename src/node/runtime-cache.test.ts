@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
-import { FakeClock, Scope, silentLog } from '../base/index.ts';
+import { describe, expect, it, test } from 'vitest';
+import { FakeClock, Scope, settle, silentLog } from '../base/index.ts';
 import type { ContainerStatus } from '../os/index.ts';
 import { RuntimeCache } from './runtime-cache.ts';
 
@@ -92,4 +92,43 @@ describe('a container that was stopped', () => {
   ])('is looked at until its record says so: %d times too early', async (times, wanted) =>
     expect(await stopped(times)).toBe(wanted),
   );
+});
+
+test('an exit that is told before the container is known is followed up when it is', async () => {
+  const clock = new FakeClock();
+  const scope = new Scope(silentLog);
+  let tell: (id: string) => void = () => {};
+  let answer: ContainerStatus = { ...exited, state: 'running' };
+  const woken: string[] = [];
+  const cache = new RuntimeCache({
+    runtime: {
+      containerStatus: async () => answer,
+      listContainers: async () => [],
+      listPodSandbox: async () => [],
+      podSandboxStatus: () => Promise.reject(new Error('not asked for')),
+      watchExits: (onExit, signal) => {
+        tell = onExit;
+        return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+      },
+    },
+    nodeName: 'n1',
+    clock,
+    log: silentLog,
+    scope,
+    relistMs: 10_000,
+    fastRelistMs: 1_000,
+    onChange: (uid) => woken.push(uid),
+  });
+  await cache.start();
+  tell('c1');
+  await settle();
+  // The runtime's own record lags behind what it has told.
+  await cache.inspect('u1', 'c1', 's1');
+  expect(cache.get('u1').containers[0]?.state).toBe('running');
+  await settle();
+  answer = exited;
+  await clock.advance(500);
+  expect(cache.get('u1').containers[0]?.state).toBe('exited');
+  expect(woken).toContain('u1');
+  await scope.stop();
 });

@@ -43,6 +43,9 @@ interface CachedPod {
 /** How long after an exit the runtime's own record may lag behind. */
 const exitLagMs = [5, 25, 100, 400];
 
+/** What somebody else runs there is never known. */
+const earlyExitsKept = 256;
+
 /** A runtime that has not answered for this long makes the node not ready. */
 const silenceMs = 30_000;
 
@@ -57,6 +60,8 @@ export class RuntimeCache {
   readonly #options: RuntimeCacheOptions;
   readonly #pods = new Map<string, CachedPod>();
   readonly #owner = new Map<string, string>();
+  /** Exits of what was not known yet, the oldest first: a process may end before whoever starts it has heard that it began. */
+  readonly #earlyExits = new Set<string>();
   #lastListMs = 0;
   #listing: Promise<void> | undefined;
   #watching = false;
@@ -140,6 +145,8 @@ export class RuntimeCache {
       const found = await this.#options.runtime.containerStatus(id);
       const status = { ...found, sandboxId, reason: this.#reason(found) };
       this.putContainer(uid, status);
+      if (this.#earlyExits.delete(id) && status.state === 'running')
+        this.#options.scope.run('exit', (signal) => this.#exited(id, signal));
       return status;
     } catch (error) {
       if (!(error instanceof RuntimeError && error.code === 'notFound')) throw error;
@@ -259,7 +266,10 @@ export class RuntimeCache {
 
   async #exited(id: string, signal: AbortSignal): Promise<void> {
     const uid = this.#owner.get(id);
-    if (uid === undefined) return;
+    if (uid === undefined) {
+      this.#noteEarly(id);
+      return;
+    }
     for (const lagMs of exitLagMs) {
       const pod = this.#pods.get(uid);
       const container = pod?.containers.get(id);
@@ -275,6 +285,12 @@ export class RuntimeCache {
       }
       await sleep(this.#options.clock, lagMs, signal);
     }
+  }
+
+  #noteEarly(id: string): void {
+    this.#earlyExits.add(id);
+    const [oldest] = this.#earlyExits;
+    if (this.#earlyExits.size > earlyExitsKept && oldest !== undefined) this.#earlyExits.delete(oldest);
   }
 
   /** Why a container ended, as the runtime says, unless it does not know what the kernel does. */
