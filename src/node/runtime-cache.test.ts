@@ -79,7 +79,7 @@ describe('a container that was stopped', () => {
         result = error.message;
       },
     );
-    for (let i = 0; i < 10 && result === undefined; i++) await clock.advance(500);
+    for (let i = 0; i < 20 && result === undefined; i++) await clock.advance(500);
     await over;
     return result;
   }

@@ -40,8 +40,8 @@ interface CachedPod {
   snapshot: PodRuntime | undefined;
 }
 
-/** How long after an exit the runtime's own record may lag behind. */
-const exitLagMs = [5, 25, 100, 400];
+/** How long after an exit the runtime's own record may lag behind, on a machine with much else to do. */
+const exitLagMs = [5, 25, 100, 400, 1_000, 2_000, 4_000];
 
 /** What somebody else runs there is never known. */
 const earlyExitsKept = 256;
