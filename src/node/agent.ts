@@ -225,6 +225,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     crash: new CrashBackoff(),
     starts,
     stops: new Limiter(parallel),
+    // By few hands: what is left is not to be in the way of a start that comes meanwhile.
     leftovers: new Leftovers(Math.ceil(parallel / 4), { first: starts, clock, signal: scope.signal }),
     event,
     clock,
