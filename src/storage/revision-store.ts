@@ -10,7 +10,8 @@ import { RevisionWaiters } from './revision-waiters.ts';
 import { type CommitResult, Entry, type Store, type StoreEvent, type StoreWatcher } from './store.ts';
 import { StoreMetrics, type WriteOperation } from './store-metrics.ts';
 import { WatchTable } from './watch-table.ts';
-import { hasMetadata, respliceRevision, spliceRevision } from './wire.ts';
+import { type Allocate, hasMetadata, respliceRevision, spliceRevision } from './wire.ts';
+import { WireMemory } from './wire-memory.ts';
 
 export interface StoreOptions {
   readonly clock: Clock;
@@ -21,6 +22,8 @@ export interface StoreOptions {
   readonly historyRevisions?: number;
   /** How many bytes of superseded versions history keeps at most. Default 64 MiB. */
   readonly historyBytes?: number;
+  /** From how many bytes on the bytes of live versions are shared array buffers for the most part (WireMemory). Default 64 MiB. */
+  readonly sharedFromBytes?: number;
 }
 
 /** A write of this process that is on its way: what `#apply` gives the new version when it sees it. */
@@ -39,13 +42,19 @@ const noEntries: readonly Entry[] = Object.freeze([]);
 /** Loads everything from `backend` and follows it. The store owns the backend from here on. */
 export async function createStore(backend: Backend, options: StoreOptions): Promise<Store> {
   const entries: Entry[] = [];
-  const { revision } = await backend.load((record) => entries.push(entryOf(record)));
-  return new RevisionStore(backend, options, { revision, entries });
+  const memory = new WireMemory(options.sharedFromBytes);
+  const { revision } = await backend.load((record) => {
+    const entry = entryOf(record, memory.allocate);
+    memory.hold(entry.wire.length);
+    entries.push(entry);
+  });
+  return new RevisionStore(backend, options, { revision, entries, memory });
 }
 
-function entryOf(record: StoredRecord): Entry {
+function entryOf(record: StoredRecord, allocate: Allocate): Entry {
   try {
-    return new Entry(record.key, spliceRevision(record.value, record.revision), record.revision);
+    const wire = spliceRevision(record.value, record.revision, allocate);
+    return new Entry(record.key, wire, record.revision);
   } catch (cause) {
     throw new Error(`the stored record ${record.key} cannot be read`, { cause });
   }
@@ -63,19 +72,21 @@ class RevisionStore implements Store {
   readonly #pending = new Map<string, PendingCommit[]>();
   readonly #waiters = new RevisionWaiters();
   readonly #metrics: StoreMetrics | null;
+  readonly #memory: WireMemory;
   #revision: number;
   #closing: Promise<void> | null = null;
 
   constructor(
     backend: Backend,
     options: StoreOptions,
-    loaded: { readonly revision: number; readonly entries: readonly Entry[] },
+    loaded: { readonly revision: number; readonly entries: readonly Entry[]; readonly memory: WireMemory },
   ) {
     this.#backend = backend;
     this.#clock = options.clock;
     this.#log = options.log;
     this.#scope = new Scope(options.log);
     this.#metrics = options.metrics === undefined ? null : new StoreMetrics(options.metrics, options.clock);
+    this.#memory = loaded.memory;
     this.#revision = loaded.revision;
     this.#watches = new WatchTable(options.log);
     this.#history = new History(
@@ -266,7 +277,7 @@ class RevisionStore implements Store {
     if (record === undefined) return undefined;
     if (this.#revision < record.revision) await this.#seen(record.revision);
     const known = this.#byKey.get(record.key);
-    return known?.revision === record.revision ? known : entryOf(record);
+    return known?.revision === record.revision ? known : entryOf(record, this.#memory.allocate);
   }
 
   /** The version that our own write made, also when it is superseded by now. */
@@ -279,7 +290,8 @@ class RevisionStore implements Store {
       if (entry.key === key) return entry;
     }
     // Skipped by a reload: made again from what was written.
-    if (pending.value !== undefined) return entryOf({ key, value: pending.value, revision });
+    if (pending.value !== undefined)
+      return entryOf({ key, value: pending.value, revision }, this.#memory.allocate);
     return pending.entry ?? new Entry(key, Buffer.alloc(0), revision);
   }
 
@@ -346,10 +358,13 @@ class RevisionStore implements Store {
     const { key, revision } = change;
     const previous = this.#byKey.get(key);
     if (change.value === undefined && previous === undefined) return;
-    const entry =
+    const { allocate } = this.#memory;
+    const wire =
       change.value === undefined
-        ? new Entry(key, respliceRevision(previous!.wire, revision), revision)
-        : new Entry(key, spliceRevision(change.value, revision), revision);
+        ? respliceRevision(previous!.wire, revision, allocate)
+        : spliceRevision(change.value, revision, allocate);
+    const entry = new Entry(key, wire, revision);
+    this.#memory.hold((change.value === undefined ? 0 : wire.length) - (previous?.wire.length ?? 0));
     this.#claim(entry, change.value, previous?.revision ?? 0);
     const shelf = this.#shelf(kindPrefixOf(key));
     if (change.value === undefined) {

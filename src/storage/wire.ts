@@ -18,15 +18,13 @@ function insideMetadata(bytes: Buffer): number {
   return at + metadata.length;
 }
 
-/**
- * A buffer with memory of its own. Versions live from milliseconds to months, and a slice of Node's shared 8 KiB pool would keep
- * all its neighbours alive.
- */
-function allocate(length: number): Buffer {
-  return Buffer.allocUnsafeSlow(length);
-}
+/** Makes a buffer of so many bytes: a store's own way is WireMemory's. */
+export type Allocate = (length: number) => Buffer;
 
-function join(before: Buffer, revision: number, after: Buffer): Buffer {
+const unpooled: Allocate = (length) => Buffer.allocUnsafeSlow(length);
+
+function join(parts: { before: Buffer; revision: number; after: Buffer }, allocate: Allocate): Buffer {
+  const { before, revision, after } = parts;
   const digits = String(revision);
   const last = after[0] === closingBrace;
   const wire = allocate(before.length + member.length + digits.length + (last ? 1 : 2) + after.length);
@@ -46,9 +44,9 @@ export function hasMetadata(value: Buffer): boolean {
 }
 
 /** The wire form of a stored value. */
-export function spliceRevision(value: Buffer, revision: number): Buffer {
+export function spliceRevision(value: Buffer, revision: number, allocate: Allocate = unpooled): Buffer {
   const at = insideMetadata(value);
-  return join(value.subarray(0, at), revision, value.subarray(at));
+  return join({ before: value.subarray(0, at), revision, after: value.subarray(at) }, allocate);
 }
 
 /** The range of `"resourceVersion":"N",` (with the comma, if there is one) in a wire form. */
@@ -62,15 +60,15 @@ function revisionRange(wire: Buffer): { from: number; to: number } {
 }
 
 /** The same object at another revision: what a deletion sends is the last state with the deletion's revision. */
-export function respliceRevision(wire: Buffer, revision: number): Buffer {
+export function respliceRevision(wire: Buffer, revision: number, allocate: Allocate = unpooled): Buffer {
   const { from, to } = revisionRange(wire);
-  return join(wire.subarray(0, from), revision, wire.subarray(to));
+  return join({ before: wire.subarray(0, from), revision, after: wire.subarray(to) }, allocate);
 }
 
 /** The stored value of a wire form: the inverse of spliceRevision. */
 export function withoutRevision(wire: Buffer): Buffer {
   const { from, to } = revisionRange(wire);
-  const value = allocate(wire.length - (to - from));
+  const value = unpooled(wire.length - (to - from));
   wire.copy(value, 0, 0, from);
   wire.copy(value, from, to);
   return value;

@@ -95,7 +95,13 @@ export class ApiFixture {
     const metrics = options.metrics ?? new MetricRegistry();
     const store =
       options.store ??
-      (await createStore(await createMemoryBackend({ clock, log }), { clock, log, metrics }));
+      // With shared buffers, as a store has them when it is large: nothing above it may mind.
+      (await createStore(await createMemoryBackend({ clock, log }), {
+        clock,
+        log,
+        metrics,
+        sharedFromBytes: 0,
+      }));
     const api = createApiServer({
       store,
       clock,

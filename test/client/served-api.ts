@@ -49,7 +49,11 @@ export async function serveApi(): Promise<ServedApi> {
     nowMs: clock.nowMs(),
     log,
   });
-  const store = await createStore(await createMemoryBackend({ clock, log }), { clock, log });
+  const store = await createStore(await createMemoryBackend({ clock, log }), {
+    clock,
+    log,
+    sharedFromBytes: 0,
+  });
   let port = 0;
   const api = createApiServer({
     store,
