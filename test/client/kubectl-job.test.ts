@@ -134,7 +134,7 @@ describe.skipIf(program === undefined)('work that ends', () => {
     const { code, out, err } = await k.run('run chat --image=work --restart=Never --rm -i');
     expect([code, out]).toEqual([1, expect.stringContaining('pod "chat" deleted')]);
     expect(err).toContain('pod chat is on the simulated node');
-    await k.refuses('get pod chat', 'Error from server (NotFound): pods "chat" not found');
+    await k.ok('wait pod/chat --for=delete --timeout=90s');
   });
 
   test('deleting a job takes its pods along, or leaves them', async () => {
