@@ -21,6 +21,7 @@ export class History {
   readonly #limits: HistoryLimits;
   readonly #shelfOf: (key: string) => KindShelf;
   readonly #isKept: (kindPrefix: string) => boolean;
+  readonly #onReleased: (bytes: number) => void;
   readonly #events = new EventQueue();
   #bytes = 0;
   #oldestRevision: number;
@@ -28,12 +29,18 @@ export class History {
   constructor(
     revision: number,
     limits: HistoryLimits,
-    kinds: { shelfOf(key: string): KindShelf; isKept(kindPrefix: string): boolean },
+    store: {
+      shelfOf(key: string): KindShelf;
+      isKept(kindPrefix: string): boolean;
+      /** So many bytes of wire are held by nobody here any more. */
+      onReleased(bytes: number): void;
+    },
   ) {
     this.#oldestRevision = revision;
     this.#limits = limits;
-    this.#shelfOf = kinds.shelfOf;
-    this.#isKept = kinds.isKept;
+    this.#shelfOf = store.shelfOf;
+    this.#isKept = store.isKept;
+    this.#onReleased = store.onReleased;
   }
 
   /** Every change above this revision is here. */
@@ -71,7 +78,9 @@ export class History {
   #dropOldest(): void {
     const event = this.#events.shift()!;
     this.#shelfOf(event.entry.key).history.shift();
-    this.#bytes -= heldBytes(event);
+    const bytes = heldBytes(event);
+    this.#bytes -= bytes;
+    this.#onReleased(bytes);
     this.#oldestRevision = event.entry.revision;
   }
 }

@@ -22,7 +22,7 @@ export interface StoreOptions {
   readonly historyRevisions?: number;
   /** How many bytes of superseded versions history keeps at most. Default 64 MiB. */
   readonly historyBytes?: number;
-  /** From how many bytes on the bytes of live versions are shared array buffers for the most part (WireMemory). Default 64 MiB. */
+  /** From how many bytes on the bytes of versions are shared array buffers for the most part (WireMemory). Default 64 MiB. */
   readonly sharedFromBytes?: number;
 }
 
@@ -95,6 +95,7 @@ class RevisionStore implements Store {
       {
         shelfOf: (key) => this.#shelf(kindPrefixOf(key)),
         isKept: (kindPrefix) => this.#watches.keepsObjects(kindPrefix),
+        onReleased: (bytes) => this.#memory.hold(-bytes),
       },
     );
     for (const entry of loaded.entries) {
@@ -364,7 +365,7 @@ class RevisionStore implements Store {
         ? respliceRevision(previous!.wire, revision, allocate)
         : spliceRevision(change.value, revision, allocate);
     const entry = new Entry(key, wire, revision);
-    this.#memory.hold((change.value === undefined ? 0 : wire.length) - (previous?.wire.length ?? 0));
+    this.#memory.hold(wire.length);
     this.#claim(entry, change.value, previous?.revision ?? 0);
     const shelf = this.#shelf(kindPrefixOf(key));
     if (change.value === undefined) {

@@ -8,7 +8,7 @@ const v8LimitBytes = 64 * 1024 * 1024;
 
 export class WireMemory {
   readonly #limitBytes: number;
-  /** Bytes of the live versions. */
+  /** Bytes of the live versions and of those that history keeps. */
   #held = 0;
   /** Bytes that V8 should have been told of, and has not. */
   #owed = 0;
