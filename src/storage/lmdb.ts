@@ -27,6 +27,9 @@ const binary = { encoding: 'binary', keyEncoding: 'binary', cache: false } as co
 /** What LMDB's errors carry as a code when there is no room: errno's EFBIG, ENOSPC and EDQUOT, and its own MDB_MAP_FULL. */
 const noRoom: ReadonlySet<unknown> = new Set([27, 28, 122, -30792]);
 const fullBelowBytes = 4 * 1024 * 1024;
+/** The room for a group of writes: what is taken at least, and what is kept for the next at most. */
+const usualGroupBytes = 64 * 1024;
+const keptGroupBytes = 1024 * 1024;
 
 type Table = Database<Buffer, Buffer>;
 
@@ -54,6 +57,8 @@ class LmdbMedium implements Medium {
   readonly #directory: string;
   #opened: Opened | null = null;
   #lock: DirectoryLock | null = null;
+  /** Room that no commit uses. */
+  #group: Buffer | null = null;
 
   constructor(directory: string) {
     this.#directory = path.resolve(directory);
@@ -97,10 +102,9 @@ class LmdbMedium implements Medium {
 
   async commit(changes: readonly LedgerChange[], revision: number): Promise<void> {
     const { root, records, meta } = this.#database();
-    // One allocation for all values of the group. It is only read, by LMDB's writer thread, until the commit is done.
     let length = 8;
     for (const { value } of changes) if (value !== undefined) length += headerBytes + value.length;
-    const bytes = Buffer.allocUnsafeSlow(length);
+    const bytes = this.#takeGroup(length);
     bytes.writeDoubleBE(revision, 0);
     let at = 8;
     try {
@@ -122,6 +126,19 @@ class LmdbMedium implements Medium {
     } catch (error) {
       throw await reasonOf(error);
     }
+    if (bytes.length <= keptGroupBytes) this.#group = bytes;
+  }
+
+  /**
+   * Room for all values of a group. LMDB's writer thread reads it until the commit is done, so the next group can have the same; one
+   * whose commit failed is never used again. New room for each group would be megabytes a second for the garbage collector.
+   */
+  #takeGroup(length: number): Buffer {
+    const kept = this.#group;
+    this.#group = null;
+    return kept !== null && kept.length >= length
+      ? kept
+      : Buffer.allocUnsafeSlow(Math.max(length, usualGroupBytes));
   }
 
   isFull(error: unknown): boolean {

@@ -22,8 +22,6 @@ export interface StoreOptions {
   readonly historyRevisions?: number;
   /** How many bytes of superseded versions history keeps at most. Default 64 MiB. */
   readonly historyBytes?: number;
-  /** From how many bytes on the bytes of versions are shared array buffers for the most part (WireMemory). Default 64 MiB. */
-  readonly sharedFromBytes?: number;
 }
 
 /** A write of this process that is on its way: what `#apply` gives the new version when it sees it. */
@@ -42,7 +40,7 @@ const noEntries: readonly Entry[] = Object.freeze([]);
 /** Loads everything from `backend` and follows it. The store owns the backend from here on. */
 export async function createStore(backend: Backend, options: StoreOptions): Promise<Store> {
   const entries: Entry[] = [];
-  const memory = new WireMemory(options.sharedFromBytes);
+  const memory = new WireMemory();
   const { revision } = await backend.load((record) => {
     const entry = entryOf(record, memory.allocate);
     memory.hold(entry.wire.length);

@@ -42,8 +42,7 @@ export function storeContract(
     const stores: Store[] = [];
     const start = async (limits: Partial<StoreOptions> = {}) => {
       const backend = await openBackend({ clock: remote ? systemClock : clock, log: silentLog });
-      // Every version in a shared buffer, as in a store that is large: nobody may mind.
-      const store = await createStore(backend, { clock, log: silentLog, sharedFromBytes: 0, ...limits });
+      const store = await createStore(backend, { clock, log: silentLog, ...limits });
       stores.push(store);
       return store;
     };

@@ -1,49 +1,56 @@
+import { constants, type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks';
 import { describe, expect, test } from 'vitest';
 import { WireMemory } from './wire-memory.ts';
 
-const counted = (buffer: Buffer) => buffer.buffer instanceof ArrayBuffer;
+interface Collection extends PerformanceEntry {
+  readonly detail: { readonly kind: number };
+}
+
+const mebibyte = 1024 * 1024;
+
+function counted() {
+  let marked = 0;
+  return { memory: new WireMemory(() => void marked++), marked: () => marked };
+}
 
 describe('wire memory', () => {
-  test('a buffer has just its own memory', () => {
-    for (const memory of [new WireMemory(1000), new WireMemory(0)]) {
-      memory.hold(1);
-      const buffer = memory.allocate(10);
-      expect([buffer.length, buffer.byteOffset, buffer.buffer.byteLength]).toEqual([10, 0, 10]);
-    }
-  });
-
-  test('up to the limit V8 is told of everything', () => {
-    const memory = new WireMemory(1000);
-    memory.hold(1000);
-    for (let i = 0; i < 100; i++) expect(counted(memory.allocate(50))).toBe(true);
+  test('a buffer has just its own memory, of which V8 is not told', () => {
+    const buffer = new WireMemory().allocate(10);
+    expect([buffer.length, buffer.byteOffset, buffer.buffer.byteLength]).toEqual([10, 0, 10]);
+    expect(buffer.buffer).toBeInstanceOf(SharedArrayBuffer);
   });
 
   test.each([
-    { held: 2_000, bytes: 500_000 },
-    { held: 10_000, bytes: 100_000 },
-    { held: 1_000_000, bytes: 1_000 },
-  ])(
-    'of a store that holds $held, it is told of the limit each time as much was written',
-    ({ held, bytes }) => {
-      const memory = new WireMemory(1000);
-      memory.hold(held);
-      let told = 0;
-      // Sizes as they come: small and large ones are counted alike.
-      for (let written = 0, i = 0; written < 1_000_000; i++) {
-        const size = 20 + ((i * 37) % 80);
-        if (counted(memory.allocate(size))) told += size;
-        written += size;
-      }
-      expect(told).toBeGreaterThan(bytes - 100);
-      expect(told).toBeLessThan(bytes + 100);
-    },
-  );
+    { held: 0, marked: 8 },
+    { held: 64, marked: 8 },
+    { held: 128, marked: 4 },
+    { held: 500, marked: 1 },
+    { held: 600, marked: 0 },
+  ])('of a store that holds $held MiB, 256 MiB of writes have the heap marked $marked times', (row) => {
+    const { memory, marked } = counted();
+    memory.hold(row.held * mebibyte);
+    for (let i = 0; i < 1024; i++) memory.allocate(mebibyte / 4);
+    expect(marked()).toBe(row.marked);
+  });
 
   test('what goes is no longer held', () => {
-    const memory = new WireMemory(1000);
-    memory.hold(5_000);
-    expect(counted(memory.allocate(10))).toBe(false);
-    memory.hold(-4_500);
-    expect(counted(memory.allocate(10))).toBe(true);
+    const { memory, marked } = counted();
+    memory.hold(600 * mebibyte);
+    memory.hold(-600 * mebibyte);
+    for (let i = 0; i < 128; i++) memory.allocate(mebibyte / 4);
+    expect(marked()).toBe(1);
+  });
+
+  test('V8 marks when it is asked', async () => {
+    const marked = new Promise<void>((resolve) => {
+      new PerformanceObserver((list, observer) => {
+        const kinds = list.getEntries().map((entry) => (entry as Collection).detail.kind);
+        if (kinds.every((kind) => kind === constants.NODE_PERFORMANCE_GC_MINOR)) return;
+        observer.disconnect();
+        resolve();
+      }).observe({ entryTypes: ['gc'] });
+    });
+    new WireMemory().allocate(32 * mebibyte);
+    await marked;
   });
 });

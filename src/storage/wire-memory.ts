@@ -1,38 +1,46 @@
-// HOT (bench/storage.ts). Where the bytes of versions lie. V8 marks the whole heap whenever 64 MiB of array buffers have been added to
-// those that live, however many do live: with a gigabyte of objects that is a second of CPU for each 64 MiB that change. Shared array
-// buffers are not counted. So of a store that holds more than 64 MiB only a share is counted, such that the heap is marked once for as
-// many new bytes as the store holds: the cost for a change stays the same, and what is dead and not yet collected stays below what lives.
+// HOT (bench/storage.ts). Where the bytes of versions lie, and when V8 is asked to look for those that are dead.
+//
+// V8 counts array buffers. Once 64 MiB more of them live than after the last marking it marks the whole heap again, and until it is
+// through every new array buffer has it mark for 5 to 10 ms more before anything else runs. That is right for few large buffers. A
+// store is many small ones: with a gigabyte of objects it was a second of CPU for each 64 MiB written, in which answers took a second.
+// Shared array buffers are not counted. So versions lie in those, and V8 is asked here: when a part of what the store holds was written
+// anew. The cost of a write then does not grow with the store, and what is dead stays a part of what lives.
 
 /** What V8 lets grow outside of its heap before it marks (kExternalAllocationSoftLimit). */
 const v8LimitBytes = 64 * 1024 * 1024;
+/** A small store is marked no more often than this many bytes are written. */
+const leastBytes = 32 * 1024 * 1024;
+
+/** Has V8 begin to mark: it counts this buffer at once, and no more when the young have been collected. Nobody writes to it: it has no pages. */
+function askForMarking(): void {
+  void new ArrayBuffer(v8LimitBytes);
+}
 
 export class WireMemory {
-  readonly #limitBytes: number;
-  /** Bytes of the live versions and of those that history keeps. */
-  #held = 0;
-  /** Bytes that V8 should have been told of, and has not. */
-  #owed = 0;
+  readonly #mark: () => void;
+  #heldBytes = 0;
+  #writtenBytes = 0;
 
-  /** `limitBytes`: from how many held bytes on only a share is counted. */
-  constructor(limitBytes = v8LimitBytes) {
-    this.#limitBytes = limitBytes;
+  /** `mark` begins a collection of everything, beside the program. */
+  constructor(mark: () => void = askForMarking) {
+    this.#mark = mark;
   }
 
-  /** The store holds this many bytes more (less, when negative). */
+  /** The store holds this many bytes more (less, when negative): live versions, and those that history keeps. */
   hold(bytes: number): void {
-    this.#held += bytes;
+    this.#heldBytes += bytes;
   }
 
   /**
-   * A buffer with memory of its own: versions live from milliseconds to months, and a slice of Node's shared 8 KiB pool would keep
-   * all its neighbours alive. Its content is undefined. It is written once, before anybody else sees it.
+   * Zeroed bytes of their own: versions live from milliseconds to months, and a slice of Node's shared 8 KiB pool would keep all its
+   * neighbours alive. Written once, before anybody else sees them.
    */
   readonly allocate = (length: number): Buffer => {
-    if (this.#held > this.#limitBytes) {
-      this.#owed += (length * this.#limitBytes) / this.#held;
-      if (this.#owed < length) return Buffer.from(new SharedArrayBuffer(length));
-      this.#owed -= length;
+    this.#writtenBytes += length;
+    if (this.#writtenBytes >= leastBytes && this.#writtenBytes >= this.#heldBytes / 2) {
+      this.#writtenBytes = 0;
+      this.#mark();
     }
-    return Buffer.allocUnsafeSlow(length);
+    return Buffer.from(new SharedArrayBuffer(length));
   };
 }

@@ -95,13 +95,7 @@ export class ApiFixture {
     const metrics = options.metrics ?? new MetricRegistry();
     const store =
       options.store ??
-      // With shared buffers, as a store has them when it is large: nothing above it may mind.
-      (await createStore(await createMemoryBackend({ clock, log }), {
-        clock,
-        log,
-        metrics,
-        sharedFromBytes: 0,
-      }));
+      (await createStore(await createMemoryBackend({ clock, log }), { clock, log, metrics }));
     const api = createApiServer({
       store,
       clock,

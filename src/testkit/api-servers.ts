@@ -63,7 +63,6 @@ async function apiServer() {
   const store = await createStore(await createMemoryBackend({ clock, log: silentLog }), {
     clock,
     log: silentLog,
-    sharedFromBytes: 0,
   });
   const api = createApiServer({
     store,

@@ -49,11 +49,7 @@ export async function serveApi(): Promise<ServedApi> {
     nowMs: clock.nowMs(),
     log,
   });
-  const store = await createStore(await createMemoryBackend({ clock, log }), {
-    clock,
-    log,
-    sharedFromBytes: 0,
-  });
+  const store = await createStore(await createMemoryBackend({ clock, log }), { clock, log });
   let port = 0;
   const api = createApiServer({
     store,
