@@ -270,7 +270,8 @@ async function idle(nodes: number, pods: number): Promise<void> {
         async () => void (await scaleTo(bench, app, Math.min(each, pods - made))),
       );
     }
-    await sleep(10_000);
+    // The last events are written for a while after the last pod is ready.
+    await sleep(30_000);
     await bench.row(`idle with ${pods} pods, 20 s`, async () => {
       const cpu = process.cpuUsage();
       await sleep(20_000);
