@@ -145,6 +145,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     token: (pod, source) => tokens.get(pod, source),
     node: () => informers(Node).get(nodeName)?.metadata,
     directories: volumeDirectories,
+    event,
   });
   const services = informers(Service);
   const parallel = options.parallelStarts ?? 2 * os.availableParallelism();

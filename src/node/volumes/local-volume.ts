@@ -6,6 +6,7 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import type { PersistentVolume, Pod } from '../../api/index.ts';
 import type { Exec } from '../../os/index.ts';
+import type { PodEvent } from '../worker/node-context.ts';
 import { isMountPoint } from './mount-table.ts';
 import { ownByGroup } from './ownership.ts';
 import type { VolumeDirectories } from './volume-directories.ts';
@@ -19,6 +20,7 @@ export interface LocalVolumesOptions {
   readonly exec: Exec;
   /** undefined = this node keeps no directories for volumes */
   readonly directories: VolumeDirectories | undefined;
+  readonly event: PodEvent;
 }
 
 export class LocalVolumes {
@@ -64,18 +66,31 @@ export class LocalVolumes {
     const options = volume.spec.mountOptions ?? [];
     const had = await exists(mark);
     if (!had) {
-      const { fsGroup, fsGroupChangePolicy } = pod.spec.securityContext ?? {};
-      if (fsGroup !== undefined && !readOnly && !(await this.#isOthers(pod.metadata.uid, name)))
-        await ownByGroup(target, {
-          gid: fsGroup,
-          readOnly: false,
-          onRootMismatch: fsGroupChangePolicy === 'OnRootMismatch',
-        });
+      await this.#share(pod, volume, { target, readOnly });
       await this.mark(pod.metadata.uid, name);
     }
     if (options.length === 0) return target;
     if (!(await isMountPoint(mark))) await this.#bind(target, mark, options);
     return mark;
+  }
+
+  /** The files become those of the pod's group, unless another pod has them: this one is told when its group is not theirs. */
+  async #share(
+    pod: Pod,
+    { metadata: { name } }: PersistentVolume,
+    { target, readOnly }: { target: string; readOnly: boolean },
+  ): Promise<void> {
+    const { fsGroup, fsGroupChangePolicy } = pod.spec.securityContext ?? {};
+    if (fsGroup === undefined) return;
+    if (await this.#isOthers(pod.metadata.uid, name)) {
+      const { gid } = await fs.stat(target);
+      if (gid === fsGroup) return;
+      const message = `The requested fsGroup is ${fsGroup}, but the volume ${name} has GID ${gid}. The volume may not be shareable.`;
+      this.#options.event(pod, 'Warning', { reason: 'AlreadyMountedVolume', message });
+    } else if (!readOnly) {
+      const onRootMismatch = fsGroupChangePolicy === 'OnRootMismatch';
+      await ownByGroup(target, { gid: fsGroup, readOnly: false, onRootMismatch });
+    }
   }
 
   async #bind(target: string, mark: string, options: readonly string[]): Promise<void> {

@@ -26,6 +26,7 @@ let client: Client;
 let transport: FakeTransport;
 let volumes: PodVolumes;
 let configMaps: Map<string, ConfigMap>;
+let events: string[];
 beforeEach(() => {
   dir = fs.mkdtempSync(path.join(os.tmpdir(), 'jotasu-volumes-'));
   exec = new FakeExec();
@@ -33,6 +34,7 @@ beforeEach(() => {
   transport = new FakeTransport({ clock, random: seededRandom(1) });
   client = createClient(transport);
   configMaps = new Map();
+  events = [];
   start();
 });
 afterEach(() => fs.rmSync(dir, { recursive: true }));
@@ -47,6 +49,8 @@ function start(): void {
     token: async () => 'token',
     node: () => ({ name: 'n1', labels: { 'kubernetes.io/hostname': 'n1' } }),
     directories: undefined,
+    event: (pod, type, { reason, message }) =>
+      events.push(`${pod.metadata.name} ${type} ${reason} ${message}`),
   });
 }
 
@@ -296,6 +300,19 @@ describe('claims', () => {
     await volumes.remove('uid-second');
     await ensure(podWith('third', [use()], { securityContext: { fsGroup: gid } }));
     expect(modeOf(file)).toBe('660');
+    expect(events).toEqual([]);
+  });
+
+  it('a pod that wants them to be of another group is told, and they stay as they are', async () => {
+    const target = await bind();
+    await ensure(podWith('first', [use()], { securityContext: { fsGroup: gid } }));
+    const second = podWith('second', [use()], { securityContext: { fsGroup: gid + 1 } });
+    await ensure(second);
+    await ensure(second);
+    expect(fs.statSync(target).gid).toBe(gid);
+    expect(events).toEqual([
+      `second Warning AlreadyMountedVolume The requested fsGroup is ${gid + 1}, but the volume v has GID ${gid}. The volume may not be shareable.`,
+    ]);
   });
 });
 

@@ -8,6 +8,7 @@ import type { Client } from '../../client/index.ts';
 import type { Exec } from '../../os/index.ts';
 import type { DownwardContext } from '../container/downward.ts';
 import type { ObjectLookup } from '../container/environment.ts';
+import type { PodEvent } from '../worker/node-context.ts';
 import { writeAtomically } from './atomic-writer.ts';
 import { Claims } from './claims.ts';
 import { ensureEmptyDir } from './empty-dir.ts';
@@ -36,6 +37,7 @@ export interface PodVolumesOptions {
   node(): SelectableNode | undefined;
   /** undefined = this node keeps no directories for volumes */
   readonly directories: VolumeDirectories | undefined;
+  readonly event: PodEvent;
 }
 
 /** Where a volume lies on the node. */
