@@ -43,7 +43,7 @@ import { startIngress } from './node-ingress.ts';
 import { startPolicies } from './node-policies.ts';
 import { startProxy } from './node-proxy.ts';
 import { showProcess } from './process-metrics.ts';
-import type { Surroundings } from './server.ts';
+import type { Surroundings } from './surroundings.ts';
 import { versionInfo } from './version.ts';
 
 export interface AgentConfig {

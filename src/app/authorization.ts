@@ -4,12 +4,10 @@ import {
   keeperOf,
   PersistentVolume,
   Pod,
-  Secret,
   VolumeAttachment,
 } from '../api/index.ts';
 import {
   type Authorize,
-  bootstrapTokens,
   createAuthorizer,
   createBootstrapAuthorizer,
   createIngressSecrets,
@@ -19,12 +17,9 @@ import {
   Grants,
   mastersAuthorizer,
   NodeRelations,
-  objectOf,
-  type TokenAuthenticator,
 } from '../apiserver/index.ts';
-import type { Clock } from '../base/index.ts';
-import { type KindDef, type KubeObject, storageKey } from '../machinery/index.ts';
 import type { Store } from '../storage/index.ts';
+import { finder } from './stored-objects.ts';
 
 /** `hasIngress`: nodes answer for ingresses. */
 export function createAuthorization(store: Store, { hasIngress }: { hasIngress: boolean }): Authorize {
@@ -56,19 +51,3 @@ export function createAuthorization(store: Store, { hasIngress }: { hasIngress: 
     everyoneAuthorizer,
   ]);
 }
-
-/** The tokens by which machines join. */
-export function joinTokens(store: Store, clock: Clock): TokenAuthenticator {
-  const find = finder(store);
-  return bootstrapTokens({ secret: (name) => find(Secret, { namespace: 'kube-system', name }), clock });
-}
-
-const finder =
-  (store: Store) =>
-  <T extends KubeObject>(
-    kind: KindDef<T>,
-    at: { readonly namespace?: string; readonly name: string },
-  ): T | undefined => {
-    const entry = store.get(storageKey(kind as unknown as KindDef, at));
-    return entry === undefined ? undefined : objectOf<T>(entry);
-  };

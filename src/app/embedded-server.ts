@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { createLog, type LogLevel, silentLog, systemClock, systemRandom } from '../base/index.ts';
 import { type Client, createClient, printKubeconfig } from '../client/index.ts';
 import { copyingTransport } from './copying-transport.ts';
-import { type ServerOptions, serverDefaults, startServer as start } from './server.ts';
+import { startServer as start } from './server.ts';
+import { type ServerOptions, serverDefaults } from './server-options.ts';
 
 /** Those of `jotasu server`, each with a default. */
 export interface StartServerOptions extends Partial<ServerOptions> {

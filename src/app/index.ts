@@ -5,12 +5,7 @@ export type { ServerPart } from './control-loops.ts';
 export { copyDatastore } from './datastore-copy.ts';
 export { type StartClusterOptions, type StartedCluster, startCluster } from './embedded-cluster.ts';
 export { trialsWith } from './node-trial.ts';
-export {
-  type RunningServer,
-  type ServerOptions,
-  type Surroundings,
-  serverDefaults,
-  startServer,
-} from './server.ts';
-export { realSurroundings } from './surroundings.ts';
+export { type RunningServer, startServer } from './server.ts';
+export { type ServerOptions, serverDefaults } from './server-options.ts';
+export { realSurroundings, type Surroundings } from './surroundings.ts';
 export { programVersion, versionInfo } from './version.ts';

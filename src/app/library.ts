@@ -29,4 +29,4 @@ export {
   startCluster,
 } from './embedded-cluster.ts';
 export { type StartedServer, type StartServerOptions, startServer } from './embedded-server.ts';
-export type { ServerOptions } from './server.ts';
+export type { ServerOptions } from './server-options.ts';

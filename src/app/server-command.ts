@@ -7,8 +7,9 @@ import { ListenError, PkiError } from '../http/index.ts';
 import { BackendUnavailable, DirectoryInUse } from '../storage/index.ts';
 import { DatastoreError } from './datastore.ts';
 import { SchedulerConfigurationError } from './scheduler-configuration.ts';
-import { type RunningServer, type ServerOptions, serverDefaults, startServer } from './server.ts';
-import { endSignal, realSurroundings } from './surroundings.ts';
+import { type RunningServer, startServer } from './server.ts';
+import { type ServerOptions, serverDefaults } from './server-options.ts';
+import { endSignal, realSurroundings, type Surroundings } from './surroundings.ts';
 
 export async function runServer(flags: ServerFlags, say: (line: string) => void): Promise<void> {
   const { logLevel, ...given } = flags;
@@ -30,10 +31,7 @@ const roomForNodes = (nodes = 0): Partial<ServerOptions> =>
   nodes > 256 ? { clusterCidr: '100.64.0.0/10' } : {};
 
 /** What a person can mend is told in one line; anything else keeps its stack. */
-async function start(
-  options: ServerOptions,
-  surroundings: Parameters<typeof startServer>[1],
-): Promise<RunningServer> {
+async function start(options: ServerOptions, surroundings: Surroundings): Promise<RunningServer> {
   try {
     return await startServer(options, surroundings);
   } catch (error) {

@@ -1,6 +1,20 @@
-// The real clock, randomness and log of a process that runs in the foreground, and how it ends.
-import { createLog, type LogLevel, systemClock, systemRandom } from '../base/index.ts';
-import type { Surroundings } from './server.ts';
+// What is around the parts of a program: clock, randomness and log; the real ones of a process that runs in the foreground, and how it
+// ends.
+import {
+  type Clock,
+  createLog,
+  type Log,
+  type LogLevel,
+  type Random,
+  systemClock,
+  systemRandom,
+} from '../base/index.ts';
+
+export interface Surroundings {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
 
 export function realSurroundings(level: LogLevel = 'info'): Surroundings {
   const write = (line: string): void => void process.stderr.write(line);
