@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 
 export interface Said {
   readonly code: number;
@@ -63,6 +63,11 @@ export class Kubectl {
   /** The same, compared; neither the last newline nor the spaces that fill columns count. */
   async says(command: string, wanted: string | RegExp, input = ''): Promise<void> {
     compare(command, await this.ok(command, input), wanted);
+  }
+
+  /** The same, of what comes about by itself, like an event or what a controller writes: asked again until it is said. */
+  comesToSay(command: string, wanted: string | RegExp): Promise<void> {
+    return vi.waitFor(() => this.says(command, wanted), { timeout: timeoutMs, interval: 50 });
   }
 
   /** A command that must fail: what it has to say on standard error. */
