@@ -107,7 +107,11 @@ describe('the server program', () => {
     const upload = httpsRequest(`${url}/api/v1/namespaces/default/configmaps`, {
       ...credentials(),
       method: 'POST',
-      headers: { 'content-type': 'application/json', 'content-length': body.length },
+      headers: {
+        'content-type': 'application/json',
+        'content-length': body.length,
+        expect: '100-continue',
+      },
     });
     const uploaded = new Promise((resolve, reject) => {
       upload.on('error', reject).on('response', (answer) => {
@@ -115,10 +119,10 @@ describe('the server program', () => {
         resolve(answer.statusCode);
       });
     });
+    upload.flushHeaders();
+    // Who is told to go on is a request under way, and no longer a connection that is being made.
+    await new Promise((resolve) => upload.on('continue', resolve));
     upload.write(body.slice(0, 10));
-    const listed = session.request({ ':path': '/api/v1/namespaces' });
-    await new Promise((resolve) => listed.on('response', resolve));
-    listed.resume();
 
     child.kill('SIGTERM');
     expect(await watchEnded).toBe(0);
