@@ -2,7 +2,7 @@
 // changed is gathered for a few milliseconds and brought to the kernel as one transaction of what differs; after an error, and at the
 // start, everything is made anew in one transaction, which breaks no connection.
 import { EndpointSlice, Node, Service, ServiceCIDR } from '../api/index.ts';
-import { type Clock, type Log, MetricRegistry, Scope, sleep, unless } from '../base/index.ts';
+import { type Clock, type Log, MetricRegistry, Scope, sleep, unless, withResolvers } from '../base/index.ts';
 import type { Informers } from '../client/index.ts';
 import { keyOf } from '../machinery/index.ts';
 import { applyRuleset, type Exec, readTables, readTimedSets } from '../os/index.ts';
@@ -85,7 +85,8 @@ export function startServiceProxy(options: ServiceProxyOptions): ServiceProxy {
 }
 
 class RunningProxy {
-  readonly ready: Promise<void>;
+  readonly #settleReady = withResolvers();
+  readonly ready = this.#settleReady.promise;
   readonly #options: ServiceProxyOptions;
   readonly #scope: Scope;
   readonly #families: readonly Family[];
@@ -105,7 +106,6 @@ class RunningProxy {
   /** The next transaction makes everything anew. */
   #whole = true;
   #wake: (() => void) | undefined;
-  #settleReady!: { resolve: () => void; reject: (why: unknown) => void };
 
   constructor(options: ServiceProxyOptions, scope: Scope) {
     this.#options = options;
@@ -118,9 +118,6 @@ class RunningProxy {
     this.#conntrack = new Conntrack(options.exec, options.log);
     this.#servers = new ProxyServers({ ...options, registry, health: () => this.#health() });
     scope.onStop(() => this.#servers.close());
-    this.ready = new Promise<void>((resolve, reject) => {
-      this.#settleReady = { resolve, reject };
-    });
     this.ready.catch(() => {});
     scope.signal.addEventListener('abort', () => this.#settleReady.reject(scope.signal.reason), {
       once: true,
