@@ -265,6 +265,19 @@ test('a replica set that cannot create tells why once, and goes on when it can',
   expect(await failure()).toBeUndefined();
 });
 
+test('noting the revision of a deployment is no change of it', async () => {
+  harness = new ControllerHarness();
+  await harness.create(Deployment, set(1) as unknown as Draft<Deployment>);
+  await harness.start(deploymentController, replicaSetController);
+  await harness.advance(10_000);
+  const [{ metadata, status }] = (await harness.list(Deployment)) as [Deployment];
+  expect([metadata.annotations, metadata.generation, status?.observedGeneration]).toEqual([
+    { 'deployment.kubernetes.io/revision': '1' },
+    1,
+    1,
+  ]);
+});
+
 test('a deployment whose replica set’s name is taken tries another', async () => {
   harness = new ControllerHarness();
   await harness.create(Deployment, {

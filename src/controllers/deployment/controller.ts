@@ -69,7 +69,7 @@ async function apply(
   signal: AbortSignal,
 ): Promise<void> {
   const { client, event } = context;
-  const { name, namespace } = deployment.metadata;
+  const { namespace } = deployment.metadata;
   await settleOwnership(context, { owner: deployment, ownerKind: Deployment, kind: ReplicaSet }, plan);
   signal.throwIfAborted();
   if (plan.create !== undefined && !(await createSet(context, deployment, plan.create))) return;
@@ -84,12 +84,7 @@ async function apply(
       .delete(set.metadata.name, namespace, { preconditions: { uid: set.metadata.uid } })
       .catch(ignoreNotFound);
   }
-  if (plan.revision !== undefined) {
-    await client(Deployment).patch({ name, namespace }, 'merge', {
-      metadata: { annotations: { [revisionAnnotation]: plan.revision } },
-    });
-  }
-  await writeStatus(context, deployment, plan.status);
+  await writeStatus(context, deployment, plan);
 }
 
 /** Whether the set of the current template is there now. When its name is taken, the next run tries another one. */
@@ -109,13 +104,13 @@ async function createSet(
       const text = `Failed to create new replica set "${setName}": ${(error as Error).message}`;
       event(deployment, 'Warning', 'ReplicaSetCreateError', text);
       const status = createFailedStatus(deployment, text, clock.nowMs());
-      if (status !== undefined) await writeStatus(context, deployment, status);
+      if (status !== undefined) await writeStatus(context, deployment, { status });
       throw error;
     }
     const found = await client(ReplicaSet).get(setName, deployment.metadata.namespace);
     if (controllerOf(found)?.uid === deployment.metadata.uid && hasTemplateOf(found, deployment)) return true;
     const collisionCount = (deployment.status?.collisionCount ?? 0) + 1;
-    await writeStatus(context, deployment, { ...deployment.status, collisionCount });
+    await writeStatus(context, deployment, { status: { ...deployment.status, collisionCount } });
     return false;
   }
   if (size > 0) {
@@ -125,18 +120,22 @@ async function createSet(
   return true;
 }
 
+/** The revision goes with the status: an annotation in a write of the Deployment itself would raise its generation. */
 async function writeStatus(
   { client }: ControllerContext,
   { metadata, status: before }: Deployment,
-  status: NonNullable<Deployment['status']>,
+  { status, revision }: { status: NonNullable<Deployment['status']>; revision?: string | undefined },
 ): Promise<void> {
-  if (semanticEqual(status, before)) return;
+  if (revision === undefined && semanticEqual(status, before)) return;
   const { name, namespace, uid } = metadata;
   // A merge patch: what is gone must be said.
   const gone = Object.fromEntries(Object.keys(before ?? {}).map((key) => [key, null]));
   await client(Deployment)
     .patch({ name, namespace, subresource: 'status' }, 'merge', {
-      metadata: { uid },
+      metadata: {
+        uid,
+        ...(revision === undefined ? {} : { annotations: { [revisionAnnotation]: revision } }),
+      },
       status: { ...gone, ...status },
     })
     .catch(ignoreNotFound);
