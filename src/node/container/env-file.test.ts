@@ -1,18 +1,34 @@
 import { describe, expect, test } from 'vitest';
-import { parseEnvFile } from './env-file.ts';
+import { envFileValue } from './env-file.ts';
 import { signalNumber } from './stop-signal.ts';
 
-test.each<[string, string, Record<string, string>]>([
-  ['lines', 'A=1\nB=two words\n', { A: '1', B: 'two words' }],
-  ['lines of Windows', 'A=1\r\nB=2', { A: '1', B: '2' }],
-  ['comments', '# A=0\nA=1#one\n\n  # nothing', { A: '1' }],
-  ['quotes', "A='x # y'\nB='z' # says z", { A: 'x # y', B: 'z' }],
-  ['a value with an equals sign', 'A=b=c', { A: 'b=c' }],
-  ['the first of two', 'A=1\nA=2', { A: '1' }],
-  ['an empty value', 'A=', { A: '' }],
-  ['what is no variable', 'A\n=b\nexport', {}],
-])('a file of variables: %s', (_, text, values) =>
-  expect(Object.fromEntries(parseEnvFile(text))).toEqual(values),
+const format = 'invalid environment variable format';
+
+test.each<[string, string, string | undefined]>([
+  ['a line', "A='1'\nB='two words'\n", '1'],
+  ['a line of Windows', "B='2'\r\nA='1'\r\n", '1'],
+  ['comments and blank lines', "# A='0'\n \t\n  # nothing\n\tA='1' # one", '1'],
+  ['everything between the quotes as it stands', `A=' "x" # $y \\n=z '`, ' "x" # $y \\n=z '],
+  ['several lines', "A='one\n\n # two\n'", 'one\n\n # two\n'],
+  ['the first of two', "A='1'\nA='2'", '1'],
+  ['an empty value', "A=''", ''],
+  ['a blank after the equals sign', "A= '1'\nA='2'", ''],
+  ['another name', "AB='1'\nB='A=2'", undefined],
+  ['what comes after it is not judged', "A='1'\nnonsense", '1'],
+])('a file of variables: %s', (_, text, value) =>
+  expect(envFileValue(text, 'A')).toEqual(value === undefined ? {} : { value }),
+);
+
+test.each([
+  ['no variable', "B='1'\nexport", `${format} at line 2: missing '='`],
+  ['no name', "='1'", `${format} at line 1: empty variable name`],
+  ['a blank after the name', "A ='1'", `${format} at line 1: whitespace before '=' is not allowed`],
+  ['no quotes', 'B=1', `${format} at line 1: value must be enclosed in single quotes`],
+  ['double quotes', 'A="1"', `${format} at line 1: value must be enclosed in single quotes`],
+  ['more after the quote', "A='1'2", `${format} at line 1: unexpected content after closing quote`],
+  ['no end', "\nA='1\n2\n", `${format} starting at line 2: unclosed single quote`],
+])('a file of variables that is refused: %s', (_, text, error) =>
+  expect(envFileValue(text, 'A')).toEqual({ error }),
 );
 
 describe('signals', () => {

@@ -2,6 +2,7 @@
 // earlier ones. Pure over a lookup of the objects it refers to.
 import type { ConfigMap, coreV1, Secret } from '../../api/index.ts';
 import { type DownwardContext, fieldValue, resourceValue } from './downward.ts';
+import { envFileValue } from './env-file.ts';
 import { expand } from './expansion.ts';
 
 /** Something a container needs is not there or not right: it waits with this reason until it is. */
@@ -28,8 +29,8 @@ export interface EnvironmentInput {
   readonly files?: EnvFiles | undefined;
 }
 
-/** The variables in files, by `VOLUME/PATH`; a file that is not there is left out. */
-export type EnvFiles = ReadonlyMap<string, ReadonlyMap<string, string>>;
+/** What files of variables hold, by `VOLUME/PATH`; a file that is not there is left out. */
+export type EnvFiles = ReadonlyMap<string, string>;
 
 export interface Environment {
   readonly values: ReadonlyMap<string, string>;
@@ -123,8 +124,10 @@ function valueFor(
   if (from.fileKeyRef !== undefined) {
     const { volumeName, path, key, optional } = from.fileKeyRef;
     const file = input.files?.get(`${volumeName}/${path}`);
-    const value = file?.get(key);
+    const { value, error } = file === undefined ? {} : envFileValue(file, key);
     if (value !== undefined) return value;
+    if (error !== undefined)
+      throw new ContainerConfigError(`couldn't parse env file "${path}" in volume "${volumeName}": ${error}`);
     if (optional === true) return undefined;
     throw new ContainerConfigError(
       file === undefined

@@ -3,7 +3,6 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import type { coreV1 } from '../../api/index.ts';
-import { parseEnvFile } from '../container/env-file.ts';
 import { ContainerConfigError, type EnvFiles } from '../container/environment.ts';
 import type { VolumePaths } from '../volumes/pod-volumes.ts';
 
@@ -12,14 +11,14 @@ const maxBytes = 64 << 10;
 
 /** Files that are not there are left out. Rejects with a ContainerConfigError on those that cannot be used. */
 export async function readEnvFiles(container: coreV1.Container, volumes: VolumePaths): Promise<EnvFiles> {
-  const files = new Map<string, ReadonlyMap<string, string>>();
+  const files = new Map<string, string>();
   for (const { valueFrom } of container.env ?? []) {
     const ref = valueFrom?.fileKeyRef;
     if (ref === undefined) continue;
     const root = volumes.get(ref.volumeName)?.path;
     if (root === undefined) throw new ContainerConfigError(`cannot find the volume "${ref.volumeName}"`);
     const text = await readInside(root, ref.path);
-    if (text !== undefined) files.set(`${ref.volumeName}/${ref.path}`, parseEnvFile(text));
+    if (text !== undefined) files.set(`${ref.volumeName}/${ref.path}`, text);
   }
   return files;
 }
