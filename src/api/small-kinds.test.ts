@@ -97,10 +97,20 @@ it.each([
     ],
   ],
   [
-    { preferredHolder: 'x' },
-    ['spec.preferredHolder: Forbidden: may only be specified if `strategy` is defined'],
+    // Coordinated leader election is off by default: what it needs is dropped before the rules.
+    { preferredHolder: 'x', strategy: 'Eldest' },
+    [],
   ],
 ])('Lease %j', (spec, wanted) => expect(complaints(Lease, created(Lease, { spec }))).toEqual(wanted));
+
+it('a Lease is not coordinated, unless it was before', () => {
+  const coordinated = { strategy: 'OldestEmulationVersion', preferredHolder: 'x' };
+  expect(created(Lease, { spec: coordinated }).spec).toEqual({});
+  const [old, wanted] = [created(Lease, {}), created(Lease, {})];
+  wanted.spec = { ...coordinated };
+  Lease.prepareUpdate?.(wanted, { ...old, spec: { strategy: 'example.com/x' } }, { nowMs: 0 });
+  expect(wanted.spec).toEqual({ strategy: 'OldestEmulationVersion' });
+});
 
 describe('PriorityClass', () => {
   it.each([

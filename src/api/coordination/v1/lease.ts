@@ -25,6 +25,15 @@ export const Lease = defineKind<LeaseObject>({
     },
     ageColumn,
   ],
+  // Leader election that the server coordinates is off by default: what is asked of it is dropped, as everywhere.
+  prepareCreate({ spec }) {
+    delete spec.strategy;
+    delete spec.preferredHolder;
+  },
+  prepareUpdate({ spec }, old) {
+    if (old.spec?.strategy === undefined) delete spec.strategy;
+    if (old.spec?.preferredHolder === undefined) delete spec.preferredHolder;
+  },
   validate({ spec }, _old, causes) {
     if (spec.leaseDurationSeconds !== undefined && spec.leaseDurationSeconds <= 0)
       causes.invalid('spec.leaseDurationSeconds', spec.leaseDurationSeconds, 'must be greater than 0');
