@@ -6,7 +6,7 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import type { PersistentVolume, Pod } from '../../api/index.ts';
 import type { Exec } from '../../os/index.ts';
-import type { PodEvent } from '../worker/node-context.ts';
+import type { PodEvent } from '../pod-events.ts';
 import { isMountPoint } from './mount-table.ts';
 import { ownByGroup } from './ownership.ts';
 import type { VolumeDirectories } from './volume-directories.ts';

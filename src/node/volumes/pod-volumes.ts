@@ -8,7 +8,7 @@ import type { Client } from '../../client/index.ts';
 import type { Exec } from '../../os/index.ts';
 import type { DownwardContext } from '../container/downward.ts';
 import type { ObjectLookup } from '../container/environment.ts';
-import type { PodEvent } from '../worker/node-context.ts';
+import type { PodEvent } from '../pod-events.ts';
 import { writeAtomically } from './atomic-writer.ts';
 import { Claims } from './claims.ts';
 import { ensureEmptyDir } from './empty-dir.ts';

@@ -1,7 +1,7 @@
 // What every pod worker of a node shares. Made once by the agent; workers hold no other globals.
-import type { coreV1, Node, Pod, Service } from '../../api/index.ts';
+import type { Node, Pod, Service } from '../../api/index.ts';
 import type { Clock, Log, Scope } from '../../base/index.ts';
-import type { Client, EventType } from '../../client/index.ts';
+import type { Client } from '../../client/index.ts';
 import type { ContainerRuntime } from '../../os/index.ts';
 import type { NodeDns } from '../container/dns.ts';
 import type { PressureCondition } from '../eviction/signals.ts';
@@ -9,6 +9,7 @@ import type { Images } from '../images.ts';
 import type { Leftovers, Limiter } from '../limiter.ts';
 import type { Rejection } from '../plan/admission.ts';
 import type { CrashBackoff } from '../plan/crash-backoff.ts';
+import type { PodEvent } from '../pod-events.ts';
 import type { ProbeManager } from '../probes/probe-manager.ts';
 import type { References } from '../references.ts';
 import type { RuntimeCache } from '../runtime-cache.ts';
@@ -16,17 +17,6 @@ import type { StatusWriter } from '../status-writer.ts';
 import type { PodVolumes } from '../volumes/pod-volumes.ts';
 import type { Allocations } from './allocations.ts';
 import type { PodCgroups } from './pod-cgroups.ts';
-
-/** An event about a pod, or about one of its containers. */
-export type PodEvent = (
-  pod: Pod,
-  type: EventType,
-  event: {
-    readonly reason: string;
-    readonly message: string;
-    readonly container?: coreV1.Container | undefined;
-  },
-) => void;
 
 /** What this node lets pods do. */
 export interface AdmissionRules {
