@@ -89,7 +89,8 @@ export class LocalVolumes {
       this.#options.event(pod, 'Warning', { reason: 'AlreadyMountedVolume', message });
     } else if (!readOnly) {
       const onRootMismatch = fsGroupChangePolicy === 'OnRootMismatch';
-      await ownByGroup(target, { gid: fsGroup, readOnly: false, onRootMismatch });
+      // The path may be a link; links within the volume are left alone.
+      await ownByGroup(await fs.realpath(target), { gid: fsGroup, readOnly: false, onRootMismatch });
     }
   }
 

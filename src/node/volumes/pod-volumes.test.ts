@@ -303,6 +303,15 @@ describe('claims', () => {
     expect(events).toEqual([]);
   });
 
+  it('a path that is a link leads to them', async () => {
+    const link = path.join(dir, 'link');
+    const target = await bind({ local: { path: link } });
+    fs.symlinkSync(target, link);
+    fs.chmodSync(target, 0o755);
+    await ensure(podWith('p', [use()], { securityContext: { fsGroup: gid } }));
+    expect([modeOf(target), fs.statSync(target).gid]).toEqual(['2775', gid]);
+  });
+
   it('a pod that wants them to be of another group is told, and they stay as they are', async () => {
     const target = await bind();
     await ensure(podWith('first', [use()], { securityContext: { fsGroup: gid } }));
