@@ -183,14 +183,12 @@ export class ProbeManager {
       return;
     }
     running.count = countOutcome(running.count, running.probe, outcome.ok);
-    if (!outcome.ok)
-      this.#options.event(
-        pod,
-        container.name,
-        'Warning',
-        'Unhealthy',
-        `${capital[running.kind]} probe failed: ${outcome.message}`,
-      );
+    const { ok, message } = outcome;
+    if (!ok || message !== '') {
+      const [reason, what] = ok ? ['ProbeWarning', 'warning'] : ['Unhealthy', 'failed'];
+      const says = `${capital[running.kind]} probe ${what}: ${message}`;
+      this.#options.event(pod, container.name, 'Warning', reason, says);
+    }
     if (running.count.verdict === before) return;
     this.#options.log.debug('probe result changed', {
       pod: `${pod.metadata.namespace}/${pod.metadata.name}`,

@@ -2,7 +2,7 @@
 
 export interface ProbeOutcome {
   readonly ok: boolean;
-  /** Of a failure; for events. */
+  /** Of a failure, or a warning about a success; for events. Empty = nothing to tell. */
   readonly message: string;
   /** The try could not be made: it says nothing about the container. */
   readonly errored?: boolean;

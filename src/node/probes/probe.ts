@@ -31,9 +31,14 @@ export interface TryOptions {
 }
 
 const ok: ProbeOutcome = { ok: true, message: '' };
+const warned = (message: string): ProbeOutcome => ({ ok: true, message });
 const failed = (message: string): ProbeOutcome => ({ ok: false, message });
 const errored = (message: string): ProbeOutcome => ({ ok: false, message, errored: true });
 const maxBody = 10 << 10;
+/** Redirects, as Go knows them; others of 3xx lead nowhere. */
+const followed: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+/** The tenth is one too many. */
+const maxRedirects = 9;
 
 /** A port by number, or by the name of one of the container's ports. Throws when there is none. */
 export function resolvePort(port: number | string, container: coreV1.Container): number {
@@ -159,7 +164,10 @@ function headersOf(action: coreV1.HTTPGetAction, userAgent: string): Record<stri
   return headers;
 }
 
-/** 2xx and 3xx are success; a redirect to the same host is followed, to another host it is taken as success. */
+/**
+ * 2xx is success; a redirect to the same host is followed, and any other 3xx is a success with a warning. Does not reject for what a
+ * server answers.
+ */
 export function tryHttp(
   action: coreV1.HTTPGetAction,
   target: ProbeTarget,
@@ -167,6 +175,19 @@ export function tryHttp(
 ): Promise<ProbeOutcome> {
   const url = probeUrl(action, target);
   return requestOnce(url, { headers: headersOf(action, options.userAgent), options, redirects: 0 });
+}
+
+/** The first part of a body, or what came of it. */
+function startOf(response: http.IncomingMessage, done: (body: string) => void): void {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  const end = () => done(Buffer.concat(chunks).subarray(0, maxBody).toString('utf8'));
+  response.on('data', (chunk: Buffer) => {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes >= maxBody) end();
+  });
+  response.once('close', end);
 }
 
 function requestOnce(
@@ -188,6 +209,11 @@ function requestOnce(
       options.signal.removeEventListener('abort', stop);
       request.destroy();
     };
+    const host = url.hostname.replace(/^\[|\]$/g, '');
+    const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80);
+    // A URL leaves out the port that is the protocol's own; the kubelet does not.
+    const asked = `${url.protocol}//${joinHost(host, port)}${url.pathname}${url.search}`;
+    const get = `Get ${JSON.stringify(asked)}`;
     const send = url.protocol === 'https:' ? https.request : http.request;
     const request = send(
       url,
@@ -201,24 +227,20 @@ function requestOnce(
       } as https.RequestOptions,
       (response) => {
         const status = response.statusCode ?? 0;
-        const location = response.headers.location;
-        if (status >= 300 && status < 400 && location !== undefined) {
-          const next = new URL(location, url);
-          if (next.hostname !== url.hostname) return end(ok);
-          if (redirects >= 10)
+        const location = followed.has(status) ? response.headers.location || undefined : undefined;
+        if (location !== undefined && !URL.canParse(location, url.href))
+          return end(failed(`${get}: failed to parse Location header ${JSON.stringify(location)}`));
+        const next = location === undefined ? undefined : new URL(location, url);
+        if (next?.hostname === url.hostname) {
+          if (redirects >= maxRedirects)
             return end(failed(`Get ${JSON.stringify(location)}: stopped after 10 redirects`));
           finish();
           resolve(requestOnce(next, { headers, options, redirects: redirects + 1 }));
-          return;
-        }
-        end(status >= 200 && status < 400 ? ok : failed(`HTTP probe failed with statuscode: ${status}`));
+        } else if (status >= 300 && status < 400)
+          startOf(response, (body) => end(warned(`Probe terminated redirects, Response body: ${body}`)));
+        else end(status >= 200 && status < 300 ? ok : failed(`HTTP probe failed with statuscode: ${status}`));
       },
     );
-    const host = url.hostname.replace(/^\[|\]$/g, '');
-    const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80);
-    // A URL leaves out the port that is the protocol's own; the kubelet does not.
-    const asked = `${url.protocol}//${joinHost(host, port)}${url.pathname}${url.search}`;
-    const get = `Get ${JSON.stringify(asked)}`;
     const timer = options.clock.after(options.timeoutMs, () =>
       end(failed(`${get}: context deadline exceeded (Client.Timeout exceeded while awaiting headers)`)),
     );
