@@ -229,6 +229,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     // By few hands: what is left is not to be in the way of a start that comes meanwhile.
     leftovers: new Leftovers(Math.ceil(parallel / 4), { first: starts, clock, signal: scope.signal }),
     event,
+    tokenDueInMs: (uid) => tokens.dueInMs(uid),
     clock,
     log,
     scope,

@@ -1,4 +1,5 @@
-// Service account tokens for projected volumes, asked for at the API and used again until a fifth of their life is left.
+// Service account tokens for projected volumes, asked for at the API and used again until a fifth of their life is left, or for a day: the
+// kubelet's rule.
 import { type coreV1, type Pod, ServiceAccount } from '../api/index.ts';
 import type { Clock } from '../base/index.ts';
 import type { Client } from '../client/index.ts';
@@ -15,6 +16,7 @@ interface TokenRequest {
 }
 
 const defaultSeconds = 3600;
+const maxUseMs = 86_400_000;
 
 export class Tokens {
   readonly #client: Client;
@@ -56,11 +58,21 @@ export class Tokens {
     const text = answer.status?.token;
     if (!text) throw new VolumeError('failed to fetch token: the API answered without one');
     const expiresMs = parseTime(answer.status?.expirationTimestamp) ?? nowMs + defaultSeconds * 1000;
-    this.#tokens.set(key, { text, refreshMs: nowMs + (expiresMs - nowMs) * 0.8 });
+    this.#tokens.set(key, { text, refreshMs: nowMs + Math.min((expiresMs - nowMs) * 0.8, maxUseMs) });
     return text;
   }
 
+  /** How long until a pod's first token is to be asked for again, 0 = it is overdue; undefined = none was got for it. */
+  dueInMs(uid: string): number | undefined {
+    let first: number | undefined;
+    for (const [key, { refreshMs }] of this.#tokens)
+      if (isOf(uid, key) && refreshMs < (first ?? Number.POSITIVE_INFINITY)) first = refreshMs;
+    return first === undefined ? undefined : Math.max(0, first - this.#clock.nowMs());
+  }
+
   release(uid: string): void {
-    for (const key of this.#tokens.keys()) if (key.startsWith(`["${uid}"`)) this.#tokens.delete(key);
+    for (const key of this.#tokens.keys()) if (isOf(uid, key)) this.#tokens.delete(key);
   }
 }
+
+const isOf = (uid: string, key: string): boolean => key.startsWith(`["${uid}"`);

@@ -47,6 +47,8 @@ export interface NodeContext {
   /** What is left of pods that the API has forgotten goes when no pod starts. */
   readonly leftovers: Leftovers;
   readonly event: PodEvent;
+  /** As `Tokens` has it. */
+  tokenDueInMs(podUid: string): number | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly scope: Scope;

@@ -24,11 +24,10 @@ import {
   removeSandboxes,
   stopSandboxes,
 } from './stop-pod.ts';
-import { hasTokens, refreshVolumes } from './volume-refresh.ts';
+import { hasTokens, refreshVolumes, tokensDueInMs } from './volume-refresh.ts';
 
 const retryInitialMs = 1_000;
 const retryMaxMs = 10_000;
-const tokenRefreshMs = 300_000;
 
 /** Why and how its node ends a pod for good. */
 export interface PodEnd {
@@ -301,8 +300,13 @@ export class PodWorker {
     }
     if (!plan.finished) await removeOldInstances(node, this.uid);
     const retry = outcome === 'retry';
-    const waits = [plan.wakeInMs, deadlineMs, resize.retryInMs, retry ? this.#retryDelay(plan) : undefined];
-    if (hasTokens(pod)) waits.push(tokenRefreshMs);
+    const waits = [
+      plan.wakeInMs,
+      deadlineMs,
+      resize.retryInMs,
+      retry ? this.#retryDelay(plan) : undefined,
+      tokensDueInMs(node, pod),
+    ];
     const soonest = Math.min(...waits.filter((ms) => ms !== undefined));
     return { wakeInMs: Number.isFinite(soonest) ? soonest : undefined, retry };
   }

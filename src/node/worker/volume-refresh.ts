@@ -8,6 +8,15 @@ import { downwardContext } from './start-pod.ts';
 export const hasTokens = ({ spec }: Pod): boolean =>
   (spec.volumes ?? []).some((v) => v.projected?.sources?.some((s) => s.serviceAccountToken !== undefined));
 
+/** A token that could not be had is asked for this often, as the kubelet looks at its pods. */
+const retryMs = 60_000;
+
+/** When the pod is to be looked at again for its tokens; undefined = it has none. */
+export function tokensDueInMs(node: Pick<NodeContext, 'tokenDueInMs'>, pod: Pod): number | undefined {
+  if (!hasTokens(pod)) return undefined;
+  return node.tokenDueInMs(pod.metadata.uid) || retryMs;
+}
+
 export async function refreshVolumes(node: NodeContext, pod: Pod): Promise<void> {
   const { uid, namespace = '' } = pod.metadata;
   if ((pod.spec.volumes ?? []).length === 0 || readySandbox(node.cache.get(uid)) === undefined) return;
