@@ -57,8 +57,11 @@ export class EtcdProcess {
   static async start({ tls, args = [], parent }: EtcdProcessOptions = {}): Promise<EtcdProcess> {
     const inMemory = fs.existsSync('/dev/shm') ? '/dev/shm' : os.tmpdir();
     const directory = fs.mkdtempSync(path.join(parent ?? inMemory, 'jotasu-etcd-'));
-    const url = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${await freePort()}`;
-    const peer = `http://127.0.0.1:${await freePort()}`;
+    const port = await freePort();
+    let peerPort = await freePort();
+    while (peerPort === port) peerPort = await freePort();
+    const url = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`;
+    const peer = `http://127.0.0.1:${peerPort}`;
     const secure =
       tls === undefined
         ? []
