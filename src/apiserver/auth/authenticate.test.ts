@@ -61,7 +61,7 @@ async function whoIs(
     ca: ca.cert,
     ...pair,
     userAgent: 'test',
-    timeoutMs: 5000,
+    timeoutMs: 60_000,
     clock: systemClock,
   });
   cleanups.push(
