@@ -78,7 +78,8 @@ describe.skipIf(today === undefined || address === undefined)('a kind of another
 
   test('is listed with what there is', async () => {
     await k.says(`get apiservice ${name} --no-headers`, /^\S+ {2}default\/wardle {2}True {2}\S+$/);
-    await k.says(
+    // What it serves is learnt once it is known to be there.
+    await k.comesToSay(
       'api-resources --api-group=wardle.example.com --no-headers',
       'flunders  fl  wardle.example.com/v1alpha1  true  Flunder',
     );
@@ -147,7 +148,7 @@ describe.skipIf(today === undefined || address === undefined)('a kind of another
     }
     await extension.listen();
     await k.ok(`wait --for=condition=Available --timeout=90s apiservice/${name}`);
-    await k.says('get flunders -o name', 'flunder.wardle.example.com/second');
+    await k.comesToSay('get flunders -o name', 'flunder.wardle.example.com/second');
     await k.ok('delete endpointslice wardle-1');
     await k.ok(`wait --for=condition=Available=False --timeout=90s apiservice/${name}`);
     await k.says(
@@ -179,7 +180,7 @@ spec:
 `,
     );
     await k.refuses('get --raw /apis/metrics.k8s.io/v1beta1', /ServiceUnavailable/);
-    await k.says(
+    await k.comesToSay(
       `get apiservice ${group} --no-headers`,
       /kube-system\/metrics-server {2}False \(ServiceNotFound\)/,
     );
