@@ -158,11 +158,10 @@ describe.skipIf(program === undefined)('kubectl', () => {
     );
     await k.says('rollout history deploy web', 'deployment.apps/web\nNo rollout history found.');
     await k.refuses('rollout undo deploy web', 'error: no rollout history found for deployment "web"');
-    const status = await k.run('rollout status deploy web --timeout=1s');
-    expect([status.out, status.err]).toEqual([
-      'Waiting for deployment spec update to be observed...\n',
-      'error: timed out waiting for the condition\n',
-    ]);
+    const status = k.follow('rollout status deploy web');
+    await status.until('\n');
+    expect(status.stop()).toEqual(['Waiting for deployment spec update to be observed...']);
+    await k.refuses('rollout status deploy web --timeout=1s', 'error: timed out waiting for the condition');
   });
 
   test('patch of every type', async () => {

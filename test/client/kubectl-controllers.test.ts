@@ -35,13 +35,12 @@ describe.skipIf(program === undefined)('kubectl', () => {
       'deployment.apps/web\nREVISION  CHANGE-CAUSE\n1  <none>\n2  <none>',
     );
     await k.says('rollout history deploy web --revision=1', /Image:\sone/);
-    const status = await k.run('rollout status deploy web --timeout=1s');
-    expect([status.out, status.err]).toEqual([
-      expect.stringContaining(
-        'Waiting for deployment "web" rollout to finish: 1 out of 2 new replicas have been updated...\n',
-      ),
-      'error: timed out waiting for the condition\n',
-    ]);
+    const status = k.follow('rollout status deploy web');
+    await status.until(
+      'Waiting for deployment "web" rollout to finish: 1 out of 2 new replicas have been updated...\n',
+    );
+    status.stop();
+    await k.refuses('rollout status deploy web --timeout=1s', 'error: timed out waiting for the condition');
     await k.says('rollout undo deploy web --to-revision=1', 'deployment.apps/web rolled back');
     await revision(3);
     await k.says(
@@ -63,10 +62,8 @@ describe.skipIf(program === undefined)('kubectl', () => {
       'Normal ScalingReplicaSet',
     ])
       expect(shown).toContain(text);
-    expect(await k.ok('events --for deployment/web')).toMatch(/Scaled up replica set web-\w+ from 0 to 2/);
-    expect(await k.ok('describe pods -l app=web')).toMatch(
-      /FailedScheduling.*no nodes available to schedule pods/,
-    );
+    await k.comesToSay('events --for deployment/web', /Scaled up replica set web-\w+ from 0 to 2/);
+    await k.comesToSay('describe pods -l app=web', /FailedScheduling.*no nodes available to schedule pods/);
   });
 
   test('delete leaves, takes along, or waits for what it owns', async () => {
