@@ -64,7 +64,7 @@ describe.skipIf(program === undefined)('usage', () => {
     await k.ok('scale deploy web --replicas=3');
     await nodes.rolledOut('deploy/web');
     await expect.poll(addresses).toEqual(await ips());
-    await k.says(
+    await k.comesToSay(
       'describe svc web',
       /TargetPort: {2}8080\/TCP\nEndpoints: {2}(10\.244\.\d+\.\d+:8080,?){3}\n/,
     );
@@ -102,7 +102,7 @@ describe.skipIf(program === undefined)('usage', () => {
     );
     await k.ok(`patch hpa web -p '{"spec":{"maxReplicas":3}}'`);
     await k.ok("wait deploy/web --for=jsonpath='{.spec.replicas}'=3 --timeout=90s");
-    await k.says(
+    await k.comesToSay(
       'describe hpa web',
       /New size: 3; reason: Current number of replicas above Spec\.MaxReplicas/,
     );

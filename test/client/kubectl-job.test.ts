@@ -57,7 +57,7 @@ describe.skipIf(program === undefined)('work that ends', () => {
     await k.says('get job one --no-headers', /^one {2}Complete {2}1\/1 {2}\d+s {2}\d+s$/);
     await k.says('get pods -l job-name=one --no-headers', /^one-\w{5} {2}0\/1 {2}Completed {2}0 {2}\S+$/);
     await k.says('describe job one', /Pods Statuses: {2}0 Active \(0 Ready\) \/ 1 Succeeded \/ 0 Failed/);
-    await k.says(
+    await k.comesToSay(
       'describe job one',
       /Normal {2}SuccessfulCreate {2}\S+ {2}job-controller {2}Created pod: one-\w+\n {2}Normal {2}Completed {2}\S+ {2}job-controller {2}Job completed$/,
     );
@@ -71,7 +71,7 @@ describe.skipIf(program === undefined)('work that ends', () => {
       'get job bad -o jsonpath=\'{.status.conditions[?(@.type=="Failed")].reason}\'',
       'BackoffLimitExceeded',
     );
-    await k.says(
+    await k.comesToSay(
       'describe job bad',
       /Warning {2}BackoffLimitExceeded {2}\S+ {2}job-controller {2}Job has reached the specified backoff limit$/,
     );
@@ -85,12 +85,12 @@ describe.skipIf(program === undefined)('work that ends', () => {
     await k.ok('create -f -', many);
     await k.ok('wait job/many --for=condition=suspended --timeout=90s');
     await k.says('get pods -l job-name=many -o name', '');
-    await k.says('describe job many', /Normal {2}Suspended {2}\S+ {2}job-controller {2}Job suspended/);
+    await k.comesToSay('describe job many', /Normal {2}Suspended {2}\S+ {2}job-controller {2}Job suspended/);
     await k.ok(`patch job many -p '{"spec":{"suspend":false}}'`);
     await k.ok("wait job/many --for=jsonpath='{.status.succeeded}'=6 --timeout=90s");
     await k.ok('wait job/many --for=condition=complete --timeout=90s');
     expect((await k.ok('get pods -l job-name=many -o name')).trim().split('\n')).toHaveLength(6);
-    await k.says('describe job many', /Normal {2}Resumed {2}\S+ {2}job-controller {2}Job resumed/);
+    await k.comesToSay('describe job many', /Normal {2}Resumed {2}\S+ {2}job-controller {2}Job resumed/);
   });
 
   test('create cronjob, and a job from it before its time', async () => {

@@ -66,7 +66,7 @@ describe.skipIf(program === undefined)('limits of a namespace', () => {
     await k.ok("wait -n few deploy/web --for=jsonpath='{.status.readyReplicas}'=2 --timeout=90s");
     await k.ok('wait -n few deploy/web --for=condition=ReplicaFailure --timeout=90s');
     await k.says('describe deploy web -n few', /ReplicaFailure {2}True {2}FailedCreate/);
-    await k.says(
+    await k.comesToSay(
       'describe rs -n few -l app=web',
       /Warning {2}FailedCreate {2}.* {2}replicaset-controller {2}Error creating: pods "web-\w+-\w+" is forbidden: exceeded quota: few, requested: pods=1, used: pods=3, limited: pods=3/,
     );

@@ -65,11 +65,11 @@ describe.skipIf(program === undefined)('claims and volumes', () => {
   test('a claim that nothing fits waits, and its pod with it, until there is a volume', async () => {
     await k.ok('create -f -', [claim('huge', '90Gi'), user('waits', 'huge')].join('---'));
     await k.ok('wait pod/waits --for=condition=PodScheduled=False --timeout=90s');
-    await k.says(
+    await k.comesToSay(
       'describe pod waits',
       /Warning {2}FailedScheduling {2}\S+ {2}default-scheduler {2}0\/2 nodes are available: pod has unbound immediate PersistentVolumeClaims\. preemption: 0\/2 nodes are available: 2 Preemption is not helpful for scheduling\./,
     );
-    await k.says(
+    await k.comesToSay(
       'describe pvc huge',
       /Normal {2}FailedBinding {2}.* {2}persistentvolume-controller {2}no persistent volumes available for this claim and no storage class is set/,
     );
