@@ -71,7 +71,7 @@ describe.skipIf(program === undefined)('kubectl rollout', () => {
     await k.ok('annotate deploy/web kubernetes.io/change-cause=second');
     await rolledOut('deploy/web');
     expect(await imagesOf('web')).toEqual(['web:2']);
-    await k.says(
+    await k.comesToSay(
       'rollout history deploy/web',
       'deployment.apps/web\nREVISION  CHANGE-CAUSE\n1  <none>\n2  second',
     );
@@ -144,7 +144,7 @@ describe.skipIf(program === undefined)('kubectl rollout', () => {
       'describe rs -l app=web',
       /Normal {2}SuccessfulDelete {2}\S+ {2}replicaset-controller {2}Deleted pod: web-/,
     );
-    await k.says(
+    await k.comesToSay(
       'describe pods -l app=web',
       /Scheduled {2}\S+ {2}default-scheduler {2}Successfully assigned default\/web-\S+ to sim-\d\n {2}Normal {2}Pulled {2}\S+ {2}kubelet {2}Container image "web:2" already present on machine and can be accessed by the pod\n {2}Normal {2}Created {2}\S+ {2}kubelet {2}Container created\n {2}Normal {2}Started {2}\S+ {2}kubelet {2}Container started/,
     );
@@ -223,7 +223,7 @@ describe.skipIf(program === undefined)('kubectl rollout', () => {
     expect((await podsOf('db')).map(({ metadata }) => metadata.name)).toEqual(['db-0']);
     await k.says('scale deploy web --replicas=0', 'deployment.apps/web scaled');
     await k.ok('wait pods -l app=web --for=delete --timeout=90s');
-    await k.says('get deploy web --no-headers', /^web {2}0\/0 {2}0 {2}0 {2}/);
+    await k.comesToSay('get deploy web --no-headers', /^web {2}0\/0 {2}0 {2}0 {2}/);
   });
 
   test('deletion leaves, waits for, or takes along what was owned', async () => {
