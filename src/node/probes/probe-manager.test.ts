@@ -44,7 +44,8 @@ test.each([
       startedAtMs: clock.nowMs(),
     });
   });
-  await clock.advance(2_000);
+  // The first try comes at once. Its limit is of this clock, and the answer of real sockets: no time passes until it has come.
+  await clock.advance(0);
   expect(await told).toBe(said);
   await scope.stop();
 });
