@@ -112,7 +112,8 @@ export async function world(
       await self.until('the agent is ready', async () => ready);
     },
     async until(what, look) {
-      const giveUp = Date.now() + 10_000;
+      // It only ends what hangs: minutes of the fake clock take seconds of a machine with much else to do.
+      const giveUp = Date.now() + 60_000;
       for (;;) {
         const found = await look();
         if (found) return found;
