@@ -1,15 +1,15 @@
-// The node agent: wires the pieces of this folder into one node. Everything it decides is in plans; everything it knows of the
-// cluster comes from the API; everything it knows of its containers comes from the runtime, so it can be restarted at any time
-// without a container noticing.
+// The node agent: makes the pieces of this folder into one node; what it then does is in agent-course.ts. Everything it decides is in
+// plans; everything it knows of the cluster comes from the API; everything it knows of its containers comes from the runtime, so it can
+// be restarted at any time without a container noticing.
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { isMirror, isTerminalPhase, Node, Pod, Service } from '../api/index.ts';
-import { MetricRegistry, Scope, sleep, withResolvers } from '../base/index.ts';
+import { isTerminalPhase, Node, type Pod, Service } from '../api/index.ts';
+import { MetricRegistry, Scope, withResolvers } from '../base/index.ts';
 import { createEventRecorder, createInformers, type EventType } from '../client/index.ts';
 import { readCgroupLayout, readCgroupUsage } from '../os/index.ts';
+import { followCourse } from './agent-course.ts';
 import { type AgentOptions, defaultIntervals } from './agent-options.ts';
-import { parseResolvConf } from './container/dns.ts';
 import { podCgroup } from './container/pod-cgroup.ts';
 import { SharedTurns, soloTurns } from './eviction/turns.ts';
 import { Housekeeping, statsMaxAgeMs } from './garbage/housekeeping.ts';
@@ -19,6 +19,7 @@ import { showNode, timePodWorkers, timeRelists } from './metrics/node-metrics.ts
 import { ProbeMetrics } from './metrics/probe-metrics.ts';
 import { countRuntime } from './metrics/runtime-metrics.ts';
 import { NetworkFollower } from './network-follower.ts';
+import { readNodeFacts } from './node-facts.ts';
 import { CrashBackoff } from './plan/crash-backoff.ts';
 import { podEvents } from './pod-events.ts';
 import { ProbeManager } from './probes/probe-manager.ts';
@@ -30,11 +31,11 @@ import { NodeRegistration } from './registration/node-registration.ts';
 import { nodeReport } from './registration/node-report.ts';
 import { defaultNodeSettings, reservedOf } from './registration/node-settings.ts';
 import { RuntimeCache } from './runtime-cache.ts';
-import { whenRuntimeAnswers } from './runtime-start.ts';
 import { NodeAuthorizer } from './server/node-authorizer.ts';
 import { type NodeServerOptions, startNodeServer } from './server/node-server.ts';
 import { NodeShutdown } from './shutdown/node-shutdown.ts';
 import { StaticPods } from './static-pods/static-pods.ts';
+import { cadvisorFacts } from './stats/cadvisor.ts';
 import { thisMachine } from './stats/machine-usage.ts';
 import { OomKilledContainers } from './stats/oom-watcher.ts';
 import { StatusWriter } from './status-writer.ts';
@@ -72,13 +73,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     fs.mkdirSync(dir, { recursive: true, mode: 0o755 });
 
   const machine = options.machine ?? readMachine(options.stateDir);
-  const userAgent = `kube-probe/${options.version.replace(/^v/, '').split('.').slice(0, 2).join('.')}`;
+  const facts = readNodeFacts(options, machine);
   const recorder = createEventRecorder(client, { scope, clock, random: options.random, log });
   const record = recorder.from('kubelet', nodeName);
   const event = podEvents(record);
 
-  let workers: PodWorkers | undefined;
-  const wake = (uid: string) => workers?.runtimeChanged(uid);
+  const wake = (uid: string) => workers.runtimeChanged(uid);
   const oomKilled = new OomKilledContainers();
   scope.onStop(() => oomKilled.close());
   const cache = new RuntimeCache({
@@ -101,7 +101,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     clock,
     log,
     scope,
-    userAgent,
+    userAgent: facts.userAgent,
     metrics: probeMetrics,
     event: (pod, container, type, reason, message) =>
       event(pod, type, { reason, message, container: { name: container } }),
@@ -114,7 +114,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     clock,
     log,
     onChange: (uids) => {
-      for (const uid of uids) workers?.objectsChanged(uid);
+      for (const uid of uids) workers.objectsChanged(uid);
     },
   });
   const statuses = new StatusWriter({
@@ -163,7 +163,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
           log,
           onReady: () => {
             registration.touch();
-            workers?.wakeAll();
+            workers.wakeAll();
           },
         });
   const settings = options.settings ?? defaultNodeSettings;
@@ -178,6 +178,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       : new SharedTurns({ directory: options.sharedDir, node: nodeName, clock });
   if (turns !== undefined) scope.onStop(() => turns.close());
   const layout = options.cgroups === undefined ? readCgroupLayout() : undefined;
+  const groupOf = (pod: Pod) => podCgroup(options.cgroupParent, pod);
   const house = new Housekeeping({
     settings,
     nodeName,
@@ -191,12 +192,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     cgroupParent: options.cgroupParent,
     podDir: (uid) => volumes.podDir(uid),
     claimDirectory: (pod, volume) => volumes.claimDirectory(pod, volume),
-    groupOf: (pod) => podCgroup(options.cgroupParent, pod),
+    groupOf,
     group: (at) => (layout === undefined ? undefined : readCgroupUsage(layout, at)),
-    pods: () => workers?.pods() ?? [],
+    pods: () => workers.pods(),
     evict: (pod, { message, annotations, graceSeconds }) => {
-      const evicted = workers?.end(pod.metadata.uid, { reason: 'Evicted', message, graceSeconds });
-      if (evicted === true) record(pod, 'Warning', 'Evicted', message, annotations);
+      const evicted = workers.end(pod.metadata.uid, { reason: 'Evicted', message, graceSeconds });
+      if (evicted) record(pod, 'Warning', 'Evicted', message, annotations);
     },
     nodeEvent,
     pressureChanged: () => registration.touch(),
@@ -206,15 +207,15 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     graces: settings.shutdownGraces,
     clock,
     log,
-    pods: () => workers?.pods() ?? [],
-    isRunning: ({ metadata: { uid } }) =>
-      workers?.has(uid) === true && !isTerminalPhase(statuses.get(uid)?.phase),
-    end: (pod, how) => workers?.end(pod.metadata.uid, how),
+    pods: () => workers.pods(),
+    isRunning: ({ metadata: { uid } }) => workers.has(uid) && !isTerminalPhase(statuses.get(uid)?.phase),
+    end: (pod, how) => workers.end(pod.metadata.uid, how),
     told: (pods) => Promise.all(pods.map(({ metadata }) => statuses.flush(metadata.uid))),
     event: nodeEvent,
     changed: () => registration.touch(),
   });
   const context: NodeContext = {
+    ...facts,
     client,
     runtime,
     cache,
@@ -233,20 +234,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     clock,
     log,
     scope,
-    nodeName,
-    nodeIps: options.nodeIps,
-    dns: {
-      clusterDns: options.clusterDns ?? [],
-      clusterDomain: options.clusterDomain ?? 'cluster.local',
-      node: parseResolvConf(readOr('/etc/resolv.conf', '')),
-    },
-    logDir: options.logDir,
-    cgroupParent: options.cgroupParent,
-    memoryCapacityBytes: machine.memoryBytes,
-    nodeHostsFile: readOr('/etc/hosts', '127.0.0.1\tlocalhost\n'),
-    userAgent,
     stepped: timePodWorkers(metrics),
-    seccompDir: path.join(options.stateDir, 'seccomp'),
     allocatable: () => registration.status?.allocatable ?? {},
     services: () => services.list(),
     allocations: new Allocations(),
@@ -258,14 +246,16 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         maxPids: options.podMaxPids,
         clock,
       }),
-    admission: { allowedSysctls: [], appArmor: enforcesAppArmor(), ...options.admission },
     node: () => informers(Node).get(nodeName),
     readNode: () => client(Node).get(nodeName),
     shutdown: () => shutdown.rejection,
     pressure: () => house.pressure,
     networkProblem: () => network?.problem,
-    isolate: options.isolate,
   };
+  const workers = new PodWorkers(context, (uid) => {
+    tokens.release(uid);
+    statics.gone(uid);
+  });
 
   const server =
     options.server === undefined
@@ -276,24 +266,15 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
           log,
           scope,
           runtime,
-          pods: () => workers?.pods() ?? [],
-          findPod: (namespace, name) => workers?.find(namespace, name),
+          pods: () => workers.pods(),
+          findPod: (namespace, name) => workers.find(namespace, name),
           runtimeOf: (uid) => cache.get(uid),
           healthProblem: () => cache.healthError,
           authorizer: new NodeAuthorizer({ client, clock, nodeName }),
           usage: () => house.stats.get(statsMaxAgeMs),
           metrics,
           probes: probeMetrics,
-          cadvisor: {
-            cpus: machine.cpus,
-            memoryBytes: machine.memoryBytes,
-            machineId: machine.nodeInfo.machineID,
-            bootId: machine.nodeInfo.bootID,
-            systemUuid: machine.nodeInfo.systemUUID,
-            kernelVersion: machine.nodeInfo.kernelVersion,
-            osVersion: machine.nodeInfo.osImage,
-            groupOf: (pod) => podCgroup(options.cgroupParent, pod),
-          },
+          cadvisor: cadvisorFacts(machine, groupOf),
         } satisfies NodeServerOptions);
   if (server !== undefined) scope.onStop(() => server.close(2_000));
 
@@ -304,11 +285,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     clock,
     log,
     scope,
-    runner: {
-      put: (pod) => workers!.put(pod),
-      removed: (uid) => workers!.removed(uid),
-      has: (uid) => workers!.has(uid),
-    },
+    runner: workers,
     onMirror: (uid, mirror) => statuses.mirror(uid, mirror),
   });
   let runtimeVersion = 'unknown';
@@ -343,60 +320,43 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     event: ({ type, reason, message }) => nodeEvent(type, reason, message),
   });
 
-  nodeEvent('Normal', 'Starting', 'Starting kubelet.');
-  const course = async (signal: AbortSignal): Promise<void> => {
-    // The node is made known while the runtime still starts: its subnet is given out meanwhile.
-    const registered = registration.start();
-    registered.catch(() => {});
-    await options.runtimeStarted;
-    runtimeVersion = await whenRuntimeAnswers({ runtime, clock, log, signal }, async () => {
-      const { name, version } = await runtime.version();
-      await cache.start();
-      return `${name}://${version}`;
-    });
-    if (layout !== undefined) {
-      const memoryBytes = machine.memoryBytes - reserved.limits.memoryBytes;
-      const { type, reason, message } = enforceAllocatable(layout, options.cgroupParent, { memoryBytes });
-      nodeEvent(type, reason, message);
-    }
-    workers = new PodWorkers(context, (uid) => {
-      tokens.release(uid);
-      statics.gone(uid);
-    });
-    scope.onStop(() => workers?.stop());
-    await statics.start();
-    registration.touch();
-    await registered;
-    const observe = (node: Node) => {
-      if (node.metadata.name === nodeName) registration.observe(node);
-    };
-    informers(Node).onChange({ added: observe, updated: (_, node) => observe(node) });
-    volumeDirectories.start();
-    await services.synced;
-    if (network !== undefined) scope.run('node network', (ending) => network.run(ending));
-    const pods = informers(Pod, { fieldSelector: `spec.nodeName=${nodeName}` });
-    await pods.synced;
-    const put = (pod: Pod) => (isMirror(pod) ? statics.observeMirror(pod) : workers!.put(pod));
-    pods.onChange({
-      added: put,
-      updated: (_, pod) => put(pod),
-      deleted: (pod) => (isMirror(pod) ? statics.mirrorRemoved(pod) : workers!.removed(pod.metadata.uid)),
-    });
-    statics.mirrorsKnown();
-    const cleanUp = () =>
-      workers!.cleanUp().catch((error: unknown) => log.warn('cannot clean up', { error }));
-    await cleanUp();
-    await house.start(scope);
-    log.info('node agent is ready', { node: nodeName, pods: workers.size });
-    settleReady.resolve();
-    // What could not be removed, and what nobody owns any more, is looked for again now and then.
-    while (!signal.aborted) {
-      await sleep(clock, cleanUpMs, signal).catch(() => {});
-      if (!signal.aborted) await cleanUp();
-    }
+  /** Puts the group of all pods under what the node has for them. */
+  const limitPods = () => {
+    if (layout === undefined) return;
+    const memoryBytes = machine.memoryBytes - reserved.limits.memoryBytes;
+    const { type, reason, message } = enforceAllocatable(layout, options.cgroupParent, { memoryBytes });
+    nodeEvent(type, reason, message);
   };
+
+  nodeEvent('Normal', 'Starting', 'Starting kubelet.');
   // A node that renews its lease and runs no pods is worse than none: who started it is told, and ends it.
-  scope.run('agent', (signal) => course(signal).catch((error: unknown) => settleReady.reject(error)));
+  scope.run('agent', (signal) =>
+    followCourse(
+      {
+        clock,
+        log,
+        scope,
+        nodeName,
+        informers,
+        runtime,
+        runtimeStarted: options.runtimeStarted,
+        cache,
+        registration,
+        workers,
+        statics,
+        network,
+        services,
+        volumeDirectories,
+        house,
+        foundRuntime: (version) => {
+          runtimeVersion = version;
+        },
+        limitPods,
+        ready: () => settleReady.resolve(),
+      },
+      signal,
+    ).catch((error: unknown) => settleReady.reject(error)),
+  );
 
   const settleReady = withResolvers();
   scope.signal.addEventListener('abort', () => settleReady.reject(scope.signal.reason), { once: true });
@@ -405,24 +365,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     port: server?.port ?? 0,
     ready: settleReady.promise,
     get podCount() {
-      return workers?.size ?? 0;
+      return workers.size;
     },
     shutdown: () => shutdown.begin(),
     callOffShutdown: () => shutdown.callOff(),
     stop: () => scope.stop(),
   };
 }
-
-function readOr(file: string, other: string): string {
-  try {
-    return fs.readFileSync(file, 'utf8');
-  } catch {
-    return other;
-  }
-}
-
-/** How often it is looked for what no pod of the node owns any more. */
-const cleanUpMs = 15_000;
-
-const enforcesAppArmor = (): boolean =>
-  readOr('/sys/module/apparmor/parameters/enabled', 'N').startsWith('Y');

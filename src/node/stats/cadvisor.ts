@@ -3,6 +3,7 @@
 import type { coreV1, Pod } from '../../api/index.ts';
 import type { CgroupUsage } from '../../os/index.ts';
 import { containerResources } from '../container/resources.ts';
+import type { MachineInfo } from '../registration/machine.ts';
 import type { InterfaceUsage } from './machine-usage.ts';
 import { type Family, type Labels, metricText, type Sample } from './metric-text.ts';
 import type { ContainerSnapshot, NodeSnapshot, PodSnapshot } from './stats-collector.ts';
@@ -16,6 +17,22 @@ export interface CadvisorFacts {
   readonly kernelVersion: string;
   readonly osVersion: string;
   groupOf(pod: Pod): string;
+}
+
+export function cadvisorFacts(
+  { cpus, memoryBytes, nodeInfo }: MachineInfo,
+  groupOf: CadvisorFacts['groupOf'],
+): CadvisorFacts {
+  return {
+    cpus,
+    memoryBytes,
+    machineId: nodeInfo.machineID,
+    bootId: nodeInfo.bootID,
+    systemUuid: nodeInfo.systemUUID,
+    kernelVersion: nodeInfo.kernelVersion,
+    osVersion: nodeInfo.osImage,
+    groupOf,
+  };
 }
 
 /** What one line is about, and where its numbers come from. */

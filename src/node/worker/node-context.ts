@@ -32,7 +32,25 @@ export interface AdmissionRules {
  */
 export type IsolatePod = (pod: Pod, ips: readonly string[], signal: AbortSignal) => Promise<void>;
 
-export interface NodeContext {
+/** What is known of a node as soon as its agent starts, and stays so. */
+export interface NodeFacts {
+  readonly nodeName: string;
+  readonly nodeIps: readonly string[];
+  readonly dns: NodeDns;
+  readonly logDir: string;
+  readonly cgroupParent: string;
+  readonly seccompDir: string;
+  readonly memoryCapacityBytes: number;
+  /** The node's own, for pods in its network. */
+  readonly nodeHostsFile: string;
+  /** As whom its probes and hooks ask. */
+  readonly userAgent: string;
+  readonly admission: AdmissionRules;
+  /** undefined = nothing isolates pods here */
+  readonly isolate: IsolatePod | undefined;
+}
+
+export interface NodeContext extends NodeFacts {
   readonly client: Client;
   readonly runtime: ContainerRuntime;
   readonly cache: RuntimeCache;
@@ -52,20 +70,10 @@ export interface NodeContext {
   readonly clock: Clock;
   readonly log: Log;
   readonly scope: Scope;
-  readonly nodeName: string;
-  readonly nodeIps: readonly string[];
-  readonly dns: NodeDns;
-  readonly logDir: string;
-  readonly cgroupParent: string;
-  readonly memoryCapacityBytes: number;
-  readonly nodeHostsFile: string;
-  readonly userAgent: string;
   /** Counts what a worker did in one step. */
   readonly stepped: (step: 'create' | 'sync' | 'kill', seconds: number) => void;
-  readonly seccompDir: string;
   readonly allocations: Allocations;
   readonly cgroups: PodCgroups;
-  readonly admission: AdmissionRules;
   allocatable(): Readonly<Record<string, string>>;
   services(): readonly Service[];
   /** This node as the API last had it. */
@@ -78,6 +86,4 @@ export interface NodeContext {
   pressure(): readonly PressureCondition[];
   /** Why no pod can get a network now; undefined = it can. */
   networkProblem(): string | undefined;
-  /** undefined = nothing isolates pods here */
-  readonly isolate: IsolatePod | undefined;
 }
