@@ -56,6 +56,15 @@ function rank(version: string): readonly number[] | undefined {
   return [stability, Number(parts[1]), Number(parts[3] ?? 0)];
 }
 
+/** Complaints after which rules are not asked: the value may be of another type than they were checked for, or too large. */
+const unfit = new Set<string | undefined>([
+  'FieldValueNotSupported',
+  'FieldValueRequired',
+  'FieldValueTooLong',
+  'FieldValueTooMany',
+  'FieldValueTypeInvalid',
+]);
+
 function customKind(
   definition: CustomResourceDefinition,
   version: Version,
@@ -75,9 +84,15 @@ function customKind(
   const validate = (object: KubeObject, old: KubeObject | undefined, causes: FieldAt['causes']): void => {
     validateValue(schema, object, new FieldAt('', causes), old);
     validateEmbedded(schema, object as unknown as Json, new FieldAt('', causes));
+    if (!ruled) return;
     // Rules are written for values that fit.
-    if (ruled && causes.list.length === 0)
-      validateRules(schema, { value: object, old }, new FieldAt('', causes));
+    if (causes.list.some(({ reason }) => unfit.has(reason)))
+      causes.invalid(
+        '<nil>',
+        null,
+        'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation',
+      );
+    else validateRules(schema, { value: object, old }, new FieldAt('', causes));
   };
   const storedVersion = spec.versions.find(({ storage }) => storage)?.name ?? version.name;
   // Objects may be there from before a default was, or in another version: then none can be sent as it was stored.

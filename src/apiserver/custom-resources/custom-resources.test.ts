@@ -320,7 +320,7 @@ describe('rules in CEL', () => {
   it('that are not about values of their own kind are asked only once these fit', async () => {
     await define(definition({}, [ruled(listed)]));
     const told = await f.ask('POST', tabs, { body: tab('a', { mode: 'C', replicas: 2 }) });
-    expect(told.json.details.causes.map((c: { field: string }) => c.field)).toEqual(['spec.mode']);
+    expect(told.json.details.causes.map((c: { field: string }) => c.field)).toEqual(['spec.mode', '<nil>']);
   });
 
   it('that look back at what cannot be followed are refused with their definition', async () => {
@@ -329,7 +329,7 @@ describe('rules in CEL', () => {
       items: { type: 'string', 'x-kubernetes-validations': [{ rule: 'self == oldSelf' }] },
     };
     const told = await define(definition({}, [ruled({ properties: { ...spec.properties, tags } })]));
-    const place = 'spec.versions[0].schema.openAPIV3Schema.properties[spec].properties[tags]';
+    const place = 'spec.validation.openAPIV3Schema.properties[spec].properties[tags]';
     expect(told.json.details.causes).toEqual([
       {
         reason: 'FieldValueInvalid',
@@ -411,7 +411,7 @@ it.each([
       },
     ]),
     [
-      'spec.versions[0].schema.openAPIV3Schema.properties[spec].type: Required value: must not be empty for specified object fields',
+      'spec.validation.openAPIV3Schema.properties[spec].type: Required value: must not be empty for specified object fields',
     ],
   ],
   [
@@ -427,7 +427,7 @@ it.each([
       },
     ]),
     [
-      `spec.versions[0].schema.openAPIV3Schema.properties[spec].x-kubernetes-validations[0].rule: Invalid value: "nobody": compilation failed: ERROR: <input>:1:1: undeclared reference to 'nobody' (in container '')\n | nobody\n | ^`,
+      `spec.validation.openAPIV3Schema.properties[spec].x-kubernetes-validations[0].rule: Invalid value: "nobody": compilation failed: ERROR: <input>:1:1: undeclared reference to 'nobody' (in container '')\n | nobody\n | ^`,
     ],
   ],
   [
@@ -440,6 +440,50 @@ it.each([
       },
     ]),
     [expect.stringContaining('properties[spec].default: Invalid value: "x"')],
+  ],
+  // What all versions share is beside them; what one has alone is in it.
+  [
+    definition({}, [
+      version,
+      {
+        ...version,
+        name: 'v2',
+        storage: false,
+        schema: { openAPIV3Schema: { type: 'object', properties: { spec: {} } } },
+        additionalPrinterColumns: undefined,
+        subresources: { status: {}, scale: { ...version.subresources.scale, specReplicasPath: '' } },
+      },
+    ]),
+    [
+      'spec.versions[1].schema.openAPIV3Schema.properties[spec].type: Required value: must not be empty for specified object fields',
+      'spec.versions[1].subresources.scale.specReplicasPath: Required value',
+    ],
+  ],
+  [
+    definition({}, [
+      {
+        ...version,
+        additionalPrinterColumns: [{ name: 'a', type: 'string', jsonPath: '' }],
+        selectableFields: [
+          { jsonPath: '.spec.mode' },
+          { jsonPath: '.spec.nope' },
+          { jsonPath: '.spec.ports' },
+          { jsonPath: '.spec.ports[0].name' },
+          { jsonPath: '.spec.' },
+          { jsonPath: 'spec.mode' },
+          { jsonPath: '.spec.mode' },
+        ],
+      },
+    ]),
+    [
+      'spec.additionalPrinterColumns[0].jsonPath: Required value',
+      'spec.selectableFields[1].jsonPath: Invalid value: ".spec.nope": is an invalid path: does not refer to a valid field',
+      'spec.selectableFields[2].jsonPath: Invalid value: ".spec.ports": must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed.',
+      'spec.selectableFields[3].jsonPath: Invalid value: ".spec.ports[0].name": is an invalid path: array notation is not allowed',
+      'spec.selectableFields[4].jsonPath: Invalid value: ".spec.": is an invalid path: unexpected end of JSON path',
+      'spec.selectableFields[5].jsonPath: Invalid value: "spec.mode": is an invalid path: expected [ or . but got: spec',
+      'spec.selectableFields[6].jsonPath: Duplicate value: ".spec.mode"',
+    ],
   ],
 ])('refuses %#', async (body, wanted) => {
   const { code, json } = await define(body);

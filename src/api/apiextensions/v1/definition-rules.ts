@@ -4,8 +4,12 @@ import {
   checkDns1035Label,
   checkDns1123Subdomain,
   FieldAt,
+  type JsonSchema,
   nameIsDnsSubdomain,
   parseJsonPath,
+  propertyOf,
+  semanticEqual,
+  valuesOf,
 } from '../../../machinery/index.ts';
 import type {
   CustomResourceColumnDefinition,
@@ -14,6 +18,7 @@ import type {
   CustomResourceDefinitionNames,
   CustomResourceDefinitionVersion,
   CustomResourceSubresources,
+  SelectableField,
 } from '../../generated/apiextensions-v1.ts';
 import { validateSchema } from './schema-rules.ts';
 
@@ -22,6 +27,8 @@ const columnTypes = ['boolean', 'date', 'integer', 'number', 'string'];
 const columnFormats = ['byte', 'date', 'date-time', 'double', 'float', 'int32', 'int64', 'password'];
 const reviewVersions = ['v1', 'v1beta1'];
 const maxWarning = 256;
+const selectableTypes = new Set(['string', 'boolean', 'integer']);
+const maxSelectable = 8;
 
 /** Once the older object is served, what its storage depends on cannot change any more. */
 export function validateDefinition(
@@ -48,6 +55,13 @@ export function validateDefinition(
   for (const required of ['plural', 'singular', 'kind', 'listKind'] as const)
     if (!names?.[required]) field.child('names', required).required();
   validateNames(names, field.child('names'));
+  const shared = sharedParts(versions ?? []);
+  if (versions?.[0] !== undefined)
+    validateParts(versions[0], field, {
+      only: shared,
+      schemaField: field.child('validation', 'openAPIV3Schema'),
+      statusEnabled: versions.some(hasStatus),
+    });
   if (spec.preserveUnknownFields === true && old?.spec?.preserveUnknownFields !== true)
     field
       .child('preserveUnknownFields')
@@ -69,6 +83,8 @@ export function validateDefinition(
 function validateVersions(spec: CustomResourceDefinition['spec'], field: FieldAt): void {
   const versions = spec.versions ?? [];
   const here = field.child('versions');
+  const shared = sharedParts(versions);
+  const own = new Set(parts.filter((part) => !shared.has(part)));
   for (const [i, version] of versions.entries())
     if (version.schema?.openAPIV3Schema === undefined)
       here.index(i).child('schema', 'openAPIV3Schema').required('schemas are required');
@@ -76,6 +92,11 @@ function validateVersions(spec: CustomResourceDefinition['spec'], field: FieldAt
     const bad = checkDns1035Label(version.name);
     if (bad.length > 0) here.index(i).child('name').invalid(version.name, bad.join(','));
     validateVersion(version, here.index(i));
+    validateParts(version, here.index(i), {
+      only: own,
+      schemaField: here.index(i).child('schema', 'openAPIV3Schema'),
+      statusEnabled: hasStatus(version),
+    });
   }
   if (new Set(versions.map(({ name }) => name)).size !== versions.length)
     here.invalid(spec.versions, 'must contain unique version names');
@@ -83,35 +104,93 @@ function validateVersions(spec: CustomResourceDefinition['spec'], field: FieldAt
     here.invalid(spec.versions ?? null, 'must have exactly one version marked as storage version');
 }
 
+const parts = ['schema', 'subresources', 'additionalPrinterColumns', 'selectableFields'] as const;
+type Part = (typeof parts)[number];
+
+/** What is the same in all versions. kube-apiserver keeps it once, beside the versions, and names that place in its complaints. */
+const sharedParts = (versions: readonly CustomResourceDefinitionVersion[]): ReadonlySet<Part> =>
+  new Set(
+    parts.filter((part) => versions.every((version) => semanticEqual(version[part], versions[0]?.[part]))),
+  );
+
 function validateVersion(version: CustomResourceDefinitionVersion, field: FieldAt): void {
-  const { deprecated, deprecationWarning: warning, schema, subresources, selectableFields } = version;
-  if (warning !== undefined) {
-    const here = field.child('deprecationWarning');
-    if (!deprecated) here.invalid(warning, 'can only be set for deprecated versions');
-    if (warning.length > maxWarning) here.invalid(warning, `must be <= ${maxWarning} characters long`);
-    if (warning === '') here.invalid(warning, 'must not be an empty string');
-    const odd = [...warning].findIndex((c) => /[\p{C}\p{Zl}\p{Zp}]/u.test(c));
-    if (odd >= 0)
+  const { deprecated, deprecationWarning: warning } = version;
+  if (warning === undefined) return;
+  const here = field.child('deprecationWarning');
+  if (!deprecated) here.invalid(warning, 'can only be set for deprecated versions');
+  if (warning.length > maxWarning) here.invalid(warning, `must be <= ${maxWarning} characters long`);
+  if (warning === '') here.invalid(warning, 'must not be an empty string');
+  const odd = [...warning].findIndex((c) => /[\p{C}\p{Zl}\p{Zp}]/u.test(c));
+  if (odd >= 0)
+    here.invalid(
+      warning,
+      `must only contain printable UTF-8 characters; non-printable character found at index ${odd}`,
+    );
+}
+
+const hasStatus = ({ subresources }: CustomResourceDefinitionVersion): boolean =>
+  subresources?.status !== undefined;
+
+/** `field` is a version, or the spec for what its versions share. */
+function validateParts(
+  { schema, subresources, additionalPrinterColumns, selectableFields }: CustomResourceDefinitionVersion,
+  field: FieldAt,
+  options: { only: ReadonlySet<Part>; schemaField: FieldAt; statusEnabled: boolean },
+): void {
+  const { only } = options;
+  const root = schema?.openAPIV3Schema;
+  if (only.has('schema') && root !== undefined) validateSchema(root, options.schemaField, options);
+  if (only.has('subresources')) validateSubresources(subresources, field.child('subresources'));
+  if (only.has('additionalPrinterColumns'))
+    for (const [i, column] of (additionalPrinterColumns ?? []).entries())
+      validateColumn(column, field.child('additionalPrinterColumns').index(i));
+  if (only.has('selectableFields') && root !== undefined)
+    validateSelectableFields(selectableFields ?? [], root as JsonSchema, field.child('selectableFields'));
+}
+
+function validateSelectableFields(
+  fields: readonly SelectableField[],
+  root: JsonSchema,
+  field: FieldAt,
+): void {
+  const seen = new Set<string>();
+  for (const [i, { jsonPath }] of fields.entries()) {
+    const here = field.index(i).child('jsonPath');
+    if (jsonPath === '') {
+      here.required();
+      continue;
+    }
+    const found = follow(jsonPath, root);
+    if (typeof found === 'string') {
+      here.invalid(jsonPath, `is an invalid path: ${found}`);
+      continue;
+    }
+    if (/^\.metadata(?:\.|$)/.test(jsonPath)) here.invalid(jsonPath, 'must not point to fields in metadata');
+    if (!selectableTypes.has(found.type ?? ''))
       here.invalid(
-        warning,
-        `must only contain printable UTF-8 characters; non-printable character found at index ${odd}`,
+        jsonPath,
+        'must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed.',
       );
+    if (seen.has(jsonPath)) here.duplicate(jsonPath);
+    seen.add(jsonPath);
   }
-  if (schema?.openAPIV3Schema !== undefined)
-    validateSchema(schema.openAPIV3Schema, field.child('schema', 'openAPIV3Schema'), {
-      statusEnabled: subresources?.status !== undefined,
-    });
-  validateSubresources(subresources, field.child('subresources'));
-  for (const [i, column] of (version.additionalPrinterColumns ?? []).entries())
-    validateColumn(column, field.child('additionalPrinterColumns').index(i));
-  const paths = new Set<string>();
-  for (const [i, { jsonPath }] of (selectableFields ?? []).entries()) {
-    const here = field.child('selectableFields').index(i).child('jsonPath');
-    if (jsonPath === '') here.required();
-    else checkPath(jsonPath, here, true);
-    if (paths.has(jsonPath)) here.duplicate(jsonPath);
-    paths.add(jsonPath);
+  if (seen.size > maxSelectable) field.causes.tooMany(field.path, seen.size, maxSelectable);
+}
+
+/** The schema of what a path leads to, or why it leads nowhere. */
+function follow(path: string, root: JsonSchema): JsonSchema | string {
+  let schema = root;
+  for (let rest = path; rest !== ''; ) {
+    if (rest.startsWith('[')) return 'array notation is not allowed';
+    const [whole, name] = /^\.([^.[\]]*)/.exec(rest) ?? [];
+    if (whole === undefined) return `expected [ or . but got: ${/^[^.[\]]*/.exec(rest)?.[0] || rest[0]}`;
+    if (!name) return 'unexpected end of JSON path';
+    const next = propertyOf(schema, name) ?? valuesOf(schema);
+    if (next === undefined) return 'does not refer to a valid field';
+    schema = next;
+    rest = rest.slice(whole.length);
   }
+  return schema;
 }
 
 /** Paths of the scale subresource and of selectors lead through fields alone. */
