@@ -99,6 +99,7 @@ async function startWorld(services: number): Promise<World> {
     kernel: {
       probeProtocols: (family) => probeProtocols(systemExec, family, silentLog),
       ensureBridgeSeen: async () => true,
+      prepareConntrack: () => ({ dropInvalid: true }),
     },
     exec,
     clock,

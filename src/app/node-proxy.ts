@@ -3,7 +3,14 @@ import { networkInterfaces } from 'node:os';
 import type { Clock, Log } from '../base/index.ts';
 import type { Informers } from '../client/index.ts';
 import { systemExec } from '../os/index.ts';
-import { ensureBridgeSeen, probeProtocols, type ServiceProxy, startServiceProxy } from '../proxy/index.ts';
+import {
+  ensureBridgeSeen,
+  prepareConntrack,
+  probeProtocols,
+  type ServiceProxy,
+  startServiceProxy,
+  systemConntrackSettings,
+} from '../proxy/index.ts';
 import { type DnsConfig, ownDnsAddresses } from './node-dns.ts';
 
 /** As kube-proxy's. */
@@ -37,6 +44,7 @@ export function startProxy(
     kernel: {
       probeProtocols: (family) => probeProtocols(systemExec, family, log),
       ensureBridgeSeen: (families) => ensureBridgeSeen(systemExec, families),
+      prepareConntrack: () => prepareConntrack(systemConntrackSettings, log),
     },
     healthPort: proxyHealthPort,
     metricsPort: proxyMetricsPort,

@@ -17,6 +17,8 @@ export interface FrameOptions {
   readonly maskedPodCidrs: readonly string[];
   /** Whether node ports answer on each address of the node, or on those in the set alone. */
   readonly everyNodeAddress: boolean;
+  /** Whether this kernel calls what is outside a connection's window invalid, and so passes it on with its addresses as they are. */
+  readonly dropInvalid: boolean;
   readonly protocols: readonly Protocol[];
 }
 
@@ -82,6 +84,8 @@ export function planFrame(family: Family, options: FrameOptions): FrameLine[] {
     rule('nat-prerouting', 'jump services'),
     rule('nat-output', 'jump services'),
     rule('filter-input', 'ct state new jump no-endpoints'),
+    // A client that saw the endpoint's own address would reset the connection.
+    ...(options.dropInvalid ? [rule('filter-forward', 'ct state invalid drop')] : []),
     rule('filter-forward', 'ct state new jump no-endpoints'),
     rule('filter-forward', 'ct state new jump cluster-ips-check'),
     rule('filter-output', 'ct state new jump no-endpoints'),

@@ -14,6 +14,7 @@ export async function probeProtocols(exec: Exec, family: Family, log: Log): Prom
       serviceCidrs: [],
       maskedPodCidrs: [],
       everyNodeAddress: false,
+      dropInvalid: true,
       protocols: tried,
     };
     return acceptsRuleset(
@@ -47,4 +48,49 @@ export async function ensureBridgeSeen(exec: Exec, families: readonly Family[]):
   } catch {
     return false;
   }
+}
+
+/** What the kernel keeps of connections, under /proc/sys/net/netfilter: each network namespace has its own. */
+export interface ConntrackSettings {
+  /** Undefined where this kernel has no such setting. */
+  read(name: string): string | undefined;
+  /** Throws where it cannot be set. */
+  write(name: string, value: string): void;
+}
+
+const conntrackFile = (name: string): string => `/proc/sys/net/netfilter/${name}`;
+
+export const systemConntrackSettings: ConntrackSettings = {
+  read(name) {
+    try {
+      return readFileSync(conntrackFile(name), 'latin1').trim();
+    } catch {
+      return undefined;
+    }
+  },
+  write: (name, value) => writeFileSync(conntrackFile(name), value),
+};
+
+/** Seconds; kube-proxy's defaults. */
+const timeouts: Readonly<Record<string, number>> = {
+  nf_conntrack_tcp_timeout_established: 24 * 3600,
+  // The kernel's minute forgets a connection of which one side goes on sending after the other has finished.
+  nf_conntrack_tcp_timeout_close_wait: 3600,
+};
+
+/**
+ * How long connections are remembered, as kube-proxy sets it. What cannot be set stays and is told: services work without.
+ * Returns whether invalid packets of connections have to be dropped: not where the kernel is told to be liberal, as then there are none.
+ */
+export function prepareConntrack(settings: ConntrackSettings, log: Log): { readonly dropInvalid: boolean } {
+  for (const [name, seconds] of Object.entries(timeouts)) {
+    const now = settings.read(name);
+    if (now === undefined || now === String(seconds)) continue;
+    try {
+      settings.write(name, String(seconds));
+    } catch (error) {
+      log.warn('the kernel keeps its own time for which connections are remembered', { name, now, error });
+    }
+  }
+  return { dropInvalid: (settings.read('nf_conntrack_tcp_be_liberal') ?? '0') === '0' };
 }

@@ -29,6 +29,8 @@ export interface Packet {
   readonly own?: boolean;
   /** It answers one that went the other way. */
   readonly reply?: boolean;
+  /** Connection tracking cannot say what it belongs to: no address of it is changed. */
+  readonly invalid?: boolean;
 }
 
 export interface Fate {
@@ -309,6 +311,10 @@ class Walk {
     return this.#packet.reply === true;
   }
 
+  get isInvalid(): boolean {
+    return this.#packet.invalid === true;
+  }
+
   isProtocol(protocol: string): boolean {
     return this.#packet.protocol === protocol;
   }
@@ -336,7 +342,8 @@ const address = '(ip6? [sd]addr)';
 const keys = String.raw`((?:ip6? [sd]addr|meta l4proto|\w+ dport|numgen random mod \d+)(?: \. (?:ip6? [sd]addr|meta l4proto|\w+ dport|numgen random mod \d+))*)`;
 
 const statements: readonly (readonly [RegExp, (walk: Walk, match: RegExpExecArray) => Step])[] = [
-  [/^ct state new\b/, () => 'next'],
+  [/^ct state new\b/, (walk) => when(!walk.isInvalid)],
+  [/^ct state invalid\b/, (walk) => when(walk.isInvalid)],
   [/^ct state established,related\b/, (walk) => when(walk.isReply)],
   [/^icmpv6 type \d+-\d+/, () => 'no-match'],
   [/^ct status dnat\b/, (walk) => when(walk.wasChanged)],

@@ -3,7 +3,7 @@ import { silentLog } from '../base/index.ts';
 import { FakeExec } from '../os/index.ts';
 import { Conntrack, parseFlows, planStaleAtStart, planStaleFlows } from './conntrack.ts';
 import { proxyHealthAnswer, serviceHealthAnswer } from './health-checks.ts';
-import { probeProtocols } from './kernel.ts';
+import { type ConntrackSettings, prepareConntrack, probeProtocols } from './kernel.ts';
 import { chooseNodePortAddresses } from './node-port-addresses.ts';
 import type { DatagramFrontend } from './plan-service.ts';
 
@@ -131,4 +131,43 @@ test('a kernel without SCTP is one without SCTP', async () => {
   let tries = 0;
   exec.answer(/^nft -c/, () => ({ code: tries++ === 0 ? 1 : 0 }));
   expect(await probeProtocols(exec, 'ip', silentLog)).toEqual(['tcp', 'udp']);
+});
+
+describe('how long connections are remembered', () => {
+  const kernel = (at: Record<string, string>, readOnly: readonly string[] = []) => {
+    const settings: ConntrackSettings = {
+      read: (name) => at[name],
+      write(name, value) {
+        if (readOnly.includes(name)) throw new Error(`EACCES: ${name}`);
+        at[name] = value;
+      },
+    };
+    return { at, ...prepareConntrack(settings, silentLog) };
+  };
+  const established = 'nf_conntrack_tcp_timeout_established';
+  const closeWait = 'nf_conntrack_tcp_timeout_close_wait';
+
+  test('is as by kube-proxy', () =>
+    expect(kernel({ [established]: '432000', [closeWait]: '60' }).at).toEqual({
+      [established]: '86400',
+      [closeWait]: '3600',
+    }));
+
+  test('stays where it cannot be set', () =>
+    expect(kernel({ [established]: '432000', [closeWait]: '60' }, [established]).at).toEqual({
+      [established]: '432000',
+      [closeWait]: '3600',
+    }));
+
+  test('is not asked of a kernel without such settings', () => expect(kernel({}).at).toEqual({}));
+
+  test.each([
+    [undefined, true],
+    ['0', true],
+    ['1', false],
+  ])('with nf_conntrack_tcp_be_liberal %s, invalid packets are dropped: %s', (liberal, dropInvalid) =>
+    expect(kernel(liberal === undefined ? {} : { nf_conntrack_tcp_be_liberal: liberal })).toMatchObject({
+      dropInvalid,
+    }),
+  );
 });

@@ -34,6 +34,8 @@ export interface NodeFacts {
   readonly families: readonly Family[];
   /** What the kernel has. */
   readonly protocols: readonly Protocol[];
+  /** Whether it passes on what belongs to no connection it can follow. */
+  readonly dropInvalid: boolean;
 }
 
 export interface ServiceInput {

@@ -22,6 +22,7 @@ export const thisNode: NodeFacts = {
   podCidrs: ['10.244.0.0/16', 'fd01::/48'],
   families: ['ip', 'ip6'],
   protocols: ['tcp', 'udp', 'sctp'],
+  dropInvalid: true,
 };
 
 export function buildService(

@@ -46,6 +46,8 @@ export interface ProxyKernel {
   probeProtocols(family: Family): Promise<readonly Protocol[]>;
   /** Whether rules see packets between two pods of this node. */
   ensureBridgeSeen(families: readonly Family[]): Promise<boolean>;
+  /** Sets how long connections are remembered. Asked after the protocols, whose rules bring the settings into being. */
+  prepareConntrack(): { readonly dropInvalid: boolean };
 }
 
 export interface ServiceProxy {
@@ -170,6 +172,7 @@ class RunningProxy {
         podCidrs,
         families: this.#families,
         protocols: supported,
+        dropInvalid: this.#options.kernel.prepareConntrack().dropInvalid,
       },
       localAddresses: localAddresses ?? [],
       nodePortAddresses: chooseNodePortAddresses(nodePortAddresses, nodeIps, presentAddresses()),

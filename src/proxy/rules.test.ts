@@ -225,6 +225,19 @@ describe('two services with one address', () => {
   });
 });
 
+describe('what belongs to no connection that the kernel can follow', () => {
+  const packet = { source: '10.244.2.1', destination: '10.244.1.9', port: 40_000, invalid: true };
+  test('is dropped: its receiver would see the address of the endpoint and reset the connection', () => {
+    const fixture = new RulesFixture();
+    expect(fixture.trace(packet).verdict).toBe('drop');
+    expect(fixture.trace({ ...packet, source: 'fd01::1', destination: 'fd01::2' }).verdict).toBe('drop');
+    expect(fixture.trace({ ...packet, invalid: false }).verdict).toBe('accept');
+  });
+
+  test('is passed on by a kernel that is told to be liberal', () =>
+    expect(new RulesFixture({ node: { dropInvalid: false } }).trace(packet).verdict).toBe('accept'));
+});
+
 test('pods whose packets to each other are not seen are masqueraded on the way', () => {
   const fixture = new RulesFixture();
   fixture.put(buildService('a', {}), buildSlice('a', ['10.244.1.1', '10.244.2.2']));

@@ -60,6 +60,7 @@ export class Rules {
       serviceCidrs: this.#serviceCidrs,
       maskedPodCidrs: this.#maskedPodCidrs,
       everyNodeAddress: this.#nodePortAddresses === undefined,
+      dropInvalid: this.#node.dropInvalid,
       protocols: this.#node.protocols,
     });
   }
