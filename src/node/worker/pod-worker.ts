@@ -3,8 +3,7 @@
 //
 // States: running → finished (nothing will run again; waits to be deleted) → gone; running → terminating → gone.
 import { isTerminalPhase, type Pod } from '../../api/index.ts';
-import type { Timer } from '../../base/index.ts';
-import { parseTime, semanticEqual } from '../../machinery/index.ts';
+import { parseTime } from '../../machinery/index.ts';
 import { containerHash } from '../container/names.ts';
 import { usesHostPorts } from '../plan/admission.ts';
 import { type PodMemory, type PodPlan, planPod } from '../plan/pod-plan.ts';
@@ -13,8 +12,10 @@ import { noteBackoff } from './backoff-notes.ts';
 import { followProbes } from './follow-probes.ts';
 import { LastWords } from './last-words.ts';
 import type { NodeContext } from './node-context.ts';
+import { newsOf } from './pod-news.ts';
 import { type Neighbourhood, PodPlace } from './pod-place.ts';
 import { crashKey, type StartOutcome, startPod } from './start-pod.ts';
+import { idle, StepLoop, type StepResult } from './step-loop.ts';
 import {
   deletePod,
   graceSecondsOf,
@@ -26,9 +27,6 @@ import {
 } from './stop-pod.ts';
 import { hasTokens, refreshVolumes, tokensDueInMs } from './volume-refresh.ts';
 
-const retryInitialMs = 1_000;
-const retryMaxMs = 10_000;
-
 /** Why and how its node ends a pod for good. */
 export interface PodEnd {
   readonly reason: string;
@@ -37,35 +35,22 @@ export interface PodEnd {
   readonly graceSeconds: number;
 }
 
-interface StepResult {
-  /** When to look again even if nothing happens; undefined = not before it is woken. */
-  readonly wakeInMs: number | undefined;
-  /** Something did not work and will be tried again. */
-  readonly retry: boolean;
-}
-
-const idle: StepResult = { wakeInMs: undefined, retry: false };
-
 export class PodWorker {
   readonly uid: string;
   readonly #node: NodeContext;
   readonly #around: Neighbourhood;
   readonly #place: PodPlace;
+  readonly #loop: StepLoop;
   readonly #waiting = new Map<string, Waiting>();
   readonly #lastWords = new LastWords();
   readonly #memory: PodMemory;
   #pod: Pod;
   #inApi = true;
   #new = true;
-  #dirty = false;
-  #running = false;
-  #ended = false;
   #refresh = false;
-  #failures = 0;
   #failure: Failure | undefined;
   /** Of a pod that has failed as a whole; undefined = its own. */
   #failureGraceSeconds: number | undefined;
-  #timer: Timer | undefined;
   /** Cuts short what a running step is at when the pod is deleted. */
   #work = new AbortController();
   #graceSeconds: number | undefined;
@@ -77,6 +62,13 @@ export class PodWorker {
     this.#node = node;
     this.#around = around;
     this.#place = new PodPlace(pod, node, around);
+    this.#loop = new StepLoop({
+      name: `pod ${pod.metadata.namespace}/${pod.metadata.name}`,
+      clock: node.clock,
+      scope: node.scope,
+      step: () => this.#timed(this.#terminating ? 'kill' : 'sync'),
+      failed: (error) => this.#failed(error),
+    });
     const { status } = pod;
     // What had failed as a whole before the agent was restarted stays failed.
     if (status?.phase === 'Failed' && status.reason)
@@ -121,22 +113,10 @@ export class PodWorker {
     this.#pod = pod;
     this.#place.update(pod);
     this.#node.statuses.observe(pod);
-    const { metadata } = pod;
-    const relabelled =
-      !semanticEqual(old.metadata.labels, metadata.labels) ||
-      !semanticEqual(old.metadata.annotations, metadata.annotations);
-    // Resources that changed are in files too.
-    if (relabelled || old.metadata.generation !== metadata.generation) this.#refresh = true;
+    const news = newsOf(old, pod);
+    if (news.files) this.#refresh = true;
     if (this.#terminating) this.#interrupt();
-    if (
-      relabelled ||
-      old.metadata.generation !== metadata.generation ||
-      old.metadata.deletionTimestamp !== metadata.deletionTimestamp ||
-      old.metadata.deletionGracePeriodSeconds !== metadata.deletionGracePeriodSeconds ||
-      old.status?.phase !== pod.status?.phase ||
-      (pod.spec.readinessGates ?? []).length > 0
-    )
-      this.wake();
+    if (news.any) this.wake();
   }
 
   /** The API no longer has the pod: it was deleted by force, or behind our back. */
@@ -163,17 +143,11 @@ export class PodWorker {
   }
 
   wake(): void {
-    if (this.#ended) return;
-    this.#dirty = true;
-    if (this.#running) return;
-    this.#running = true;
-    this.#node.scope.run(`pod ${this.#pod.metadata.namespace}/${this.#pod.metadata.name}`, (signal) =>
-      this.#run(signal),
-    );
+    this.#loop.wake();
   }
 
   stop(): void {
-    this.#timer?.cancel();
+    this.#loop.cancelTimer();
   }
 
   get #terminating(): boolean {
@@ -192,32 +166,12 @@ export class PodWorker {
     }
   }
 
-  async #run(signal: AbortSignal): Promise<void> {
-    try {
-      while (this.#dirty && !this.#ended && !signal.aborted) {
-        this.#dirty = false;
-        this.#timer?.cancel();
-        try {
-          const { wakeInMs, retry } = await this.#timed(this.#terminating ? 'kill' : 'sync');
-          if (!retry) this.#failures = 0;
-          if (wakeInMs !== undefined) this.#wakeIn(wakeInMs);
-        } catch (error) {
-          if (signal.aborted) return;
-          if (this.#work.signal.aborted && this.#terminating && !this.#terminateStarted) {
-            this.#dirty = true;
-            continue;
-          }
-          this.#node.log.warn('pod step failed, trying again', {
-            pod: `${this.#pod.metadata.namespace}/${this.#pod.metadata.name}`,
-            error,
-          });
-          this.#wakeIn(this.#retryMs());
-        }
-      }
-    } finally {
-      this.#running = false;
-      if (this.#dirty && !this.#ended && !signal.aborted) this.wake();
-    }
+  /** A step that its deletion has cut short is followed by the one that ends it. */
+  #failed(error: unknown): 'next' | 'retry' {
+    if (this.#work.signal.aborted && this.#terminating && !this.#terminateStarted) return 'next';
+    const { namespace, name } = this.#pod.metadata;
+    this.#node.log.warn('pod step failed, trying again', { pod: `${namespace}/${name}`, error });
+    return 'retry';
   }
 
   /** One step, counted; the first one as what makes the pod. */
@@ -231,15 +185,6 @@ export class PodWorker {
     } finally {
       stepped(step, (clock.monotonicMs() - startedMs) / 1000);
     }
-  }
-
-  #retryMs(): number {
-    return Math.min(retryMaxMs, retryInitialMs * 2 ** this.#failures++);
-  }
-
-  #wakeIn(ms: number): void {
-    this.#timer?.cancel();
-    this.#timer = this.#node.clock.after(ms, () => this.wake());
   }
 
   /** One look, plan and act. */
@@ -257,7 +202,7 @@ export class PodWorker {
     this.#place.review(this.#pod);
     const { resize } = this.#place;
     // The runtime may have done what it could not answer any more.
-    if (this.#failures > 0) await node.cache.relist();
+    if (this.#loop.isRetrying) await node.cache.relist();
     const deadlineMs = this.#deadlineInMs();
     if (deadlineMs !== undefined && deadlineMs <= 0) {
       const message = 'Pod was active on the node longer than the specified deadline';
@@ -291,7 +236,7 @@ export class PodWorker {
     this.#publish(false);
     if (outcome === 'ok' && acts && !plan.finished) {
       // Its results may allow the next thing at once: the next init container, or a container that has ended already.
-      this.#dirty = true;
+      this.wake();
       return idle;
     }
     if (!acts && resize.state.inProgress !== undefined) {
@@ -313,7 +258,7 @@ export class PodWorker {
 
   /** What only waits for the back-off of its pull need not be looked at before that ends. */
   #retryDelay(plan: PodPlan): number {
-    const ms = this.#retryMs();
+    const ms = this.#loop.nextRetryMs();
     const onlyPulls = plan.start.every(
       (s) => this.#waiting.get(s.container.name)?.reason === 'ImagePullBackOff',
     );
@@ -400,8 +345,7 @@ export class PodWorker {
     this.#place.release();
     if (this.#inApi) await deletePod(node, pod, beganMs);
     node.leftovers.disturb();
-    this.#ended = true;
-    this.#timer?.cancel();
+    this.#loop.end();
     node.statuses.forget(uid);
     node.references.release(uid);
     node.images.forget(uid);
