@@ -25,7 +25,12 @@ export class PodStatusWriter {
   /** Writes only what is news. Never rejects: a lost report is written with the next try. */
   async report(pod: Pod, { reason, message, nominatedNodeName }: PodReport): Promise<void> {
     const known = getCondition(pod, 'PodScheduled');
-    const said = known?.status === 'False' && known.reason === reason && known.message === message;
+    const { generation } = pod.metadata;
+    const said =
+      known?.status === 'False' &&
+      known.reason === reason &&
+      known.message === message &&
+      known.observedGeneration === generation;
     const condition = {
       type: 'PodScheduled',
       status: 'False',
@@ -34,6 +39,7 @@ export class PodStatusWriter {
       lastProbeTime: null,
       lastTransitionTime:
         known?.status === 'False' ? known.lastTransitionTime : formatTime(this.#clock.nowMs()),
+      observedGeneration: generation,
     };
     const moved =
       nominatedNodeName !== undefined && (pod.status?.nominatedNodeName ?? '') !== nominatedNodeName;

@@ -21,7 +21,7 @@ export async function displace(victims: readonly PodInfo[], task: Displacement):
 
 async function evict({ pod }: PodInfo, task: Displacement): Promise<void> {
   const { client, clock, event, schedulerName, preemptor } = task;
-  const { name, namespace, uid, deletionTimestamp } = pod.metadata;
+  const { name, namespace, uid, deletionTimestamp, generation } = pod.metadata;
   if (deletionTimestamp !== undefined) return;
   const condition = {
     type: 'DisruptionTarget',
@@ -29,6 +29,7 @@ async function evict({ pod }: PodInfo, task: Displacement): Promise<void> {
     reason: 'PreemptionByScheduler',
     message: `${schedulerName}: preempting to accommodate a higher priority pod`,
     lastTransitionTime: formatTime(clock.nowMs()),
+    observedGeneration: generation,
   };
   try {
     await client(Pod).patch({ name, namespace, subresource: 'status' }, 'strategic', {

@@ -121,6 +121,10 @@ test('the condition of a pod that is not disrupted after all is taken back', asy
   await harness.advance(110_000);
   expect((await target())?.status).toBe('True');
   await harness.advance(11_000);
-  expect(await target()).toMatchObject({ status: 'False', lastTransitionTime: '2026-01-01T00:02:00Z' });
+  expect(await target()).toMatchObject({
+    status: 'False',
+    lastTransitionTime: '2026-01-01T00:02:00Z',
+    observedGeneration: 1,
+  });
   expect((await target())?.reason).toBeUndefined();
 });

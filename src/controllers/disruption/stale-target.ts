@@ -30,16 +30,19 @@ export const staleTargetController = defineController({
       const waitMs = staleInMs(pod, nowMs);
       if (waitMs === undefined) return;
       if (waitMs > 0) return { requeueAfterMs: waitMs };
-      const { name, namespace, uid, resourceVersion } = pod.metadata;
-      const type = 'DisruptionTarget';
+      const { name, namespace, uid, resourceVersion, generation } = pod.metadata;
+      const condition = {
+        type: 'DisruptionTarget',
+        status: 'False',
+        reason: null,
+        message: null,
+        lastTransitionTime: formatTime(nowMs),
+        observedGeneration: generation,
+      };
       await client(Pod)
         .patch({ name, namespace, subresource: 'status' }, 'strategic', {
           metadata: { uid, resourceVersion },
-          status: {
-            conditions: [
-              { type, status: 'False', reason: null, message: null, lastTransitionTime: formatTime(nowMs) },
-            ],
-          },
+          status: { conditions: [condition] },
         })
         .catch(ignoreNotFound);
       return;

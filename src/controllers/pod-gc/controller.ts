@@ -76,11 +76,13 @@ export function podGcController(options: { terminatedPodThreshold: number }): Co
       /** Whoever made the pod learns from its last state that it did not end by itself. */
       async function fail(pod: Pod, { condition }: Removal): Promise<void> {
         if (isTerminal(pod)) return;
-        const { name, namespace, uid } = pod.metadata;
+        const { name, namespace, uid, generation: observedGeneration } = pod.metadata;
         const lastTransitionTime = formatTime(clock.nowMs());
         const status = {
           phase: 'Failed',
-          ...(condition !== undefined && { conditions: [{ ...condition, lastTransitionTime }] }),
+          ...(condition !== undefined && {
+            conditions: [{ ...condition, lastTransitionTime, observedGeneration }],
+          }),
         };
         await client(Pod)
           .patch({ name, namespace, subresource: 'status' }, 'strategic', { metadata: { uid }, status })

@@ -68,7 +68,7 @@ export function taintEvictionController(options: { defaultTolerationSeconds: num
       };
 
       async function evict({ pod, force }: Eviction): Promise<void> {
-        const { name, namespace, uid } = pod.metadata;
+        const { name, namespace, uid, generation } = pod.metadata;
         log.info('evicting pod', { pod: `${namespace}/${name}`, node: pod.spec.nodeName, force });
         event(pod, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${namespace}/${name}`);
         try {
@@ -80,6 +80,7 @@ export function taintEvictionController(options: { defaultTolerationSeconds: num
               reason: 'DeletionByTaintManager',
               message: 'Taint manager: deleting due to NoExecute taint',
               lastTransitionTime: formatTime(clock.nowMs()),
+              observedGeneration: generation,
             };
             await client(Pod).patch({ name, namespace, subresource: 'status' }, 'strategic', {
               metadata: { uid },
