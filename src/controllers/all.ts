@@ -39,6 +39,7 @@ import { pvcProtectionController } from './pvc-protection/controller.ts';
 import { replicaSetController, replicationController } from './replicaset/controller.ts';
 import { resourceQuotaController } from './resource-quota/controller.ts';
 import { serviceAccountController } from './service-account/controller.ts';
+import { serviceCidrController } from './service-cidr/controller.ts';
 import {
   type LoadBalancerOptions,
   serviceLoadBalancerController,
@@ -108,6 +109,7 @@ export const allControllers = (settings: ControllerSettings): readonly Controlle
   endpointSliceController,
   endpointsController,
   endpointSliceMirroringController,
+  serviceCidrController,
   ...(settings.serviceLoadBalancer === undefined
     ? []
     : [serviceLoadBalancerController(settings.serviceLoadBalancer)]),
