@@ -1,5 +1,5 @@
-// Garbage collection by owner references, over every kind. Informers are the graph: an index by owner uid gives dependents. It is
-// no ordinary controller because its keys are objects of all kinds.
+// Garbage collection by owner references, over every kind. Informers are the graph (owner-graph.ts). It is no ordinary controller
+// because its keys are objects of all kinds.
 //
 // Informers of different kinds are not in step, and what is deleted stays deleted. So before an object is taken to have lost its
 // owner the server is asked. The kinds of custom resources are followed as their definitions come and go (custom-kinds.ts),
@@ -23,6 +23,7 @@ import {
 } from '../../machinery/index.ts';
 import { type CustomKindFollower, type CustomKindHandlers, followCustomKinds } from '../custom-kinds.ts';
 import { followRemoteKinds, type RemoteKindFollower } from '../remote-kind-follower.ts';
+import { keyFor, OwnerGraph } from './owner-graph.ts';
 import {
   blocks,
   foregroundFinalizer,
@@ -50,7 +51,6 @@ export interface GarbageCollectorOptions {
 
 const workers = 16;
 const settleLimitMs = 10_000;
-const byOwner = 'byOwner';
 /** Uids are never used again, so an owner that was gone once is gone for good; the oldest are forgotten. */
 const absentKept = 1000;
 
@@ -60,15 +60,9 @@ export async function startGarbageCollector(options: GarbageCollectorOptions): P
   await collector.start();
 }
 
-interface Dependent {
-  readonly kind: KindDef;
-  readonly object: KubeObject;
-}
-
 class GarbageCollector {
   readonly #options: GarbageCollectorOptions;
-  readonly #informers = new Set<Informer>();
-  readonly #byId = new Map<string, Informer>();
+  readonly #graph = new OwnerGraph();
   readonly #queue: WorkQueue;
   readonly #absent = new Set<string>();
   /** Dependents whose owner is in another namespace, as said in an event. */
@@ -97,12 +91,12 @@ class GarbageCollector {
     for (const kind of kinds) {
       // Events own nothing, are owned by nobody and change most of all.
       if (kind.conversion !== null || kind.kind === 'Event' || !kind.verbs.includes('watch')) continue;
-      this.#know(informers(kind));
+      this.#graph.add(informers(kind));
     }
-    await Promise.all([...this.#informers].map((i) => i.synced));
-    for (const informer of this.#informers) ends.push(this.#listen(informer));
+    await Promise.all([...this.#graph.informers].map((i) => i.synced));
+    for (const informer of this.#graph.informers) ends.push(this.#listen(informer));
     const handlers: CustomKindHandlers = {
-      added: (informer) => this.#know(informer),
+      added: (informer) => this.#graph.add(informer),
       synced: (informer) => {
         ends.push(this.#listen(informer));
         this.#lookAtDependentsOf(informer.kind);
@@ -121,13 +115,6 @@ class GarbageCollector {
     await this.#settled(scope.signal);
   }
 
-  #know(informer: Informer): void {
-    const { kind } = informer;
-    informer.addIndex(byOwner, (object) => (object.metadata.ownerReferences ?? []).map((o) => o.uid));
-    this.#informers.add(informer);
-    this.#byId.set(idOf(kind.group, kind.kind), informer);
-  }
-
   #listen(informer: Informer): () => void {
     return informer.onChange({
       added: (object) => this.#look(informer.kind, object),
@@ -138,10 +125,7 @@ class GarbageCollector {
 
   /** A definition goes only when all of its objects have gone, whether that was heard of or not. */
   #forget(informer: Informer, undefinedNow: boolean): void {
-    const { kind } = informer;
-    this.#informers.delete(informer);
-    const id = idOf(kind.group, kind.kind);
-    if (this.#byId.get(id) === informer) this.#byId.delete(id);
+    this.#graph.remove(informer);
     if (!undefinedNow) return;
     for (const object of informer.list()) {
       this.#remember(object.metadata.uid);
@@ -151,18 +135,12 @@ class GarbageCollector {
 
   /** Their owners could not be judged as long as the kind was not served. */
   #lookAtDependentsOf(owners: KindDef): void {
-    for (const { kind, list } of this.#all())
-      for (const object of list())
-        if (object.metadata.ownerReferences?.some((o) => isOf(o, owners))) this.#look(kind, object);
-  }
-
-  #all(): { kind: KindDef; list: () => readonly KubeObject[] }[] {
-    return [...this.#informers].map((informer) => ({ kind: informer.kind, list: () => informer.list() }));
+    for (const { kind, object } of this.#graph.dependentsOfKind(owners)) this.#look(kind, object);
   }
 
   #look(kind: KindDef, object: KubeObject): void {
     if ((object.metadata.ownerReferences?.length ?? 0) > 0 || waitsForUs(object))
-      this.#queue.add(keyFor(kind, object));
+      this.#queue.add(keyFor({ kind, object }));
   }
 
   /** Most changes are of no concern here: only who owns it, and whether it is on its way out. */
@@ -181,22 +159,15 @@ class GarbageCollector {
 
   /** Dependents of what is gone are looked at, and owners that waited for it. */
   #gone({ metadata }: KubeObject): void {
-    for (const { kind, object } of this.#dependentsOf(metadata.uid)) this.#queue.add(keyFor(kind, object));
+    for (const dependent of this.#graph.dependentsOf(metadata.uid)) this.#queue.add(keyFor(dependent));
     this.#wakeWaiting(metadata.ownerReferences, metadata.namespace);
   }
 
   #wakeWaiting(owners: readonly OwnerReference[] | undefined, namespace: string | undefined): void {
     for (const owner of owners ?? []) {
-      const found = this.#find(owner, namespace);
-      if (found !== undefined && waitsForUs(found.object)) this.#queue.add(keyFor(found.kind, found.object));
+      const found = this.#graph.find(owner, namespace);
+      if (found !== undefined && waitsForUs(found.object)) this.#queue.add(keyFor(found));
     }
-  }
-
-  #dependentsOf(uid: string): Dependent[] {
-    const out: Dependent[] = [];
-    for (const informer of this.#informers)
-      for (const object of informer.byIndex(byOwner, uid)) out.push({ kind: informer.kind, object });
-    return out;
   }
 
   async #work(signal: AbortSignal): Promise<void> {
@@ -230,11 +201,9 @@ class GarbageCollector {
   }
 
   async #process(key: string): Promise<void> {
-    const mark = key.indexOf('|');
-    const informer = this.#byId.get(key.slice(0, mark));
-    const object = informer?.get(key.slice(mark + 1));
-    if (informer === undefined || object === undefined) return;
-    const { kind } = informer;
+    const found = this.#graph.at(key);
+    if (found === undefined) return;
+    const { kind, object } = found;
     if (waitsForUs(object)) await this.#release(kind, object);
     else await this.#judge(kind, object);
   }
@@ -244,7 +213,7 @@ class GarbageCollector {
     const { name, namespace, uid, ownerReferences = [] } = object.metadata;
     const owners: OwnerState[] = [];
     for (const owner of ownerReferences) owners.push(await this.#stateOf(owner, kind, object));
-    const dependents = this.#dependentsOf(uid);
+    const dependents = this.#graph.dependentsOf(uid);
     const verdict = judge({ object, owners, hasDependents: dependents.length > 0 });
     if (verdict.do === 'nothing') return;
     if (verdict.do === 'unlink') {
@@ -274,13 +243,13 @@ class GarbageCollector {
   /** An object with the orphan or foreground finalizer: does what it waits for, then lets it go. */
   async #release(kind: KindDef, object: KubeObject): Promise<void> {
     const { uid, finalizers = [] } = object.metadata;
-    const dependents = this.#dependentsOf(uid);
+    const dependents = this.#graph.dependentsOf(uid);
     if (finalizers.includes(orphanFinalizer)) {
       for (const dependent of dependents) await this.#unlink(dependent.kind, dependent.object, [uid]);
       await this.#removeFinalizer(kind, object, orphanFinalizer);
     } else if (dependents.some((dependent) => blocks(dependent.object, uid))) {
       // Each is judged by itself: it sees its owner waiting.
-      for (const dependent of dependents) this.#queue.add(keyFor(dependent.kind, dependent.object));
+      for (const dependent of dependents) this.#queue.add(keyFor(dependent));
     } else await this.#removeFinalizer(kind, object, foregroundFinalizer);
   }
 
@@ -326,7 +295,7 @@ class GarbageCollector {
   async #stateOf(owner: OwnerReference, kind: KindDef, object: KubeObject): Promise<OwnerState> {
     const { namespace } = object.metadata;
     if (this.#absent.has(owner.uid)) return 'absent';
-    const informer = this.#byId.get(idOf(groupOf(owner.apiVersion), owner.kind));
+    const informer = this.#graph.informerOf(owner);
     // An owner of a kind that is not served cannot be judged, nor a namespaced owner of what has no namespace: their dependents
     // are left alone.
     if (informer === undefined) return 'solid';
@@ -335,7 +304,7 @@ class GarbageCollector {
       this.#tellOfNamespace(owner, kind, object);
       return 'solid';
     }
-    const known = this.#find(owner, namespace)?.object;
+    const known = this.#graph.find(owner, namespace)?.object;
     if (known?.metadata.uid === owner.uid) return isWaiting(known) ? 'waiting' : 'solid';
     try {
       const fresh = await this.#options
@@ -370,27 +339,6 @@ class GarbageCollector {
       `ownerRef ${shown} does not exist in namespace ${JSON.stringify(namespace)}`,
     );
   }
-
-  /** By name: its uid may be another's. Owners live in the same namespace, or have none. */
-  #find(owner: OwnerReference, namespace: string | undefined): Dependent | undefined {
-    const informer = this.#byId.get(idOf(groupOf(owner.apiVersion), owner.kind));
-    const object = informer?.get(
-      informer.kind.scope === 'Namespaced' ? `${namespace}/${owner.name}` : owner.name,
-    );
-    return informer === undefined || object === undefined ? undefined : { kind: informer.kind, object };
-  }
-}
-
-const isOf = (owner: OwnerReference, kind: KindDef): boolean =>
-  owner.kind === kind.kind && groupOf(owner.apiVersion) === kind.group;
-
-const idOf = (group: string, kind: string): string => `${kind}.${group}`;
-const keyFor = (kind: KindDef, object: KubeObject): string =>
-  `${idOf(kind.group, kind.kind)}|${keyOf(object)}`;
-
-function groupOf(apiVersion: string): string {
-  const slash = apiVersion.indexOf('/');
-  return slash < 0 ? '' : apiVersion.slice(0, slash);
 }
 
 const waitsForUs = ({ metadata }: KubeObject): boolean =>
