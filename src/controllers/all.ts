@@ -23,6 +23,7 @@ import { endpointSliceController } from './endpoint-slice/controller.ts';
 import { endpointSliceMirroringController } from './endpoint-slice-mirroring/controller.ts';
 import { endpointsController } from './endpoints/controller.ts';
 import { ephemeralVolumeController } from './ephemeral-volume/controller.ts';
+import { flowSchemaStatusController } from './flow-schema-status/controller.ts';
 import type { Controller } from './framework/index.ts';
 import { horizontalPodAutoscalerController } from './horizontal-pod-autoscaler/controller.ts';
 import { type AutoscalerSettings, autoscalerDefaults } from './horizontal-pod-autoscaler/settings.ts';
@@ -110,6 +111,7 @@ export const allControllers = (settings: ControllerSettings): readonly Controlle
   endpointsController,
   endpointSliceMirroringController,
   serviceCidrController,
+  flowSchemaStatusController,
   ...(settings.serviceLoadBalancer === undefined
     ? []
     : [serviceLoadBalancerController(settings.serviceLoadBalancer)]),
