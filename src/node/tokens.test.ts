@@ -31,7 +31,8 @@ beforeEach(() => {
   tokens = new Tokens((() => ({ createSub })) as unknown as Client, clock);
 });
 const get = (expirationSeconds: number) => tokens.get(pod, { path: 't', expirationSeconds });
-const due = () => tokensDueInMs({ tokenDueInMs: (of) => tokens.dueInMs(of) }, pod);
+const node = { tokenDueInMs: (of: string) => tokens.dueInMs(of) };
+const due = (finished = false) => tokensDueInMs(node, { pod, finished });
 
 test.each([
   ['of ten minutes, two before its end', 600, 480],
@@ -59,9 +60,9 @@ test('one that cannot be had anew serves on, and is asked for each minute', asyn
   expect([await get(600), due(), asked]).toEqual(['token 1', 60_000, 2]);
 });
 
-test('a pod that never got one is looked at each minute, one without any is not', () => {
-  expect(due()).toBe(60_000);
-  expect(tokensDueInMs({ tokenDueInMs: () => 1 }, buildPod('q'))).toBeUndefined();
+test('a pod that never got one is looked at each minute, one that has ended or has none is not', () => {
+  expect([due(), due(true)]).toEqual([60_000, undefined]);
+  expect(tokensDueInMs(node, { pod: buildPod('q'), finished: false })).toBeUndefined();
 });
 
 test('of a pod that is gone nothing is due', async () => {

@@ -250,7 +250,7 @@ export class PodWorker {
       deadlineMs,
       resize.retryInMs,
       retry ? this.#retryDelay(plan) : undefined,
-      tokensDueInMs(node, pod),
+      tokensDueInMs(node, { pod, finished: plan.finished }),
     ];
     const soonest = Math.min(...waits.filter((ms) => ms !== undefined));
     return { wakeInMs: Number.isFinite(soonest) ? soonest : undefined, retry };

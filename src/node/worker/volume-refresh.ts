@@ -11,9 +11,12 @@ export const hasTokens = ({ spec }: Pod): boolean =>
 /** A token that could not be had is asked for this often, as the kubelet looks at its pods. */
 const retryMs = 60_000;
 
-/** When the pod is to be looked at again for its tokens; undefined = it has none. */
-export function tokensDueInMs(node: Pick<NodeContext, 'tokenDueInMs'>, pod: Pod): number | undefined {
-  if (!hasTokens(pod)) return undefined;
+/** When the pod is to be looked at again for its tokens; undefined = it has none, or nobody will read them any more. */
+export function tokensDueInMs(
+  node: Pick<NodeContext, 'tokenDueInMs'>,
+  { pod, finished }: { pod: Pod; finished: boolean },
+): number | undefined {
+  if (finished || !hasTokens(pod)) return undefined;
   return node.tokenDueInMs(pod.metadata.uid) || retryMs;
 }
 
