@@ -50,13 +50,26 @@ export function normalizeImage(image: string): string | undefined {
   if (name === '') return undefined;
   const parts = name.split('/');
   const first = parts[0]!;
-  const hasHost = parts.length > 1 && (/[.:]/.test(first) || first === 'localhost');
+  const hasHost = parts.length > 1 && isHost(first);
   const path = hasHost ? parts.slice(1) : parts.length === 1 ? ['library', first] : parts;
   if (!path.every((p) => /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/.test(p))) return undefined;
   const host = hasHost ? first : 'docker.io';
   const suffix =
     digest !== undefined ? `${tag === undefined ? '' : `:${tag}`}@${digest}` : `:${tag ?? 'latest'}`;
   return `${host}/${path.join('/')}${suffix}`;
+}
+
+/** No repository is written in capitals, so what has some is a host. */
+const isHost = (part: string): boolean =>
+  /[.:]/.test(part) || part === 'localhost' || part !== part.toLowerCase();
+
+/** Why it is not a reference, in the words of the library that the kubelet parses with. */
+export function referenceFault(image: string): string {
+  const [first = '', ...rest] = image.split('/');
+  const path = rest.length === 0 ? `library/${image}` : isHost(first) ? rest.join('/') : image;
+  const name = path.split(':')[0]!;
+  const fault = 'invalid reference format';
+  return name === name.toLowerCase() ? fault : `${fault}: repository name (${name}) must be lowercase`;
 }
 
 export class Images {
@@ -75,7 +88,7 @@ export class Images {
     const asked = container.image ?? '';
     const image = normalizeImage(asked);
     if (image === undefined) {
-      const message = `Failed to apply default image tag "${asked}": couldn't parse image name "${asked}": invalid reference format`;
+      const message = `Failed to apply default image tag "${asked}": couldn't parse image name "${asked}": ${referenceFault(asked)}`;
       event('Warning', 'InspectFailed', message);
       throw new ImageError('InvalidImageName', message);
     }

@@ -6,7 +6,7 @@ import * as fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Node, Secret } from '../api/index.ts';
 import { systemClock } from '../base/index.ts';
-import { normalizeImage } from './images.ts';
+import { normalizeImage, referenceFault } from './images.ts';
 import { Limiter } from './limiter.ts';
 import { isInside, planMasquerade, planRouteChanges, planRoutes } from './network.ts';
 import { countOutcome, initialCount } from './probes/probe-plan.ts';
@@ -42,7 +42,18 @@ describe('image names', () => {
     ['', undefined],
     ['a b', undefined],
     ['x/', undefined],
+    ['HOST/app', 'HOST/app:latest'],
   ])('%s', (image, want) => expect(normalizeImage(image)).toBe(want));
+
+  test.each([
+    ['Nginx:1', 'invalid reference format: repository name (library/Nginx) must be lowercase'],
+    ['org/App', 'invalid reference format: repository name (org/App) must be lowercase'],
+    ['HOST/App', 'invalid reference format: repository name (App) must be lowercase'],
+    ['a b', 'invalid reference format'],
+  ])('%s is none, and why', (image, want) => {
+    expect(normalizeImage(image)).toBeUndefined();
+    expect(referenceFault(image)).toBe(want);
+  });
 });
 
 test('credentials: the most specific registry first, Docker Hub by all its names', () => {
