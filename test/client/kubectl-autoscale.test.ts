@@ -96,7 +96,7 @@ describe.skipIf(program === undefined)('usage', () => {
       'describe hpa web',
       /ScalingLimited {2}True {2}TooManyReplicas {2}the desired replica count is more than the maximum replica count/,
     );
-    await k.says(
+    await k.comesToSay(
       'describe hpa web',
       /Normal {2}SuccessfulRescale {2}\S+ {2}horizontal-pod-autoscaler {2}New size: 6; reason: cpu resource utilization \(percentage of request\) above target/,
     );

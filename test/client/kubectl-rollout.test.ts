@@ -124,9 +124,12 @@ describe.skipIf(program === undefined)('kubectl rollout', () => {
   });
 
   test('describe tells of a Deployment and its ReplicaSets', async () => {
-    const [first, second] = await nodes.messages('web', 'ScalingReplicaSet');
-    expect(first).toMatch(/^Scaled up replica set web-\w+ from 0 to 4$/);
-    expect(second).toMatch(/^Scaled up replica set web-\w+ from 0 to 1$/);
+    await expect
+      .poll(async () => (await nodes.messages('web', 'ScalingReplicaSet')).slice(0, 2))
+      .toEqual([
+        expect.stringMatching(/^Scaled up replica set web-\w+ from 0 to 4$/),
+        expect.stringMatching(/^Scaled up replica set web-\w+ from 0 to 1$/),
+      ]);
     await k.says(
       'describe deploy/web',
       /Replicas: {2}4 desired \| 4 updated \| 4 total \| 4 available \| 0 unavailable/,
@@ -136,11 +139,11 @@ describe.skipIf(program === undefined)('kubectl rollout', () => {
       /Available {2}True {2}MinimumReplicasAvailable\n {2}Progressing {2}True {2}NewReplicaSetAvailable/,
     );
     await k.says('describe deploy/web', /NewReplicaSet: {2}web-\w+ \(4\/4 replicas created\)/);
-    await k.says(
+    await k.comesToSay(
       'describe rs -l app=web',
       /Normal {2}SuccessfulCreate {2}\S+ {2}replicaset-controller {2}Created pod: web-/,
     );
-    await k.says(
+    await k.comesToSay(
       'describe rs -l app=web',
       /Normal {2}SuccessfulDelete {2}\S+ {2}replicaset-controller {2}Deleted pod: web-/,
     );
@@ -155,9 +158,9 @@ describe.skipIf(program === undefined)('kubectl rollout', () => {
     await k.ok('set image sts/db db=db:2');
     await rolledOut('sts/db');
     expect(await imagesOf('db')).toEqual(['db:2']);
-    expect(await nodes.messages('db', 'SuccessfulDelete')).toEqual(
-      [2, 1, 0].map((i) => `delete Pod db-${i} in StatefulSet db successful`),
-    );
+    await expect
+      .poll(() => nodes.messages('db', 'SuccessfulDelete'))
+      .toEqual([2, 1, 0].map((i) => `delete Pod db-${i} in StatefulSet db successful`));
     await k.says(
       'rollout history sts/db',
       'statefulset.apps/db\nREVISION  CHANGE-CAUSE\n1  <none>\n2  <none>',
@@ -177,7 +180,7 @@ describe.skipIf(program === undefined)('kubectl rollout', () => {
     expect(after.filter(({ metadata }) => before.includes(metadata.uid))).toEqual([]);
     await k.refuses('rollout pause sts/db', 'error: statefulsets.apps "db" pausing is not supported');
     await k.says('describe sts/db', /Pods Status: {2}3 Running \/ 0 Waiting \/ 0 Succeeded \/ 0 Failed/);
-    await k.says(
+    await k.comesToSay(
       'describe sts/db',
       /Normal {2}SuccessfulCreate {2}.* {2}statefulset-controller {2}create Pod db-0 in StatefulSet db successful/,
     );
@@ -207,7 +210,7 @@ describe.skipIf(program === undefined)('kubectl rollout', () => {
       'describe ds/agent',
       /Desired Number of Nodes Scheduled: 6\nCurrent Number of Nodes Scheduled: 6\nNumber of Nodes Scheduled with Up-to-date Pods: 6/,
     );
-    await k.says(
+    await k.comesToSay(
       'describe ds/agent',
       /Normal {2}SuccessfulCreate {2}\S+ {2}daemonset-controller {2}Created pod: agent-/,
     );
