@@ -13,6 +13,7 @@ import { claimResize } from './claim-resize.ts';
 import { defaultIngressClass } from './default-ingress-class.ts';
 import { defaultStorageClass } from './default-storage-class.ts';
 import { defaultTolerations } from './default-tolerations.ts';
+import { deviceAdminAccess } from './device-admin-access.ts';
 import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction.ts';
@@ -63,6 +64,7 @@ export const admissionChain = (options: AdmissionOptions): AdmissionChain =>
     runtimeClass(options.store),
     storageObjectInUseProtection,
     claimResize(options.store),
+    deviceAdminAccess(options.store),
     podSecurity(options.store),
     mutatingWebhooks(options),
     // After all that may change a write.
