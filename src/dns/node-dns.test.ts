@@ -1,103 +1,25 @@
 // The whole of it on real sockets of the loopback, asked by the resolver that comes with node (c-ares, which others wrote): informers over a
 // fake API server, other servers as plain sockets here.
-import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import { createSocket } from 'node:dgram';
 import { promises as dns } from 'node:dns';
-import { type AddressInfo, connect, createServer, type Server } from 'node:net';
+import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
 import { EndpointSlice, Service } from '../api/index.ts';
 import { FakeClock, MetricRegistry, Scope, seededRandom, silentLog, systemClock } from '../base/index.ts';
 import { createClient, createInformers } from '../client/index.ts';
 import { FakeTransport } from '../testkit/index.ts';
 import { classIn, decodeMessage, flag, type Message, type Question, rcode, type } from './message.ts';
-import { MessageWriter } from './message-writer.ts';
 import { nameOf } from './name.ts';
 import { type NodeDns, startNodeDns } from './node-dns.ts';
-import { networkExchange, type UpstreamServer } from './upstream.ts';
+import { encode, FakeUpstream } from './testdata/fake-upstream.ts';
+import { networkExchange } from './upstream.ts';
 
-const writer = new MessageWriter();
-const encode = (message: Partial<Message>): Buffer => {
-  const whole = {
-    id: 1,
-    flags: 0,
-    questions: [],
-    answers: [],
-    authorities: [],
-    additionals: [],
-    edns: undefined,
-    ...message,
-  };
-  return Buffer.from(writer.buffer.subarray(0, writer.writeMessage(whole)));
-};
 const q = (name: string, of: number = type.A): Question => ({ name: nameOf(name), type: of, class: classIn });
-
-/** Answers over UDP and TCP with what `reply` makes of a question; undefined = not at all. */
-class Upstream {
-  readonly asked: string[] = [];
-  reply: (question: Question, over: 'udp' | 'tcp') => Partial<Message> | Buffer | undefined = () => ({});
-  readonly #udp: UdpSocket = createSocket('udp4');
-  readonly #tcp: Server = createServer((socket) => {
-    socket.on('error', () => {});
-    socket.on('data', (bytes) => {
-      const answer = this.#answer(bytes.subarray(2), 'tcp');
-      if (answer === undefined) return;
-      const length = Buffer.alloc(2);
-      length.writeUInt16BE(answer.length);
-      socket.write(length);
-      socket.write(answer);
-    });
-  });
-  server: UpstreamServer = { address: '127.0.0.1', port: 0 };
-
-  async start(): Promise<this> {
-    let port = await this.#listen();
-    // What is free for TCP may be somebody's for UDP.
-    while (!(await this.#bind(port))) {
-      await new Promise((done) => this.#tcp.close(done));
-      port = await this.#listen();
-    }
-    this.server = { address: '127.0.0.1', port };
-    this.#udp.on('message', (bytes, from) => {
-      const answer = this.#answer(bytes, 'udp');
-      if (answer !== undefined) this.#udp.send(answer, from.port, from.address);
-    });
-    return this;
-  }
-
-  #listen(): Promise<number> {
-    return new Promise((done) => {
-      this.#tcp.listen(0, '127.0.0.1', () => done((this.#tcp.address() as AddressInfo).port));
-    });
-  }
-
-  #bind(port: number): Promise<boolean> {
-    return new Promise((done) => {
-      this.#udp.once('error', () => done(false));
-      this.#udp.bind(port, '127.0.0.1', () => {
-        this.#udp.removeAllListeners('error');
-        done(true);
-      });
-    });
-  }
-
-  #answer(bytes: Buffer, over: 'udp' | 'tcp'): Buffer | undefined {
-    const { id, questions } = decodeMessage(bytes);
-    const question = questions[0]!;
-    this.asked.push(over);
-    const made = this.reply(question, over);
-    if (made === undefined || Buffer.isBuffer(made)) return made;
-    return encode({ id, flags: flag.qr | flag.ra, questions, ...made });
-  }
-
-  stop(): void {
-    this.#udp.close();
-    this.#tcp.close();
-  }
-}
 
 let scope: Scope;
 let server: NodeDns;
 let resolver: dns.Resolver;
-let upstream: Upstream;
+let upstream: FakeUpstream;
 let transport: FakeTransport;
 /** Of the limit of a question to others: one that is answered does not run out of time because this process got none. */
 let patience: FakeClock;
@@ -110,7 +32,7 @@ beforeEach(async () => {
   const random = seededRandom(4);
   transport = new FakeTransport({ clock: systemClock, random });
   patience = new FakeClock();
-  upstream = await new Upstream().start();
+  upstream = await new FakeUpstream().start();
   metrics = new MetricRegistry();
   const client = createClient(transport, 'test');
   await client(Service).create({
