@@ -42,7 +42,10 @@ export const cases: Record<string, Case> = {
   },
   'image-invalid': {
     spec: { containers: [{ image: 'Busy Box' }] },
-    until: waiting('InvalidImageName', /couldn't parse image name "Busy Box": invalid reference format$/),
+    until: waiting(
+      'InvalidImageName',
+      /couldn't parse image name "Busy Box": invalid reference format: repository name \(library\/Busy Box\) must be lowercase$/,
+    ),
   },
   'no-command': {
     spec: { containers: [{ command: ['/nosuch'] }] },
