@@ -20,7 +20,7 @@ export interface DatastoreOptions {
   readonly etcdCafile: string | undefined;
   readonly etcdCertfile: string | undefined;
   readonly etcdKeyfile: string | undefined;
-  /** 0 = never */
+  /** How long lists of the past can be asked for, and, in etcd, how often history is compacted. 0 = never */
   readonly etcdCompactionIntervalMs: number;
 }
 

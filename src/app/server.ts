@@ -178,7 +178,12 @@ async function openStore(
   scope.onStop(() => backend.close());
   if (parseDatastore(options.datastoreEndpoint).kind === 'lmdb')
     showStorageSize(metrics, 'lmdb', join(options.dataDir, 'db'));
-  const store = await createStore(backend, { clock, log, metrics });
+  const store = await createStore(backend, {
+    clock,
+    log,
+    metrics,
+    pastListsMs: options.etcdCompactionIntervalMs,
+  });
   scope.onStop(() => store.close());
   return { backend, store };
 }

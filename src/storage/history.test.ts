@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from 'vitest';
 import { FakeClock, silentLog } from '../base/index.ts';
+import { Compacted } from './backend.ts';
 import { createMemoryBackend } from './memory.ts';
 import { createStore } from './revision-store.ts';
 import type { Entry, Store } from './store.ts';
@@ -7,9 +8,11 @@ import type { Entry, Store } from './store.ts';
 let store: Store;
 afterEach(() => store.close());
 
-const begin = async () => {
+const begin = async (limits: { pastListsMs?: number } = {}) => {
   const clock = new FakeClock();
-  store = await createStore(await createMemoryBackend({ clock, log: silentLog }), { clock, log: silentLog });
+  const surroundings = { clock, log: silentLog };
+  store = await createStore(await createMemoryBackend(surroundings), { ...surroundings, ...limits });
+  return clock;
 };
 
 async function put(key: string, expect = 0): Promise<Entry> {
@@ -59,4 +62,19 @@ test('objects are kept for as long as one watch of several keeps them', async ()
   const after = await put('/core/pods/ns/b');
   for (let i = 0; i < 1100; i++) await put(`/core/more/ns/${i}`);
   expect(after.object).toBeNull();
+});
+
+test('lists of the past end a round after they were the present; watches go on from before them', async () => {
+  const clock = await begin({ pastListsMs: 300_000 });
+  const first = await put('/core/pods/ns/a');
+  const second = await put('/core/pods/ns/b');
+  await clock.advance(300_000);
+  expect(store.listAt('/core/pods/', first.revision)).toEqual([first]);
+  await put('/core/pods/ns/c');
+  await clock.advance(300_000);
+  expect(() => store.listAt('/core/pods/', first.revision)).toThrow(Compacted);
+  expect(store.listAt('/core/pods/', second.revision)).toEqual([first, second]);
+  await clock.advance(300_000);
+  expect(() => store.listAt('/core/pods/', second.revision)).toThrow(Compacted);
+  expect(store.changesAfter('/core/pods/', first.revision, 10)).toHaveLength(2);
 });

@@ -22,6 +22,8 @@ export interface StoreOptions {
   readonly historyRevisions?: number;
   /** How many bytes of superseded versions history keeps at most. Default 64 MiB. */
   readonly historyBytes?: number;
+  /** Lists of the past can be asked for one to two times as long. Default 0: as far back as history reaches. */
+  readonly pastListsMs?: number;
 }
 
 /** A write of this process that is on its way: what `#apply` gives the new version when it sees it. */
@@ -72,6 +74,7 @@ class RevisionStore implements Store {
   readonly #metrics: StoreMetrics | null;
   readonly #memory: WireMemory;
   #revision: number;
+  #oldestList = 0;
   #closing: Promise<void> | null = null;
 
   constructor(
@@ -101,6 +104,9 @@ class RevisionStore implements Store {
       this.#shelf(kindPrefixOf(entry.key)).set(entry);
     }
     this.#scope.run('follow the backend', (signal) => this.#follow(signal));
+    const { pastListsMs = 0 } = options;
+    if (pastListsMs > 0)
+      this.#scope.run('forget past lists', (signal) => this.#forgetPastLists(pastListsMs, signal));
   }
 
   get revision(): number {
@@ -128,7 +134,7 @@ class RevisionStore implements Store {
   }
 
   listAt(prefix: string, revision: number): readonly Entry[] {
-    const oldest = this.#history.oldestRevision;
+    const oldest = Math.max(this.#history.oldestRevision, this.#oldestList);
     if (revision < oldest) throw new Compacted(oldest);
     if (revision > this.#revision)
       throw new RangeError(`revision ${revision} has not been reached: wait for it first`);
@@ -292,6 +298,19 @@ class RevisionStore implements Store {
     if (pending.value !== undefined)
       return entryOf({ key, value: pending.value, revision }, this.#memory.allocate);
     return pending.entry ?? new Entry(key, Buffer.alloc(0), revision);
+  }
+
+  /** As kube-apiserver compacts etcd: what was the present a round ago is the oldest that can be listed. Watches are not touched. */
+  async #forgetPastLists(intervalMs: number, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const revision = this.#revision;
+      try {
+        await sleep(this.#clock, intervalMs, signal);
+      } catch {
+        return;
+      }
+      this.#oldestList = revision;
+    }
   }
 
   async #follow(signal: AbortSignal): Promise<void> {

@@ -56,14 +56,14 @@ export interface Store {
   readonly shared: boolean;
   /** The revision that reads see now. Never goes back. */
   readonly revision: number;
-  /** The oldest revision from which a watch or a paged list can still continue. */
+  /** The oldest revision from which a watch can still continue. */
   readonly oldestRevision: number;
   get(key: string): Entry | undefined;
   /** Every entry under `prefix`, in key order (byte order of UTF-8), as of now. The array is shared: do not change it. */
   list(prefix: string): readonly Entry[];
   /**
    * The entries under `prefix` as they were at `revision` (for pages after the first). Throws Compacted when older than
-   * oldestRevision.
+   * oldestRevision, or than the store was told to keep lists for.
    */
   listAt(prefix: string, revision: number): readonly Entry[];
   count(prefix: string): number;

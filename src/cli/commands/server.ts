@@ -71,7 +71,7 @@ export function serverCommand(program: Command, handlers: Handlers): void {
     .option('--etcd-keyfile <file>', 'its key')
     .option(
       '--etcd-compaction-interval <time>',
-      'how often history is forgotten in etcd, 0 for never (default: 5m)',
+      'how often lists of the past, and history in etcd, are forgotten, 0 for never (default: 5m)',
       neverOrSeconds,
     )
     .option(
