@@ -2,6 +2,7 @@
 // as for everything of cgroups: it is kernel memory.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type BlockIo, parseBlkio, parseIoStat } from './block-io.ts';
 import type { CgroupPath } from './cgroup.ts';
 import type { CgroupLayout } from './cgroup-layout.ts';
 
@@ -27,6 +28,8 @@ export interface CgroupUsage {
   readonly majorPageFaults: number | undefined;
   readonly oomKills: number | undefined;
   readonly processes: number | undefined;
+  /** By disk; none = nothing was done with any. */
+  readonly io: readonly BlockIo[] | undefined;
 }
 
 /** The text of a file of the group, by its v2 or v1 name; undefined = there is none. */
@@ -84,6 +87,7 @@ export function parseCgroupV2(read: CgroupFiles): CgroupUsage {
     majorPageFaults: memory.get('pgmajfault'),
     oomKills: events.get('oom_kill'),
     processes: whole(read('pids', 'pids.current')),
+    io: parseIoStat(read('io', 'io.stat')),
   };
 }
 
@@ -115,6 +119,11 @@ export function parseCgroupV1(read: CgroupFiles): CgroupUsage {
     majorPageFaults: total('pgmajfault'),
     oomKills: fields(read('memory', 'memory.oom_control')).get('oom_kill'),
     processes: whole(read('pids', 'pids.current')),
+    // With what the groups below it did.
+    io: parseBlkio(
+      read('blkio', 'blkio.throttle.io_service_bytes_recursive'),
+      read('blkio', 'blkio.throttle.io_serviced_recursive'),
+    ),
   };
 }
 

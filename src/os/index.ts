@@ -1,3 +1,4 @@
+export { type BlockIo, type DeviceNames, deviceNames } from './block-io.ts';
 export {
   type CgroupPath,
   cgroupExists,

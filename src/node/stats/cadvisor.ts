@@ -1,7 +1,7 @@
 // /metrics/cadvisor: a snapshot under the names that cAdvisor gave these numbers, with the labels that a kubelet adds. Pure. A pod has a
 // line of its own (an empty container), and the node one with the id `/`.
 import type { coreV1, Pod } from '../../api/index.ts';
-import type { CgroupUsage } from '../../os/index.ts';
+import { type BlockIo, type CgroupUsage, type DeviceNames, deviceNames } from '../../os/index.ts';
 import { containerResources } from '../container/resources.ts';
 import type { MachineInfo } from '../registration/machine.ts';
 import type { InterfaceUsage } from './machine-usage.ts';
@@ -17,6 +17,7 @@ export interface CadvisorFacts {
   readonly kernelVersion: string;
   readonly osVersion: string;
   groupOf(pod: Pod): string;
+  readonly deviceName: DeviceNames;
 }
 
 export function cadvisorFacts(
@@ -32,6 +33,7 @@ export function cadvisorFacts(
     kernelVersion: nodeInfo.kernelVersion,
     osVersion: nodeInfo.osImage,
     groupOf,
+    deviceName: deviceNames,
   };
 }
 
@@ -184,6 +186,7 @@ export function cadvisorMetrics(snapshot: NodeSnapshot, facts: CadvisorFacts): s
   return metricText([
     versionInfo(facts),
     ...families.values(),
+    ...diskFamilies(rows, facts),
     ...networkFamilies(snapshot, facts),
     ...machineFamilies(facts),
     {
@@ -238,6 +241,44 @@ function podRows(one: PodSnapshot, atMs: number, facts: CadvisorFacts): Row[] {
       };
     }),
   ];
+}
+
+const diskNumbers: readonly (readonly [
+  name: string,
+  help: string,
+  field: Exclude<keyof BlockIo, 'device'>,
+])[] = [
+  ['container_fs_reads_bytes_total', 'Bytes read from a disk.', 'readBytes'],
+  ['container_fs_reads_total', 'Reads from a disk.', 'reads'],
+  ['container_fs_writes_bytes_total', 'Bytes written to a disk.', 'writtenBytes'],
+  ['container_fs_writes_total', 'Writes to a disk.', 'writes'],
+];
+
+function diskFamilies(rows: readonly Row[], { deviceName }: CadvisorFacts): Family[] {
+  const used = new Set(rows.flatMap(({ group }) => group?.io?.map(({ device }) => device) ?? []));
+  const names = new Map([...used].map((device) => [device, deviceName(device)]));
+  return diskNumbers.map(([name, help, field]) => ({
+    name,
+    type: 'counter',
+    help,
+    samples: rows.flatMap(({ labels, group, atMs }) =>
+      [...byName(group?.io ?? [], names)].map(([device, all]) => ({
+        labels: { ...labels, device },
+        value: all.reduce((sum, io) => sum + io[field], 0),
+        atMs,
+      })),
+    ),
+  }));
+}
+
+/** What has no name shares one line. */
+function byName(io: readonly BlockIo[], names: ReadonlyMap<string, string>): Map<string, BlockIo[]> {
+  const found = new Map<string, BlockIo[]>();
+  for (const one of io) {
+    const name = names.get(one.device) ?? '';
+    found.set(name, [...(found.get(name) ?? []), one]);
+  }
+  return found;
 }
 
 const networkNumbers: readonly (readonly [suffix: string, field: Exclude<keyof InterfaceUsage, 'name'>])[] = [

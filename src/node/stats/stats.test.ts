@@ -182,7 +182,12 @@ async function world() {
         memoryLimitBytes: 200,
         processes: 3,
         cpuNanoseconds: at === '/x' ? 9e9 : cpu,
-      }) as CgroupUsage,
+        io: [
+          { device: '254:0', reads: 1, writes: 2, readBytes: 4096, writtenBytes: 8192 },
+          { device: '0:1', reads: 0, writes: 1, readBytes: 0, writtenBytes: 1 },
+          { device: '0:2', reads: 0, writes: 2, readBytes: 0, writtenBytes: 2 },
+        ],
+      }) as Partial<CgroupUsage> as CgroupUsage,
   });
   return {
     clock,
@@ -270,6 +275,7 @@ describe('snapshots', () => {
       kernelVersion: '6',
       osVersion: 'Debian "12"',
       groupOf: ({ metadata }) => `/x/pod${metadata.uid}`,
+      deviceName: (device) => (device === '254:0' ? '/dev/vda' : ''),
     });
     const lines = text.split('\n');
     const at = Date.UTC(2026, 0, 1);
@@ -285,6 +291,13 @@ describe('snapshots', () => {
     expect(lines).toContain(
       `container_network_transmit_bytes_total{${of('', '/x/poduid-p', '')},interface="eth0"} 2 ${at}`,
     );
+    const disk = (name: string, device: string) =>
+      lines.find((line) =>
+        line.startsWith(`container_fs_${name}{${of('', '/x/poduid-p', '')},device="${device}"`),
+      );
+    expect(disk('reads_bytes_total', '/dev/vda')).toContain('} 4096 ');
+    expect(disk('writes_total', '/dev/vda')).toContain('} 2 ');
+    expect(disk('writes_bytes_total', '')).toContain('} 3 ');
     expect(lines).toContain('machine_cpu_cores{boot_id="b",machine_id="m",system_uuid="s"} 2');
     expect(text).toContain('osVersion="Debian \\"12\\""');
     const helps = lines.filter((line) => line.startsWith('# TYPE'));
