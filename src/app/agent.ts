@@ -8,6 +8,7 @@ import { Node } from '../api/index.ts';
 import { MetricRegistry, Scope, showVersion } from '../base/index.ts';
 import { CommandFailure } from '../cli/index.ts';
 import {
+  countRequests,
   createClient,
   createHttpsTransport,
   createInformers,
@@ -34,6 +35,7 @@ import {
   systemExec,
 } from '../os/index.ts';
 import { hostOf } from './join/authority.ts';
+import { CertificateMetrics } from './join/certificate-metrics.ts';
 import { joinCluster, type Membership } from './join/join.ts';
 import { firstServing, keepMembership } from './join/membership.ts';
 import { followServers, readKnownServers } from './known-servers.ts';
@@ -115,11 +117,20 @@ export async function startNode(
   const scope = new Scope(log);
   try {
     const { ca, cert, key } = config;
+    const metrics = new MetricRegistry();
+    showProcess(metrics, scope);
+    showVersion(metrics, versionInfo);
+    const certificates = new CertificateMetrics(metrics, clock);
+    certificates.use('client', cert);
+    certificates.use('serving', config.servingCert);
     const http = createServersClient({
       servers: config.servers,
       learnt: readKnownServers(config.stateDir, log),
       open: (server) =>
-        createHttpsClient({ server, ca, cert, key, userAgent, timeoutMs: requestTimeoutMs, clock }),
+        countRequests(
+          createHttpsClient({ server, ca, cert, key, userAgent, timeoutMs: requestTimeoutMs, clock }),
+          { registry: metrics, clock, server },
+        ),
       clock,
       log,
     });
@@ -171,9 +182,6 @@ export async function startNode(
     });
     scope.onStop(() => policies.stop());
     let server: Pick<HttpsServer, 'setCertificate'> | undefined;
-    const metrics = new MetricRegistry();
-    showProcess(metrics, scope);
-    showVersion(metrics, versionInfo);
     const agent = await startAgent({
       client,
       metrics,
@@ -231,6 +239,7 @@ export async function startNode(
         client,
         http,
         server: config.keepsServing ? server : undefined,
+        metrics: certificates,
         scope,
         clock,
         random,

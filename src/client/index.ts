@@ -37,6 +37,7 @@ export {
   standForElection,
 } from './leader-election.ts';
 export { type IndexFunction, type Lister, ObjectCache } from './object-cache.ts';
+export { countRequests } from './request-metrics.ts';
 export { createServersClient, type ServersClient } from './servers/servers-client.ts';
 export * from './transport.ts';
 export { WorkQueue, type WorkQueueOptions } from './work-queue.ts';

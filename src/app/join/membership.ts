@@ -8,6 +8,7 @@ import {
   issueCertificate,
   type KeyPairPem,
 } from '../../http/index.ts';
+import type { CertificateMetrics } from './certificate-metrics.ts';
 import type { Membership } from './join.ts';
 import { nodeClient, nodeServing } from './request-certificate.ts';
 import { covers, keepCertificate } from './rotation.ts';
@@ -50,6 +51,7 @@ export interface KeepMembershipOptions extends NodeNames {
   readonly http: Pick<HttpsClient, 'setCertificate'>;
   /** The node's own; undefined = its certificate is somebody else's to keep. */
   readonly server: Pick<HttpsServer, 'setCertificate'> | undefined;
+  readonly metrics: CertificateMetrics;
   readonly scope: Scope;
   readonly clock: Clock;
   readonly random: Random;
@@ -58,9 +60,10 @@ export interface KeepMembershipOptions extends NodeNames {
 
 /** Called when the node is registered. Goes on until the scope stops. */
 export function keepMembership(options: KeepMembershipOptions): void {
-  const { membership, nodeName, nodeIps, http, server, scope, clock } = options;
+  const { membership, nodeName, nodeIps, http, server, metrics, scope, clock } = options;
   const { store } = membership;
   const parts = { ...options, store };
+  metrics.keeps('client');
   scope.run('client certificate', (signal) =>
     keepCertificate(
       {
@@ -68,12 +71,17 @@ export function keepMembership(options: KeepMembershipOptions): void {
         name: 'client',
         wanted: nodeClient(nodeName),
         current: membership.client,
-        onReplaced: ({ cert, key }) => http.setCertificate(cert, key),
+        onReplaced: ({ cert, key }) => {
+          http.setCertificate(cert, key);
+          metrics.replaced('client', cert);
+        },
+        onFailed: () => metrics.failed('client'),
       },
       signal,
     ),
   );
   if (server === undefined) return;
+  metrics.keeps('serving');
   scope.run('serving certificate', (signal) =>
     keepCertificate(
       {
@@ -81,7 +89,11 @@ export function keepMembership(options: KeepMembershipOptions): void {
         name: 'serving',
         wanted: nodeServing(nodeName, nodeIps),
         current: keptServing(store, options, clock),
-        onReplaced: ({ cert, key }) => server.setCertificate(cert, key),
+        onReplaced: ({ cert, key }) => {
+          server.setCertificate(cert, key);
+          metrics.replaced('serving', cert);
+        },
+        onFailed: () => metrics.failed('serving'),
       },
       signal,
     ),

@@ -93,6 +93,7 @@ const eventually = (look: () => Promise<unknown> | unknown) => expect.poll(look,
 
 test('replaced late in its life, again and again, and tried again when it fails', async () => {
   const replaced: KeyPairPem[] = [];
+  let failures = 0;
   const first = await issue(clock.nowMs());
   scope.run('keep', (signal) =>
     keepCertificate(
@@ -103,6 +104,7 @@ test('replaced late in its life, again and again, and tried again when it fails'
         client: createClient(transport),
         store,
         onReplaced: (pair) => void replaced.push(pair),
+        onFailed: () => void failures++,
         clock,
         random: { ...seededRandom(1), next: () => 0.5 },
         log: silentLog,
@@ -115,6 +117,7 @@ test('replaced late in its life, again and again, and tried again when it fails'
   expect(await asked()).toBe(0);
   transport.failWith = () => new Error('away');
   await clock.advance(0.2 * 24 * hourMs);
+  await eventually(() => failures).toBeGreaterThanOrEqual(1);
   transport.failWith = null;
   await eventually(async () => {
     await clock.advance(1000);

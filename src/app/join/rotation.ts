@@ -45,6 +45,8 @@ export interface KeepOptions {
   readonly store: CertificateStore;
   /** Called when the new one is on disk. */
   readonly onReplaced: (pair: KeyPairPem) => void;
+  /** Called each time that one could not be had. */
+  readonly onFailed: () => void;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -81,6 +83,7 @@ export async function keepCertificate(options: KeepOptions, signal: AbortSignal)
         break;
       } catch (error) {
         signal.throwIfAborted();
+        options.onFailed();
         const isOver = current !== undefined && lifeOf(current).notAfterMs <= clock.nowMs();
         log[isOver ? 'error' : 'warn'](
           isOver ? 'a certificate has ended and cannot be replaced' : 'cannot replace a certificate yet',
