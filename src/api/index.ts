@@ -128,6 +128,7 @@ export { Role } from './rbac/v1/role.ts';
 export { RoleBinding } from './rbac/v1/role-binding.ts';
 export * from './request-bodies.ts';
 export { DeviceClass } from './resource/v1/device-class.ts';
+export * from './resource/v1/pod-claims.ts';
 export { ResourceClaim } from './resource/v1/resource-claim.ts';
 export { ResourceClaimTemplate } from './resource/v1/resource-claim-template.ts';
 export { ResourceSlice } from './resource/v1/resource-slice.ts';

@@ -347,6 +347,22 @@ describe('what is refused', () => {
       ],
     ],
     [
+      'resource.k8s.io/v1/DeviceClass',
+      {
+        spec: {
+          selectors: [
+            { cel: { expression: 'device.drivers == "a"' } },
+            { cel: { expression: 'device.driver' } },
+            { cel: { expression: 'device.driver == "a"' } },
+          ],
+        },
+      },
+      [
+        'spec.selectors[0].cel.expression: Invalid value: "device.drivers == \\"a\\"": compilation failed: ERROR: <input>:1:7: undefined field \'drivers\'\n | device.drivers == "a"\n | ......^',
+        'spec.selectors[1].cel.expression: Invalid value: "device.driver": must evaluate to bool or the unknown type, not string',
+      ],
+    ],
+    [
       'certificates.k8s.io/v1/CertificateSigningRequest',
       { spec: { request: '', signerName: 'x', usages: ['cook'] } },
       [

@@ -13,6 +13,13 @@ export {
 export { type AccessAnswer, type AccessQuestion, Authorizer } from './cel/authorizer.ts';
 export { type Declare, DeclaredTypes } from './cel/declared-types.ts';
 export {
+  type DeviceFacts,
+  type DeviceValue,
+  deviceSelectorFault,
+  SelectableDevice,
+  type SelectorFault,
+} from './cel/device-selectors.ts';
+export {
   CompiledPolicy,
   type Objection,
   type PolicyExpressions,

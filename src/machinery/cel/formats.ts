@@ -84,7 +84,8 @@ function normalSemver(text: string): string {
   return parts.join('.') + rest;
 }
 
-function toSemver(text: string, normalize = false): CelSemver {
+/** A version as expressions see it; throws for what is none. */
+export function toSemver(text: string, normalize = false): CelSemver {
   const parts = parseSemver(normalize ? normalSemver(text) : text);
   if (parts === undefined)
     throw new Error(`semver parse error during conversion from string: ${JSON.stringify(text)}`);

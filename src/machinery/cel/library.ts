@@ -45,6 +45,9 @@ class Strings {}
 
 type Comparable = bigint | number | string;
 
+/** A quantity as expressions see it; throws for what is none. */
+export const toCelQuantity = (text: string): unknown => new CelQuantity(mustParseQuantity(text));
+
 const isWhole = (quantity: Quantity): boolean =>
   compareQuantity(quantity, quantityOf(Math.trunc(toFloat(quantity)))) === 0;
 

@@ -1,11 +1,11 @@
-// The rules of what a claim asks for, in claims and in templates of claims. That an expression is there is checked here; whether it is
-// good CEL is for the server, which has the compiler.
+// The rules of what a claim asks for, in claims and in templates of claims.
 import {
   checkCIdentifier,
   checkDns1123Label,
   checkDns1123Subdomain,
   checkLabelKey,
   checkLabelValue,
+  deviceSelectorFault,
   type FieldAt,
 } from '../../../machinery/index.ts';
 import { validateDriverName } from '../../core/v1/pod.ts';
@@ -151,12 +151,22 @@ export function validateSelectors(selectors: readonly DeviceSelector[], field: F
       most: maxSelectors,
       validate({ cel }, here) {
         if (cel === undefined) here.child('cel').required();
-        else if (Buffer.byteLength(cel.expression) > maxExpressionBytes)
-          here.child('cel', 'expression').tooLong(maxExpressionBytes);
+        else validateExpression(cel.expression, here.child('cel', 'expression'));
       },
     },
     field,
   );
+}
+
+/** What is too long is not compiled. */
+function validateExpression(expression: string, field: FieldAt): void {
+  if (Buffer.byteLength(expression) > maxExpressionBytes) {
+    field.tooLong(maxExpressionBytes);
+    return;
+  }
+  const fault = deviceSelectorFault(expression);
+  if (fault?.type === 'invalid') field.invalid(expression, fault.detail);
+  else if (fault !== undefined) field.forbidden(fault.detail);
 }
 
 export function validateToleration(toleration: DeviceToleration, field: FieldAt): void {

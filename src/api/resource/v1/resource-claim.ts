@@ -16,10 +16,10 @@ import {
   validateToleration,
 } from './claim-rules.ts';
 import { validatePoolName, validateResult } from './device-rules.ts';
+import { maxClaimConsumers } from './pod-claims.ts';
 
 export type ResourceClaim = ResourceClaimObject;
 
-const maxConsumers = 256;
 const maxResults = 32;
 
 export const ResourceClaim = defineKind<ResourceClaimObject>({
@@ -62,7 +62,7 @@ function validateStatus(claim: ResourceClaimObject, old: ResourceClaimObject, ca
   validateItems(
     reservedFor,
     {
-      most: maxConsumers,
+      most: maxClaimConsumers,
       key: (consumer) => consumer.uid,
       validate(consumer, here) {
         for (const name of ['resource', 'name', 'uid'] as const)
