@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { silentLog, systemClock } from '../base/index.ts';
 import { createCa, issueCertificate } from '../http/index.ts';
 import { systemExec } from '../os/index.ts';
+import { freePort } from '../testkit/index.ts';
 import { type Arrangement, arrange, planStep } from './arrangement.ts';
 import { Haproxy } from './haproxy.ts';
 import { configFiles, defaultCertificateName, mapText, type ProxySettings } from './haproxy-config.ts';
@@ -62,6 +63,8 @@ const found = ['/usr/sbin/haproxy', '/usr/local/sbin/haproxy', '/usr/bin/haproxy
 });
 if (!found) console.warn('SKIPPED: what HAProxy does with its configuration; apt-get install haproxy');
 
+const ports = { httpPort: await freePort(), httpsPort: await freePort(), metricsPort: await freePort() };
+
 describe.skipIf(!found)('a real HAProxy', () => {
   const directory = mkdtempSync(join(tmpdir(), 'ingress-test-'));
   const haproxy = new Haproxy({
@@ -71,7 +74,6 @@ describe.skipIf(!found)('a real HAProxy', () => {
     clock: systemClock,
     log: silentLog,
   });
-  const ports = { httpPort: 21981, httpsPort: 21982, metricsPort: 21983 };
   const own = { ...settings, ...ports, directory, user: undefined, maxConnections: 200 };
   const servers: Server[] = [];
   const addresses: string[] = [];

@@ -10,7 +10,7 @@ import { Scope, seededRandom, silentLog, systemClock } from '../base/index.ts';
 import { type Client, createClient, createInformers } from '../client/index.ts';
 import type { Draft } from '../machinery/index.ts';
 import { systemExec } from '../os/index.ts';
-import { FakeTransport } from '../testkit/index.ts';
+import { FakeTransport, freePort } from '../testkit/index.ts';
 import { ensureIngressClass } from './default-class.ts';
 import { Haproxy } from './haproxy.ts';
 import { type NodeIngress, startNodeIngress } from './node-ingress.ts';
@@ -25,15 +25,18 @@ const found = ['/usr/sbin/haproxy', '/usr/local/sbin/haproxy', '/usr/bin/haproxy
 });
 if (!found) console.warn('SKIPPED: ingress of a node; apt-get install haproxy');
 
-const port = 21971;
+const ports = { httpPort: await freePort(), httpsPort: await freePort(), metricsPort: await freePort() };
 
 /** 0 = nobody answers. */
 function ask(host: string): Promise<number> {
   return new Promise((resolve) => {
-    const asked = request({ host: '127.0.0.1', port, headers: { host }, agent: false }, (response) => {
-      response.resume();
-      resolve(response.statusCode ?? 0);
-    });
+    const asked = request(
+      { host: '127.0.0.1', port: ports.httpPort, headers: { host }, agent: false },
+      (response) => {
+        response.resume();
+        resolve(response.statusCode ?? 0);
+      },
+    );
     asked.on('error', () => resolve(0));
     asked.end();
   });
@@ -66,9 +69,7 @@ describe.skipIf(!found)('ingress of a node', () => {
       informers,
       settings: {
         directory,
-        httpPort: port,
-        httpsPort: port + 1,
-        metricsPort: port + 2,
+        ...ports,
         maxConnections: 100,
         threads: 1,
         ipv6: false,

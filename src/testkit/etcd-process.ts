@@ -1,10 +1,10 @@
 // A real etcd for tests: Debian's, on free ports, its data in memory where the machine has such a place.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { freePort } from './free-port.ts';
 
 const programs = ['/usr/bin/etcd', '/usr/local/bin/etcd'];
 
@@ -15,22 +15,6 @@ export function whyNoEtcd(): string | undefined {
   if (process.env['JOTASU_REQUIRE_ALL'] === '1') throw new Error(`cannot run ${line}`);
   console.warn(`!! SKIPPING ${line}`);
   return line;
-}
-
-/** Below those that the kernel gives to whoever connects: it stays free while an etcd that was killed is away. No test has a fixed one there. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 22_000 + randomInt(8_000);
-    if (await isFree(port)) return port;
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = net.createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
 }
 
 export interface EtcdProcessOptions {

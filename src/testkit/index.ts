@@ -25,6 +25,7 @@ export {
 } from './extension-server.ts';
 export { deepFreeze } from './fake-objects.ts';
 export { type Delivery, type FakeCall, FakeTransport, type FakeTransportOptions } from './fake-transport.ts';
+export { freePort } from './free-port.ts';
 export { complaints, created, settleBody, updated } from './kind-check.ts';
 export { type ReadFamily, type ReadSample, readMetrics, sampleOf } from './metrics-text.ts';
 export { PluginFixture, refusalsOf } from './plugin-fixture.ts';
