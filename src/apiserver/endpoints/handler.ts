@@ -134,6 +134,8 @@ export function createHandler(options: HandlerOptions): ApiHandler {
   const identify = (request: HttpRequest): UserInfo => {
     const user = options.authenticate(request);
     metrics.authenticated(user);
+    const { peer } = connectionOf(request);
+    if (peer !== undefined) metrics.certificateShown(peer.notAfterMs - clock.nowMs());
     if (user === undefined) throw unauthorized();
     const acting = impersonate(user, request.rawHeaders, options.authorize);
     if (acting instanceof StatusError) throw acting;

@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { silentLog, systemClock } from '../../base/index.ts';
+import { createCa, createHttpsClient, issueCertificate, startHttpsServer } from '../../http/index.ts';
 import { ApiFixture, readMetrics, sampleOf } from '../../testkit/index.ts';
 import { createAuthorizer } from '../auth/index.ts';
 
@@ -168,6 +170,42 @@ it('counts who is known and who may', async () => {
   expect(sampleOf(all, 'authenticated_user_requests', { username: 'admin' })).toBe(2);
   expect(sampleOf(all, 'authenticated_user_requests', { username: 'other' })).toBe(1);
   expect(sampleOf(all, 'authorization_attempts_total', { result: 'denied' })).toBe(1);
+});
+
+it('tells for how long the certificates of clients are good', async () => {
+  const nowMs = systemClock.nowMs();
+  const fixture = await ApiFixture.create({ clock: systemClock });
+  const ca = await createCa({ commonName: 'ca', days: 100, nowMs });
+  const served = await issueCertificate(
+    ca,
+    { commonName: 's', ips: ['127.0.0.1'], usage: 'server', days: 9 },
+    nowMs,
+  );
+  const shown = await issueCertificate(ca, { commonName: 'jane', usage: 'client', days: 3 }, nowMs);
+  const server = await startHttpsServer({
+    host: '127.0.0.1',
+    port: 0,
+    ...served,
+    clientCa: ca.cert,
+    onRequest: fixture.api.onRequest,
+    clock: systemClock,
+    log: silentLog,
+  });
+  const url = `https://127.0.0.1:${server.port}`;
+  const common = { server: url, ca: ca.cert, userAgent: 'test', timeoutMs: 60_000, clock: systemClock };
+  const clients = [createHttpsClient({ ...common, ...shown }), createHttpsClient(common)];
+  try {
+    const headers = { 'x-user': 'jane' };
+    for (const client of clients) await client.request({ method: 'GET', path: '/api/v1/pods', headers });
+  } finally {
+    for (const client of clients) client.close();
+    await server.close(0);
+    await fixture.close();
+  }
+  const name = 'apiserver_client_certificate_expiration_seconds';
+  const all = fixture.metrics.text();
+  const upTo = (days: number) => sampleOf(all, `${name}_bucket`, { le: String(days * 86_400) });
+  expect([sampleOf(all, `${name}_count`), upTo(2), upTo(4)]).toEqual([1, 0, 1]);
 });
 
 it('counts a watch while it lasts, its events, and its length when it has ended', async () => {

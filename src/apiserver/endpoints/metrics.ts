@@ -22,6 +22,7 @@ export class ApiMetrics {
   readonly requests: RequestMetrics;
   readonly #authenticated: Counter;
   readonly #unauthenticated: Counter;
+  readonly #certificates: Histogram;
   readonly #allowed: Counter;
   readonly #denied: Counter;
   readonly #dropped: Readonly<Record<Lane, Counter>>;
@@ -46,6 +47,13 @@ export class ApiMetrics {
       labels: ['username'],
     });
     this.#ofUser = (name) => users.of(usernameLabel(name));
+    this.#certificates = registry
+      .histogram({
+        name: 'apiserver_client_certificate_expiration_seconds',
+        help: 'For how long the certificates that came with requests were still good.',
+        buckets: [0, 0.5, 1, 2, 6, 12, 24, 48, 96, 168, 720, 2160, 4320, 8640].map((hours) => hours * 3600),
+      })
+      .of();
     const decisions = registry.counter({
       name: 'authorization_attempts_total',
       help: 'Requests by whether their user may make them.',
@@ -71,6 +79,11 @@ export class ApiMetrics {
     let requests = this.#byUser.get(user);
     if (requests === undefined) this.#byUser.set(user, (requests = this.#ofUser(user.name)));
     requests.increment();
+  }
+
+  /** A client certificate came with a request, and is good for so long; below 0 = no longer. */
+  certificateShown(leftMs: number): void {
+    this.#certificates.observe(leftMs / 1000);
   }
 
   authorized(may: boolean): void {
