@@ -89,3 +89,22 @@ test.each(Array.from({ length: 12 }, (_, seed) => seed + 1))('a random forest, d
   await harness.advance(60_000);
   expect(harness.transport.calls.length).toBe(before);
 });
+
+test.each([
+  ['another kind', { kind: 'Secret' }],
+  ['another name', { name: 'somebody' }],
+])(
+  'a reference that bears the uid of a living owner but %s says nothing about that owner',
+  async (_, wrong) => {
+    await start(1);
+    const { metadata } = await harness.create(two[0]!, { metadata: { name: 'owner' } });
+    const right = { apiVersion: 'v1', kind: 'ConfigMap', name: 'owner', uid: metadata.uid };
+    await harness.create(two[0]!, {
+      metadata: { name: 'astray', ownerReferences: [{ ...right, ...wrong }] },
+    });
+    await harness.advance(5_000);
+    await harness.create(two[0]!, { metadata: { name: 'owned', ownerReferences: [right] } });
+    await harness.advance(5_000);
+    expect(await all()).toEqual(['owned', 'owner']);
+  },
+);

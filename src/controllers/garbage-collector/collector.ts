@@ -23,7 +23,7 @@ import {
 } from '../../machinery/index.ts';
 import { type CustomKindFollower, type CustomKindHandlers, followCustomKinds } from '../custom-kinds.ts';
 import { followRemoteKinds, type RemoteKindFollower } from '../remote-kind-follower.ts';
-import { keyFor, OwnerGraph } from './owner-graph.ts';
+import { identityOf, keyFor, OwnerGraph } from './owner-graph.ts';
 import {
   blocks,
   foregroundFinalizer,
@@ -64,6 +64,7 @@ class GarbageCollector {
   readonly #options: GarbageCollectorOptions;
   readonly #graph = new OwnerGraph();
   readonly #queue: WorkQueue;
+  /** Owners that do not exist, as `identityOf` names them: a reference that errs in kind or name may bear the uid of one who lives. */
   readonly #absent = new Set<string>();
   /** Dependents whose owner is in another namespace, as said in an event. */
   readonly #toldOf = new Set<string>();
@@ -127,8 +128,10 @@ class GarbageCollector {
   #forget(informer: Informer, undefinedNow: boolean): void {
     this.#graph.remove(informer);
     if (!undefinedNow) return;
+    const { apiVersion, kind } = informer.kind;
     for (const object of informer.list()) {
-      this.#remember(object.metadata.uid);
+      const { name, namespace, uid } = object.metadata;
+      this.#remember(identityOf({ apiVersion, kind, name, uid }, namespace));
       this.#gone(object);
     }
   }
@@ -294,7 +297,9 @@ class GarbageCollector {
 
   async #stateOf(owner: OwnerReference, kind: KindDef, object: KubeObject): Promise<OwnerState> {
     const { namespace } = object.metadata;
-    if (this.#absent.has(owner.uid)) return 'absent';
+    // Whether the owner's kind has namespaces is not known once it is served no more.
+    if (this.#absent.has(identityOf(owner, namespace)) || this.#absent.has(identityOf(owner, undefined)))
+      return 'absent';
     const informer = this.#graph.informerOf(owner);
     // An owner of a kind that is not served cannot be judged, nor a namespaced owner of what has no namespace: their dependents
     // are left alone.
@@ -317,12 +322,12 @@ class GarbageCollector {
     // It is there, but nobody owns across namespaces: for this dependent it does not exist.
     if (namespaced && informer.list().some((other) => other.metadata.uid === owner.uid))
       this.#tellOfNamespace(owner, kind, object);
-    else this.#remember(owner.uid);
+    else this.#remember(identityOf(owner, namespaced ? namespace : undefined));
     return 'absent';
   }
 
-  #remember(uid: string): void {
-    this.#absent.add(uid);
+  #remember(identity: string): void {
+    this.#absent.add(identity);
     if (this.#absent.size > absentKept) this.#absent.delete(this.#absent.values().next().value!);
   }
 

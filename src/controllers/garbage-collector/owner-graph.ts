@@ -73,6 +73,12 @@ export class OwnerGraph {
 
 export const keyFor = ({ kind, object }: Member): string => `${idOf(kind)}|${keyOf(object)}`;
 
+/** Who is meant by a reference: kind in whatever version, where (undefined = a kind without namespaces), name and uid. */
+export const identityOf = (
+  { apiVersion, kind, name, uid }: Pick<OwnerReference, 'apiVersion' | 'kind' | 'name' | 'uid'>,
+  namespace: string | undefined,
+): string => `${idOf({ group: groupOf(apiVersion), kind })}|${namespace ?? ''}|${name}|${uid}`;
+
 const idOf = ({ group, kind }: Pick<KindDef, 'group' | 'kind'>): string => `${kind}.${group}`;
 
 function groupOf(apiVersion: string): string {
