@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { coreV1 } from '../../api/index.ts';
+import type { coreV1, Pod } from '../../api/index.ts';
+import { formatTime } from '../../machinery/index.ts';
 import { buildPod, epochMs } from '../../testkit/index.ts';
 import { planEvictions } from './plan.ts';
 
@@ -116,3 +117,24 @@ test('a node that is called off and says that it is ready ends its pods itself',
     ['b', true],
   ]);
 });
+
+test.each([
+  ['made', { meta: { creationTimestamp: formatTime(nowMs - 2_000) } }],
+  [
+    'bound',
+    { conditions: [{ type: 'PodScheduled', status: 'True', lastTransitionTime: formatTime(nowMs - 2_000) }] },
+  ],
+])(
+  'the time of a pod that was %s after the node was tainted starts with it',
+  (_, { conditions, ...parts }) => {
+    const made = buildPod('late', { node: 'n', spec: { tolerations: [bears(5, 'k')] }, ...parts });
+    const late = { ...made, status: { ...made.status, ...(conditions && { conditions }) } } as Pod;
+    const { evict, wakeInMs } = planEvictions({
+      taints: [{ taint: custom, sinceMs: epochMs }],
+      pods: [late],
+      defaultTolerationSeconds: 300,
+      nowMs,
+    });
+    expect([evict, wakeInMs]).toEqual([[], 3_000]);
+  },
+);

@@ -1,5 +1,6 @@
 // Which pods a node's NoExecute taints drive away, and when. Pure.
-import { type coreV1, type Pod, tolerates } from '../../api/index.ts';
+import { type coreV1, getCondition, type Pod, tolerates } from '../../api/index.ts';
+import { parseTime } from '../../machinery/index.ts';
 import { ourTaintValue, outOfServiceTaint, unreachableTaint } from '../node-lifecycle/plan.ts';
 
 type Taint = coreV1.Taint;
@@ -16,7 +17,7 @@ export interface EvictionPlan {
   readonly wakeInMs: number | undefined;
 }
 
-/** A NoExecute taint and since when the node has it: tolerations count from there. */
+/** A NoExecute taint and since when the node has it: tolerations of pods that were there count from then. */
 export interface Since {
   readonly taint: Taint;
   readonly sinceMs: number;
@@ -63,19 +64,28 @@ const isBorne = (taint: Taint, { spec }: Pod): boolean =>
   (spec.tolerations ?? []).some((toleration) => tolerates(toleration, taint));
 
 /** Milliseconds until the pod must go, of all taints the shortest; undefined = it may stay. */
-function leftFor({ spec }: Pod, taints: readonly Since[], nowMs: number): number | undefined {
+function leftFor(pod: Pod, taints: readonly Since[], nowMs: number): number | undefined {
+  const { spec } = pod;
   let left: number | undefined;
   for (const { taint, sinceMs } of taints) {
     const bearing = (spec.tolerations ?? []).filter((toleration) => tolerates(toleration, taint));
     if (bearing.length === 0) return 0;
     for (const { tolerationSeconds } of bearing) {
       if (tolerationSeconds === undefined) continue;
-      const until = sinceMs + Math.max(0, tolerationSeconds) * 1000 - nowMs;
+      const fromMs = Math.max(sinceMs, arrivalMs(pod));
+      const until = fromMs + Math.max(0, tolerationSeconds) * 1000 - nowMs;
       if (left === undefined || until < left) left = until;
     }
   }
   return left;
 }
+
+/** When it came to its node: who comes to a node that was tainted long ago has all of its time before it. */
+const arrivalMs = (pod: Pod): number => {
+  const scheduled = getCondition(pod, 'PodScheduled');
+  const since = scheduled?.status === 'True' ? scheduled.lastTransitionTime : undefined;
+  return parseTime(since ?? pod.metadata.creationTimestamp) ?? 0;
+};
 
 /**
  * A taint out-of-service set by a person is an order. Ours is a guess, which yields to what the pod's author said about unreachable
