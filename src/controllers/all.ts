@@ -38,6 +38,7 @@ import { podGcController } from './pod-gc/controller.ts';
 import { pvProtectionController } from './pv-protection/controller.ts';
 import { pvcProtectionController } from './pvc-protection/controller.ts';
 import { replicaSetController, replicationController } from './replicaset/controller.ts';
+import { resourceClaimController } from './resource-claim/controller.ts';
 import { resourceQuotaController } from './resource-quota/controller.ts';
 import { serviceAccountController } from './service-account/controller.ts';
 import { serviceCidrController } from './service-cidr/controller.ts';
@@ -121,6 +122,7 @@ export const allControllers = (settings: ControllerSettings): readonly Controlle
   pvProtectionController,
   pvcProtectionController,
   ephemeralVolumeController,
+  resourceClaimController,
   disruptionController,
   horizontalPodAutoscalerController({ ...autoscalerDefaults, ...settings.horizontalPodAutoscaler }),
   ...(settings.clusterAutoscaler === undefined

@@ -16,6 +16,7 @@ export {
   type HarnessOptions,
   type RecordedEvent,
 } from './controller-harness.ts';
+export * from './device-builders.ts';
 export { EtcdProcess, type EtcdProcessOptions, whyNoEtcd } from './etcd-process.ts';
 export {
   ExtensionServer,
