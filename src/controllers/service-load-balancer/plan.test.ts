@@ -41,6 +41,10 @@ function node(name: string, address: string, parts: NodeParts = {}): Node {
 const nodes = [node('n1', '10.0.0.1'), node('n2', '10.0.0.2')];
 const slice = (...at: string[]): EndpointSlice =>
   ({ endpoints: at.map((nodeName) => ({ addresses: ['x'], nodeName })) }) as unknown as EndpointSlice;
+const ending = (nodeName: string, serving: boolean): EndpointSlice =>
+  ({
+    endpoints: [{ addresses: ['x'], nodeName, conditions: { ready: false, serving, terminating: true } }],
+  }) as unknown as EndpointSlice;
 
 interface ViewParts {
   readonly others?: readonly Service[];
@@ -113,6 +117,24 @@ describe('addresses of the nodes', () => {
       balancer('a', { externalTrafficPolicy: 'Local' }),
       { slices: [slice('n2')] },
       set('10.0.0.2'),
+    ],
+    [
+      'Local: an address stays while what is behind it ends, beside that of its successor',
+      balancer('a', { externalTrafficPolicy: 'Local' }, ['10.0.0.1']),
+      { slices: [ending('n1', true), slice('n2')] },
+      set('10.0.0.1', '10.0.0.2'),
+    ],
+    [
+      'Local: an address goes with what no longer serves',
+      balancer('a', { externalTrafficPolicy: 'Local' }, ['10.0.0.1']),
+      { slices: [ending('n1', false), slice('n2')] },
+      set('10.0.0.2'),
+    ],
+    [
+      'Local: what ends is no reason for a new address',
+      balancer('a', { externalTrafficPolicy: 'Local' }),
+      { slices: [ending('n1', true)] },
+      problem('There are no available nodes for LoadBalancer'),
     ],
     [
       'Local: a slice that tells of no list of endpoints',

@@ -87,8 +87,18 @@ function poolAddresses({ service, services, pool }: LoadBalancerView): Found {
 
 function nodeAddresses(view: LoadBalancerView): Found {
   const { service, services, nodes, slices, serverAddresses } = view;
-  const local = service.spec.externalTrafficPolicy === 'Local' ? nodesWithEndpoints(slices) : undefined;
-  const usable = nodes.filter((node) => isUsable(node) && local?.has(node.metadata.name) !== false);
+  const reached = service.spec.externalTrafficPolicy === 'Local' ? nodesReached(slices) : undefined;
+  const shown = new Set(ingressIps(service));
+  const isServed = (node: Node): boolean => {
+    if (reached === undefined) return true;
+    const found = reached.get(node.metadata.name);
+    // An address that clients know answers until what is behind it has ended: they would not learn of another in time.
+    return (
+      found === 'ready' ||
+      (found === 'ending' && families(service).some((family) => shown.has(addressOf(node, family) ?? '')))
+    );
+  };
+  const usable = nodes.filter((node) => isUsable(node) && isServed(node));
   const ips = shared(
     families(service).map((family) => usable.flatMap((node) => addressOf(node, family) ?? [])),
     maxNodeAddresses,
@@ -161,11 +171,16 @@ export function addressOf({ status }: Node, family: 'IPv4' | 'IPv6'): string | u
   return ofType('ExternalIP') ?? ofType('InternalIP');
 }
 
-function nodesWithEndpoints(slices: readonly EndpointSlice[]): Set<string> {
-  const found = new Set<string>();
+/** Nodes with endpoints of a service, and whether one of them is ready or all that still serve are about to end. */
+function nodesReached(slices: readonly EndpointSlice[]): Map<string, 'ready' | 'ending'> {
+  const found = new Map<string, 'ready' | 'ending'>();
   // null is how a slice without endpoints is told of.
   for (const { endpoints } of slices)
-    for (const { nodeName, conditions } of endpoints ?? [])
-      if (nodeName !== undefined && conditions?.ready !== false) found.add(nodeName);
+    for (const { nodeName, conditions } of endpoints ?? []) {
+      if (nodeName === undefined) continue;
+      if (conditions?.ready !== false) found.set(nodeName, 'ready');
+      else if (conditions.serving && conditions.terminating && !found.has(nodeName))
+        found.set(nodeName, 'ending');
+    }
   return found;
 }
