@@ -15,12 +15,15 @@ import { SharedTurns, soloTurns } from './eviction/turns.ts';
 import { Housekeeping, statsMaxAgeMs } from './garbage/housekeeping.ts';
 import { Images } from './images.ts';
 import { Leftovers, Limiter } from './limiter.ts';
-import { showNode, timePodWorkers, timeRelists } from './metrics/node-metrics.ts';
+import { countEvictions, showNode, timeCgroups, timeRelists } from './metrics/node-metrics.ts';
+import { PodMetrics } from './metrics/pod-metrics.ts';
 import { ProbeMetrics } from './metrics/probe-metrics.ts';
 import { countRuntime } from './metrics/runtime-metrics.ts';
+import { showVolumes, timeVolumes } from './metrics/volume-metrics.ts';
 import { NetworkFollower } from './network-follower.ts';
 import { readNodeFacts } from './node-facts.ts';
 import { CrashBackoff } from './plan/crash-backoff.ts';
+import { readySandbox } from './plan/pod-runtime.ts';
 import { podEvents } from './pod-events.ts';
 import { ProbeManager } from './probes/probe-manager.ts';
 import { References } from './references.ts';
@@ -146,6 +149,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     node: () => informers(Node).get(nodeName)?.metadata,
     directories: volumeDirectories,
     event,
+    time: timeVolumes(metrics, clock),
   });
   const services = informers(Service);
   const parallel = options.parallelStarts ?? 2 * os.availableParallelism();
@@ -178,6 +182,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       : new SharedTurns({ directory: options.sharedDir, node: nodeName, clock });
   if (turns !== undefined) scope.onStop(() => turns.close());
   const layout = options.cgroups === undefined ? readCgroupLayout() : undefined;
+  const countEviction = countEvictions(metrics);
   const groupOf = (pod: Pod) => podCgroup(options.cgroupParent, pod);
   const house = new Housekeeping({
     settings,
@@ -195,9 +200,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     groupOf,
     group: (at) => (layout === undefined ? undefined : readCgroupUsage(layout, at)),
     pods: () => workers.pods(),
-    evict: (pod, { message, annotations, graceSeconds }) => {
+    evict: (pod, { signal, message, annotations, graceSeconds }) => {
       const evicted = workers.end(pod.metadata.uid, { reason: 'Evicted', message, graceSeconds });
-      if (evicted) record(pod, 'Warning', 'Evicted', message, annotations);
+      if (!evicted) return;
+      countEviction(signal);
+      record(pod, 'Warning', 'Evicted', message, annotations);
     },
     nodeEvent,
     pressureChanged: () => registration.touch(),
@@ -234,7 +241,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     clock,
     log,
     scope,
-    stepped: timePodWorkers(metrics),
+    metrics: new PodMetrics(metrics),
     allocatable: () => registration.status?.allocatable ?? {},
     services: () => services.list(),
     allocations: new Allocations(),
@@ -245,6 +252,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         layout: layout ?? readCgroupLayout(),
         maxPids: options.podMaxPids,
         clock,
+        time: timeCgroups(metrics, clock),
       }),
     node: () => informers(Node).get(nodeName),
     readNode: () => client(Node).get(nodeName),
@@ -255,6 +263,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const workers = new PodWorkers(context, (uid) => {
     tokens.release(uid);
     statics.gone(uid);
+  });
+  showVolumes(metrics, {
+    pods: () => workers.holding(),
+    plugins: (pod) => volumes.plugins(pod),
+    // A sandbox is made only after the volumes.
+    isMade: ({ metadata: { uid } }) => volumes.isMade(uid) || readySandbox(cache.get(uid)) !== undefined,
   });
 
   const server =

@@ -10,7 +10,13 @@ import { exceededStorage, hasStorageLimits } from './local-storage.ts';
 import { type UseOf, usesOf } from './pod-usage.ts';
 import { chooseThreshold, nextPressure, noPressure, type PressureState, thresholdsMet } from './pressure.ts';
 import { type DiskLayout, isCritical, rankPods } from './ranking.ts';
-import { factsOf, type Observations, type PressureCondition, type Threshold } from './signals.ts';
+import {
+  type EvictionSignal,
+  factsOf,
+  type Observations,
+  type PressureCondition,
+  type Threshold,
+} from './signals.ts';
 import type { Turns } from './turns.ts';
 
 export interface EvictionPolicy {
@@ -22,6 +28,7 @@ export interface EvictionPolicy {
 }
 
 export interface Eviction {
+  readonly signal: EvictionSignal;
   readonly message: string;
   readonly annotations: Readonly<Record<string, string>>;
   readonly graceSeconds: number;
@@ -125,10 +132,10 @@ export class EvictionManager {
     const use = usesOf(await this.#options.snapshot(lookMs));
     return limited.filter((pod) => {
       const found = use(pod.metadata.uid);
-      const message = found === undefined ? undefined : exceededStorage(pod, found, disks);
+      const exceeded = found === undefined ? undefined : exceededStorage(pod, found, disks);
       return (
-        message !== undefined &&
-        this.#evict(pod, { message, annotations: {}, graceSeconds: hardGraceSeconds })
+        exceeded !== undefined &&
+        this.#evict(pod, { ...exceeded, annotations: {}, graceSeconds: hardGraceSeconds })
       );
     });
   }
@@ -160,6 +167,7 @@ export class EvictionManager {
       const grace = pod.spec.terminationGracePeriodSeconds ?? policy.maxGraceSeconds;
       const { message, annotations } = evictionMessage(pod, use(pod.metadata.uid), { threshold, seen });
       this.#evict(pod, {
+        signal: threshold.signal,
         message,
         annotations,
         graceSeconds: threshold.graceMs === 0 ? hardGraceSeconds : Math.min(policy.maxGraceSeconds, grace),

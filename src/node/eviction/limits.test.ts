@@ -41,6 +41,7 @@ const limited = (limit: string | undefined, spec: Partial<Pod['spec']> = {}): Po
 describe('exceededStorage', () => {
   const scratch = { volumes: [{ name: 'v', emptyDir: { sizeLimit: '5Mi' } }] };
   const memory = { volumes: [{ name: 'v', emptyDir: { medium: 'Memory' } }] };
+  const larger = { name: 'i', image: 'i', resources: { limits: { 'ephemeral-storage': '90Mi' } } };
   it.each<[string, Pod, Sizes, string | undefined]>([
     ['no limits', limited(undefined), { root: 999 * Mi }, undefined],
     ['a volume within its limit', limited(undefined, scratch), { volumes: { v: 5 * Mi } }, undefined],
@@ -60,12 +61,22 @@ describe('exceededStorage', () => {
     [
       'a container alone, where another has no limit of its own',
       limited('10Mi', {
-        initContainers: [{ name: 'i', image: 'i', resources: { limits: { 'ephemeral-storage': '90Mi' } } }],
+        initContainers: [larger],
       }),
       { root: 11 * Mi },
       'Container c exceeded its local ephemeral storage limit "10Mi". ',
     ],
-  ])('%s', (_, pod, sizes, message) => expect(exceededStorage(pod, use(sizes), 'one disk')).toBe(message));
+  ])('%s', (_, pod, sizes, message) =>
+    expect(exceededStorage(pod, use(sizes), 'one disk')?.message).toBe(message),
+  );
+
+  it.each([
+    ['emptydirfs.limit', limited(undefined, scratch), { volumes: { v: 6 * Mi } }],
+    ['ephemeralpodfs.limit', limited('10Mi'), { root: 11 * Mi }],
+    ['ephemeralcontainerfs.limit', limited('10Mi', { initContainers: [larger] }), { root: 11 * Mi }],
+  ] as const)('is counted as %s', (signal, pod, sizes) =>
+    expect(exceededStorage(pod, use(sizes), 'one disk')?.signal).toBe(signal),
+  );
 
   it('layers on a disk of their own are not the node disk’s', () => {
     expect(exceededStorage(limited('10Mi'), use({ root: 20 * Mi }), 'own image disk')).toBeUndefined();

@@ -3,6 +3,7 @@ import { type Pod, podLimits } from '../../api/index.ts';
 import { formatQuantity, mustParseQuantity, quantityOf, toValue } from '../../machinery/index.ts';
 import { diskUse, everything, type PodUse } from './pod-usage.ts';
 import type { DiskLayout } from './ranking.ts';
+import type { StorageLimit } from './signals.ts';
 
 const storage = 'ephemeral-storage';
 const bytesOf = (quantity: string): number => toValue(mustParseQuantity(quantity));
@@ -12,10 +13,22 @@ export const hasStorageLimits = (pod: Pod): boolean =>
   (pod.spec.volumes ?? []).some(({ emptyDir }) => emptyDir?.sizeLimit !== undefined) ||
   podLimits(pod)[storage] !== undefined;
 
-/** What is said when it has to go; undefined = it keeps to its limits. */
-export function exceededStorage(pod: Pod, use: PodUse, disks: DiskLayout): string | undefined {
-  return exceededVolume(pod, use) ?? exceededPod(pod, use, disks) ?? exceededContainer(pod, use, disks);
+export interface Exceeded {
+  readonly signal: StorageLimit;
+  readonly message: string;
 }
+
+/** Why it has to go, and what is said then; undefined = it keeps to its limits. */
+export function exceededStorage(pod: Pod, use: PodUse, disks: DiskLayout): Exceeded | undefined {
+  return (
+    because('emptydirfs.limit', exceededVolume(pod, use)) ??
+    because('ephemeralpodfs.limit', exceededPod(pod, use, disks)) ??
+    because('ephemeralcontainerfs.limit', exceededContainer(pod, use, disks))
+  );
+}
+
+const because = (signal: StorageLimit, message: string | undefined): Exceeded | undefined =>
+  message === undefined ? undefined : { signal, message };
 
 function exceededVolume(pod: Pod, use: PodUse): string | undefined {
   for (const { name, emptyDir } of pod.spec.volumes ?? []) {

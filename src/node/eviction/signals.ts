@@ -20,6 +20,11 @@ export const signals = [
 ] as const;
 export type Signal = (typeof signals)[number];
 
+/** Limits of local storage that pods set themselves. */
+export type StorageLimit = 'emptydirfs.limit' | 'ephemeralpodfs.limit' | 'ephemeralcontainerfs.limit';
+/** For what a pod is evicted. */
+export type EvictionSignal = Signal | StorageLimit;
+
 export type PressureCondition = 'MemoryPressure' | 'DiskPressure' | 'PIDPressure';
 export type StarvedResource = 'memory' | 'ephemeral-storage' | 'inodes' | 'pids';
 

@@ -9,9 +9,11 @@ import {
 import { buildPod, sampleOf } from '../../testkit/index.ts';
 import type { PodRuntime } from '../plan/pod-runtime.ts';
 import type { PodSnapshot, VolumeSnapshot } from '../stats/stats-collector.ts';
-import { showNode, timePodWorkers, timeRelists, volumeMetrics } from './node-metrics.ts';
+import { countEvictions, showNode, timeCgroups, timeRelists, volumeMetrics } from './node-metrics.ts';
+import { PodMetrics } from './pod-metrics.ts';
 import { ProbeMetrics } from './probe-metrics.ts';
 import { countRuntime } from './runtime-metrics.ts';
+import { showVolumes, timeVolumes } from './volume-metrics.ts';
 
 it('counts what the runtime is asked for, and what it refuses', async () => {
   const clock = new FakeClock();
@@ -78,11 +80,91 @@ it('times lists and steps', async () => {
     done();
     await clock.advance(900);
   }
-  timePodWorkers(registry)('create', 1.5);
+  new PodMetrics(registry).stepped('create', 1.5);
   const text = registry.text();
   expect(sampleOf(text, 'kubelet_pleg_relist_duration_seconds_sum')).toBeCloseTo(0.4);
   expect(sampleOf(text, 'kubelet_pleg_relist_interval_seconds_sum')).toBeCloseTo(1);
   expect(sampleOf(text, 'kubelet_pod_worker_duration_seconds_sum', { operation_type: 'create' })).toBe(1.5);
+});
+
+it('tells how long pods take to start, and what fails on the way', () => {
+  const registry = new MetricRegistry();
+  const metrics = new PodMetrics(registry);
+  metrics.firstStep(0.25);
+  metrics.started(2.5);
+  metrics.sandboxTried('made');
+  metrics.sandboxTried('failed');
+  metrics.sandboxRun('', { seconds: 0.5, ok: true });
+  metrics.sandboxRun('kata', { seconds: 3, ok: false });
+  metrics.containerTried('init');
+  metrics.containerTried('app');
+  metrics.containerFailed('app', 'ErrImagePull');
+  const text = registry.text();
+  const value = (name: string, labels: Record<string, string> = {}) =>
+    sampleOf(text, `kubelet_${name}`, labels);
+  expect([
+    value('pod_worker_start_duration_seconds_sum'),
+    value('pod_start_duration_seconds_bucket', { le: '2' }),
+    value('pod_start_duration_seconds_bucket', { le: '3' }),
+    value('started_pods_total'),
+    value('started_pods_errors_total'),
+    value('run_podsandbox_duration_seconds_sum', { runtime_handler: '' }),
+    value('run_podsandbox_errors_total', { runtime_handler: 'kata' }),
+    value('started_containers_total', { container_type: 'init_container' }),
+    value('started_containers_errors_total', { container_type: 'container', code: 'ErrImagePull' }),
+  ]).toEqual([0.25, 0, 1, 2, 1, 0.5, 1, 1, 1]);
+});
+
+it('times control groups, counts evictions', async () => {
+  const clock = new FakeClock();
+  const registry = new MetricRegistry();
+  const done = timeCgroups(registry, clock)('destroy');
+  await clock.advance(2_000);
+  done();
+  countEvictions(registry)('memory.available');
+  const text = registry.text();
+  const operation = { operation_type: 'destroy' };
+  expect(sampleOf(text, 'kubelet_cgroup_manager_duration_seconds_sum', operation)).toBe(2);
+  expect(sampleOf(text, 'kubelet_evictions', { eviction_signal: 'memory.available' })).toBe(1);
+});
+
+it('times what is done with volumes, by what came of it', async () => {
+  const clock = new FakeClock();
+  const registry = new MetricRegistry();
+  const time = timeVolumes(registry, clock);
+  const of = { plugin: 'kubernetes.io/secret', operation: 'volume_mount' } as const;
+  expect(await time(of, () => clock.advance(2_000).then(() => 'path'))).toBe('path');
+  await expect(time(of, () => Promise.reject(new Error('no such secret')))).rejects.toThrow('no such');
+  const text = registry.text();
+  const value = (what: string, status: string) =>
+    sampleOf(text, `storage_operation_duration_seconds_${what}`, {
+      volume_plugin: of.plugin,
+      operation_name: of.operation,
+      status,
+      migrated: 'false',
+    });
+  expect([value('sum', 'success'), value('count', 'success'), value('count', 'fail-unknown')]).toEqual([
+    2, 1, 1,
+  ]);
+});
+
+it('counts the volumes that pods are to have, and that they have', () => {
+  const registry = new MetricRegistry();
+  const pods = [buildPod('a'), buildPod('b')];
+  showVolumes(registry, {
+    pods: () => pods,
+    plugins: () => ['kubernetes.io/secret', 'kubernetes.io/secret', 'kubernetes.io/projected'],
+    isMade: ({ metadata: { name } }) => name === 'a',
+  });
+  const value = (plugin: string, state: string) =>
+    sampleOf(registry.text(), 'volume_manager_total_volumes', {
+      plugin_name: `kubernetes.io/${plugin}`,
+      state: `${state}_state_of_world`,
+    });
+  const look = () => [value('secret', 'desired'), value('secret', 'actual'), value('projected', 'actual')];
+  expect(look()).toEqual([4, 2, 1]);
+  pods.length = 0;
+  expect(look()).toEqual([undefined, undefined, undefined]);
 });
 
 it('tells what probes found, until the pod has gone', () => {

@@ -1,9 +1,11 @@
 // /metrics of the node: the series of the kubelet by which dashboards and alerts know its pods, its runtime and its volumes.
 import type { Clock, MetricRegistry } from '../../base/index.ts';
 import type { ContainerState } from '../../os/index.ts';
+import type { EvictionSignal } from '../eviction/signals.ts';
 import { type PodRuntime, readySandbox } from '../plan/pod-runtime.ts';
 import { type Family, metricText, type Sample } from '../stats/metric-text.ts';
 import type { NodeSnapshot, VolumeSnapshot } from '../stats/stats-collector.ts';
+import type { TimeCgroup } from '../worker/pod-cgroups.ts';
 import { defaultBuckets } from './default-buckets.ts';
 
 const states: readonly ContainerState[] = ['created', 'running', 'exited', 'unknown'];
@@ -70,17 +72,28 @@ export function timeRelists(registry: MetricRegistry, clock: Clock): () => () =>
   };
 }
 
-/** To be called with what a worker of a pod did in one step, and for how long. */
-export function timePodWorkers(
-  registry: MetricRegistry,
-): (step: 'create' | 'sync' | 'kill', seconds: number) => void {
+/** To be called with the signal for which a pod was evicted. */
+export function countEvictions(registry: MetricRegistry): (signal: EvictionSignal) => void {
+  const evictions = registry.counter({
+    name: 'kubelet_evictions',
+    help: 'Pods that were evicted, by what the node was short of or which limit they had passed.',
+    labels: ['eviction_signal'],
+  });
+  return (signal) => evictions.of(signal).increment();
+}
+
+/** To be called before something is done to the control group of a pod; what it returns, after it. */
+export function timeCgroups(registry: MetricRegistry, clock: Clock): TimeCgroup {
   const durations = registry.histogram({
-    name: 'kubelet_pod_worker_duration_seconds',
-    help: 'How long one step of a pod took, by what it did.',
+    name: 'kubelet_cgroup_manager_duration_seconds',
+    help: 'How long it took to make, change or remove the control group of a pod.',
     labels: ['operation_type'],
     buckets: defaultBuckets,
   });
-  return (step, seconds) => durations.of(step).observe(seconds);
+  return (operation) => {
+    const startedMs = clock.monotonicMs();
+    return () => durations.of(operation).observe((clock.monotonicMs() - startedMs) / 1000);
+  };
 }
 
 const volumeNumbers: readonly (readonly [

@@ -8,6 +8,7 @@ import type { Client } from '../../client/index.ts';
 import type { Exec } from '../../os/index.ts';
 import type { DownwardContext } from '../container/downward.ts';
 import type { ObjectLookup } from '../container/environment.ts';
+import { type TimeVolume, untimed } from '../metrics/volume-metrics.ts';
 import type { PodEvent } from '../pod-events.ts';
 import { writeAtomically } from './atomic-writer.ts';
 import { Claims } from './claims.ts';
@@ -21,7 +22,15 @@ import { volumePayload } from './payload.ts';
 import { mountSubPath, type SubPath } from './sub-path.ts';
 import type { VolumeDirectories } from './volume-directories.ts';
 import { failedMount, VolumeError } from './volume-error.ts';
-import { objectKinds, planVolume, type VolumeSource, volumeKind, volumesInUse } from './volume-source.ts';
+import {
+  claimOfVolume,
+  objectKinds,
+  planVolume,
+  pluginOf,
+  type VolumeSource,
+  volumeKind,
+  volumesInUse,
+} from './volume-source.ts';
 
 export { volumeKind };
 
@@ -38,6 +47,8 @@ export interface PodVolumesOptions {
   /** undefined = this node keeps no directories for volumes */
   readonly directories: VolumeDirectories | undefined;
   readonly event: PodEvent;
+  /** Default: nobody counts. */
+  readonly time?: TimeVolume | undefined;
 }
 
 /** Where a volume lies on the node. */
@@ -77,10 +88,14 @@ export class PodVolumes {
   readonly #options: PodVolumesOptions;
   readonly #claims: Claims;
   readonly #local: LocalVolumes;
+  readonly #time: TimeVolume;
+  /** The uids of pods that have all their volumes. */
+  readonly #made = new Set<string>();
 
   constructor(options: PodVolumesOptions) {
     this.#options = options;
     this.#claims = new Claims(options);
+    this.#time = options.time ?? untimed;
     this.#local = new LocalVolumes({ ...options, podsDir: path.join(options.stateDir, 'pods') });
   }
 
@@ -98,7 +113,29 @@ export class PodVolumes {
     for (const volume of pod.spec.volumes ?? [])
       if (mounts.has(volume.name) || devices.has(volume.name))
         paths.set(volume.name, await this.#ensureOne(pod, volume, context));
+    this.#made.add(pod.metadata.uid);
     return paths;
+  }
+
+  /** Whether `ensure` has succeeded for it, and it has kept what was made. */
+  isMade(uid: string): boolean {
+    return this.#made.has(uid);
+  }
+
+  /** By what each volume that the pod's containers use is made; those of which that is not known, or that nobody makes, are left out. */
+  plugins(pod: Pod): string[] {
+    const { mounts, devices } = volumesInUse(pod);
+    return (pod.spec.volumes ?? []).flatMap((volume) => {
+      if (!mounts.has(volume.name) && !devices.has(volume.name)) return [];
+      try {
+        const isClaim = claimOfVolume(pod, volume) !== undefined;
+        const source = isClaim ? this.#claims.known(pod.metadata.uid, volume.name) : planVolume(volume);
+        return source === undefined ? [] : [pluginOf(source)];
+      } catch (error) {
+        if (error instanceof VolumeError) return [];
+        throw error;
+      }
+    });
   }
 
   /** The directory of this node that a pod has through a claim; undefined = it has none, or the kind of volume has no numbers. */
@@ -134,11 +171,27 @@ export class PodVolumes {
    */
   async release(uid: string): Promise<void> {
     this.#claims.forget(uid);
+    this.#made.delete(uid);
     const dir = this.podDir(uid);
     const own = ['volumes', 'volume-subpaths'].map((name) => path.join(dir, name));
     if (!(await Promise.all(own.map(isThere))).includes(true)) return;
-    for (const at of await mountsBelow(dir))
-      await this.#options.exec.run(['umount', '-l', at], { timeoutMs: 20_000 });
+    let mounts = await mountsBelow(dir);
+    const unmount = async (isMine: (at: string) => boolean) => {
+      const mine = mounts.filter(isMine);
+      mounts = mounts.filter((at) => !mine.includes(at));
+      for (const at of mine) await this.#options.exec.run(['umount', '-l', at], { timeoutMs: 20_000 });
+    };
+    const volumes = path.join(dir, 'volumes');
+    // Parts of volumes before the volumes.
+    await unmount((at) => !at.startsWith(`${volumes}/`));
+    for (const plugin of await namesIn(volumes))
+      for (const name of await namesIn(path.join(volumes, plugin)))
+        await this.#time({ plugin: plugin.replace('~', '/'), operation: 'volume_unmount' }, async () => {
+          const at = path.join(volumes, plugin, name);
+          await unmount((mount) => mount === at || mount.startsWith(`${at}/`));
+          await fs.rm(at, { recursive: true, force: true });
+        });
+    await unmount(() => true);
     for (const at of own) await fs.rm(at, { recursive: true, force: true });
   }
 
@@ -156,7 +209,10 @@ export class PodVolumes {
       const claimed = await this.#findClaim(pod, volume, (volumeName) => {
         name = volumeName;
       });
-      return await this.#setUp(pod, { volume, source: claimed ?? planVolume(volume) }, context);
+      const source = claimed ?? planVolume(volume);
+      return await this.#time({ plugin: pluginOf(source), operation: 'volume_mount' }, () =>
+        this.#setUp(pod, { volume, source }, context),
+      );
     } catch (error) {
       throw new VolumeError(failedMount(error, { volume: volume.name, source: name }));
     }
@@ -226,6 +282,8 @@ export class PodVolumes {
     return dir;
   }
 }
+
+const namesIn = (directory: string): Promise<readonly string[]> => fs.readdir(directory).catch(() => []);
 
 const isThere = (file: string): Promise<boolean> =>
   fs.access(file).then(

@@ -28,6 +28,18 @@ export type VolumeSource =
     }
   | { readonly how: 'local'; readonly volume: PersistentVolume; readonly readOnly: boolean };
 
+const objectPlugins: Readonly<Record<ObjectKind, string>> = {
+  configMap: 'configmap',
+  secret: 'secret',
+  downwardAPI: 'downward-api',
+  projected: 'projected',
+};
+const plugins = { emptyDir: 'empty-dir', hostPath: 'host-path', local: 'local-volume' } as const;
+
+/** What the kubelet calls the part that makes such a volume. */
+export const pluginOf = (source: VolumeSource): string =>
+  `kubernetes.io/${source.how === 'objects' ? objectPlugins[source.kind] : plugins[source.how]}`;
+
 /** Plugins of old whose volumes CSI drivers took over. */
 const migrated: Readonly<Record<string, string>> = {
   awsElasticBlockStore: 'ebs.csi.aws.com',

@@ -7,6 +7,7 @@ import type { NodeDns } from '../container/dns.ts';
 import type { PressureCondition } from '../eviction/signals.ts';
 import type { Images } from '../images.ts';
 import type { Leftovers, Limiter } from '../limiter.ts';
+import type { PodMetrics } from '../metrics/pod-metrics.ts';
 import type { Rejection } from '../plan/admission.ts';
 import type { CrashBackoff } from '../plan/crash-backoff.ts';
 import type { PodEvent } from '../pod-events.ts';
@@ -70,8 +71,7 @@ export interface NodeContext extends NodeFacts {
   readonly clock: Clock;
   readonly log: Log;
   readonly scope: Scope;
-  /** Counts what a worker did in one step. */
-  readonly stepped: (step: 'create' | 'sync' | 'kill', seconds: number) => void;
+  readonly metrics: PodMetrics;
   readonly allocations: Allocations;
   readonly cgroups: PodCgroups;
   allocatable(): Readonly<Record<string, string>>;

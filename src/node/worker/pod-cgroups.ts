@@ -35,12 +35,16 @@ export const noCgroups: PodCgroups = {
   list: () => [],
 };
 
+/** To be called before something is done to a group; what it returns, after it. */
+export type TimeCgroup = (operation: 'create' | 'update' | 'destroy') => () => void;
+
 export interface PodCgroupOptions {
   readonly parent: string;
   readonly layout: CgroupLayout;
   /** How many processes a pod may have; undefined = as many as the node. */
   readonly maxPids?: number | undefined;
   readonly clock: Clock;
+  readonly time: TimeCgroup;
 }
 
 /** A uid is a UUID, that of a static pod a hash. */
@@ -49,8 +53,16 @@ const podGroupName = /^pod([0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{
 const most = (a: number | undefined, b: number | undefined): number | undefined =>
   a === undefined || b === undefined ? undefined : Math.max(a, b);
 
-export function kernelCgroups({ parent, layout, maxPids, clock }: PodCgroupOptions): PodCgroups {
+export function kernelCgroups({ parent, layout, maxPids, clock, time }: PodCgroupOptions): PodCgroups {
   const qos = qosCgroups(parent);
+  const timed = (operation: Parameters<TimeCgroup>[0], work: () => void): void => {
+    const done = time(operation);
+    try {
+      work();
+    } finally {
+      done();
+    }
+  };
   let burstable = 0;
   let levels = false;
   const write = (path: string, values: GroupValues) => {
@@ -58,7 +70,7 @@ export function kernelCgroups({ parent, layout, maxPids, clock }: PodCgroupOptio
   };
   const weighBurstable = (shares: number) => {
     if (shares === burstable) return;
-    write(qos.burstable, { cpuShares: shares });
+    timed('update', () => write(qos.burstable, { cpuShares: shares }));
     burstable = shares;
   };
   const ensureLevels = () => {
@@ -73,28 +85,36 @@ export function kernelCgroups({ parent, layout, maxPids, clock }: PodCgroupOptio
     ensure(pod) {
       ensureLevels();
       const path = podCgroup(parent, pod);
-      ensureCgroup(layout, path);
-      write(path, podGroupValues(pod, maxPids));
+      timed('create', () => {
+        ensureCgroup(layout, path);
+        write(path, podGroupValues(pod, maxPids));
+      });
     },
     loosen(pod, before) {
       const now = podGroupValues(pod, maxPids);
       const old = podGroupValues(before, maxPids);
-      write(podCgroup(parent, pod), {
+      const loosest = {
         ...now,
         cpuQuotaUs: most(now.cpuQuotaUs, old.cpuQuotaUs),
         memoryBytes: most(now.memoryBytes, old.memoryBytes),
-      });
+      };
+      timed('update', () => write(podCgroup(parent, pod), loosest));
     },
     weigh(pods) {
       ensureLevels();
       weighBurstable(burstableShares(pods));
     },
     async remove(uid) {
-      // Something that still ends keeps its group for a moment; what stays then is found by the next clean-up of the node.
-      for (const path of podCgroups(parent, uid))
-        await removeCgroup(layout, path, clock).catch((error: NodeJS.ErrnoException) => {
-          if (error.code !== 'EBUSY') throw error;
-        });
+      const done = time('destroy');
+      try {
+        // Something that still ends keeps its group for a moment; what stays then is found by the next clean-up of the node.
+        for (const path of podCgroups(parent, uid))
+          await removeCgroup(layout, path, clock).catch((error: NodeJS.ErrnoException) => {
+            if (error.code !== 'EBUSY') throw error;
+          });
+      } finally {
+        done();
+      }
     },
     list() {
       const names = [parent, qos.burstable, qos.bestEffort].flatMap((path) => childrenOf(layout, path));

@@ -47,6 +47,9 @@ export class PodWorker {
   #pod: Pod;
   #inApi = true;
   #new = true;
+  readonly #seenMs: number;
+  /** Of one that ran when it was first seen nobody here knows how long that took. */
+  #isToStart: boolean;
   #refresh = false;
   #failure: Failure | undefined;
   /** Of a pod that has failed as a whole; undefined = its own. */
@@ -70,6 +73,8 @@ export class PodWorker {
       failed: (error) => this.#failed(error),
     });
     const { status } = pod;
+    this.#seenMs = node.clock.monotonicMs();
+    this.#isToStart = (status?.phase ?? 'Pending') === 'Pending';
     // What had failed as a whole before the agent was restarted stays failed.
     if (status?.phase === 'Failed' && status.reason)
       this.#failure = { reason: status.reason, message: status.message };
@@ -176,14 +181,15 @@ export class PodWorker {
 
   /** One step, counted; the first one as what makes the pod. */
   async #timed(kind: 'sync' | 'kill'): Promise<StepResult> {
-    const { clock, stepped } = this.#node;
+    const { clock, metrics } = this.#node;
     const startedMs = clock.monotonicMs();
+    if (this.#new) metrics.firstStep((startedMs - this.#seenMs) / 1000);
     const step = kind === 'sync' && this.#new ? 'create' : kind;
     this.#new = false;
     try {
       return await (kind === 'kill' ? this.#terminate() : this.#step());
     } finally {
-      stepped(step, (clock.monotonicMs() - startedMs) / 1000);
+      metrics.stepped(step, (clock.monotonicMs() - startedMs) / 1000);
     }
   }
 
@@ -362,24 +368,26 @@ export class PodWorker {
   #publish(stopped: boolean): void {
     if (!this.#inApi) return;
     const node = this.#node;
-    node.statuses.put(
-      this.#pod,
-      buildPodStatus({
-        pod: this.#place.granted,
-        runtime: node.cache.get(this.uid),
-        previous: node.statuses.get(this.uid) ?? this.#pod.status,
-        waiting: this.#waiting,
-        isStarted: (container, id) => node.probes.isStarted(container, id),
-        isReady: (container, id) => node.probes.isReady(container, id),
-        messages: this.#lastWords.messages,
-        nodeIps: node.nodeIps,
-        failure: this.#failure,
-        stopped,
-        resize: this.#place.resize.state,
-        resourcesOf: (id) => node.allocations.actual(this.#pod, id),
-        nowMs: node.clock.nowMs(),
-      }),
-    );
+    const status = buildPodStatus({
+      pod: this.#place.granted,
+      runtime: node.cache.get(this.uid),
+      previous: node.statuses.get(this.uid) ?? this.#pod.status,
+      waiting: this.#waiting,
+      isStarted: (container, id) => node.probes.isStarted(container, id),
+      isReady: (container, id) => node.probes.isReady(container, id),
+      messages: this.#lastWords.messages,
+      nodeIps: node.nodeIps,
+      failure: this.#failure,
+      stopped,
+      resize: this.#place.resize.state,
+      resourcesOf: (id) => node.allocations.actual(this.#pod, id),
+      nowMs: node.clock.nowMs(),
+    });
+    if (this.#isToStart && status.phase === 'Running') {
+      this.#isToStart = false;
+      node.metrics.started((node.clock.monotonicMs() - this.#seenMs) / 1000);
+    }
+    node.statuses.put(this.#pod, status);
   }
 
   #collectMessages(): Promise<void> {

@@ -53,7 +53,7 @@ export class PodWorkers {
         // What the runtime could not remove just now.
         this.runtimeChanged(gone);
       },
-      others: () => this.#holding(uid),
+      others: () => this.holding(uid),
       changed: () => this.#rearrange(),
     });
     this.#workers.set(uid, worker);
@@ -61,7 +61,7 @@ export class PodWorkers {
   }
 
   /** The pods that the node has taken and that have not ended, without `uid`, as far as they were granted. */
-  #holding(uid?: string): Pod[] {
+  holding(uid?: string): Pod[] {
     const pods: Pod[] = [];
     for (const worker of this.#workers.values())
       if (worker.uid !== uid && worker.holds) pods.push(worker.granted);
@@ -70,7 +70,7 @@ export class PodWorkers {
 
   /** A pod has come, gone or changed what it holds: others may have waited for that. */
   #rearrange(): void {
-    this.#node.cgroups.weigh(this.#holding());
+    this.#node.cgroups.weigh(this.holding());
     for (const worker of this.#workers.values()) worker.wakeDeferred();
   }
 

@@ -33,6 +33,7 @@ export async function createSandbox(
     signal.throwIfAborted();
     node.event(pod, 'Warning', { reason, message });
     node.log.warn('cannot create sandbox', { pod: `${namespace}/${name}`, error });
+    node.metrics.sandboxTried('failed');
   };
   // Nobody allocates devices on this node.
   if ((pod.spec.resourceClaims ?? []).length > 0) {
@@ -49,14 +50,29 @@ export async function createSandbox(
     const why = impossible(pod);
     if (why !== undefined) throw new Error(why);
     const config = sandboxConfigFor(node, pod, attempt);
-    const id = await node.runtime.runPodSandbox({
-      ...config,
-      runtimeHandler: await handlerOf(node, pod.spec.runtimeClassName),
-    });
-    return await node.cache.inspectSandbox(uid, id);
+    const runtimeHandler = await handlerOf(node, pod.spec.runtimeClassName);
+    const id = await runSandbox(node, { ...config, runtimeHandler });
+    const made = await node.cache.inspectSandbox(uid, id);
+    node.metrics.sandboxTried('made');
+    return made;
   } catch (error) {
     const message = `Failed to create pod sandbox: ${(error as Error).message}`;
     return fail('FailedCreatePodSandBox', message, error);
+  }
+}
+
+async function runSandbox({ runtime, metrics, clock }: NodeContext, config: SandboxConfig): Promise<string> {
+  const startedMs = clock.monotonicMs();
+  let ok = false;
+  try {
+    const id = await runtime.runPodSandbox(config);
+    ok = true;
+    return id;
+  } finally {
+    metrics.sandboxRun(config.runtimeHandler ?? '', {
+      seconds: (clock.monotonicMs() - startedMs) / 1000,
+      ok,
+    });
   }
 }
 

@@ -120,8 +120,10 @@ interface OneStart {
 /** Resolves to whether it runs. */
 async function startContainer(input: StartInput, one: OneStart): Promise<boolean> {
   const { pod, node, signal } = input;
-  const { container } = one.start;
+  const { container, kind } = one.start;
+  node.metrics.containerTried(kind);
   const fail = (reason: string, message: string): false => {
+    node.metrics.containerFailed(kind, reason);
     input.setWaiting(container.name, { reason, message });
     return false;
   };
@@ -295,6 +297,8 @@ async function postStart(
       message: 'FailedPostStartHook',
     },
   );
-  input.setWaiting(container.name, { reason: 'PostStartHookError', message: failure });
+  const reason = 'PostStartHookError';
+  node.metrics.containerFailed(one.start.kind, reason);
+  input.setWaiting(container.name, { reason, message: failure });
   return false;
 }
