@@ -9,6 +9,7 @@ import {
 import { buildPod, sampleOf } from '../../testkit/index.ts';
 import type { PodRuntime } from '../plan/pod-runtime.ts';
 import type { PodSnapshot, VolumeSnapshot } from '../stats/stats-collector.ts';
+import { HealthMetrics } from './health-metrics.ts';
 import { countEvictions, showNode, timeCgroups, timeRelists, volumeMetrics } from './node-metrics.ts';
 import { PodMetrics } from './pod-metrics.ts';
 import { ProbeMetrics } from './probe-metrics.ts';
@@ -165,6 +166,19 @@ it('counts the volumes that pods are to have, and that they have', () => {
   expect(look()).toEqual([4, 2, 1]);
   pods.length = 0;
   expect(look()).toEqual([undefined, undefined, undefined]);
+});
+
+it('tells whether the node is well, and how often it was', () => {
+  let problem: string | undefined;
+  const health = new HealthMetrics(() => problem);
+  const check = { name: 'syncloop', type: 'healthz' };
+  expect(sampleOf(health.text(), 'kubernetes_healthcheck', check)).toBe(1);
+  problem = 'the runtime does not answer';
+  const text = health.text();
+  const total = (status: string) => sampleOf(text, 'kubernetes_healthchecks_total', { ...check, status });
+  expect([sampleOf(text, 'kubernetes_healthcheck', check), total('success'), total('error')]).toEqual([
+    0, 1, 1,
+  ]);
 });
 
 it('tells what probes found, until the pod has gone', () => {

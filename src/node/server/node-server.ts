@@ -21,6 +21,7 @@ import {
 } from '../../http/index.ts';
 import { parseTime } from '../../machinery/index.ts';
 import type { ContainerRuntime } from '../../os/index.ts';
+import { HealthMetrics } from '../metrics/health-metrics.ts';
 import { volumeMetrics } from '../metrics/node-metrics.ts';
 import type { ProbeMetrics } from '../metrics/probe-metrics.ts';
 import { type PodRuntime, readySandbox } from '../plan/pod-runtime.ts';
@@ -90,9 +91,11 @@ export async function startNodeServer(options: NodeServerOptions): Promise<Https
 /** Not over HTTP: tests and other servers may ask directly. */
 export class NodeRoutes {
   readonly #options: NodeServerOptions;
+  readonly #health: HealthMetrics;
 
   constructor(options: NodeServerOptions) {
     this.#options = options;
+    this.#health = new HealthMetrics(() => options.healthProblem());
   }
 
   answer(request: HttpRequest, response: HttpResponse): void {
@@ -204,6 +207,11 @@ export class NodeRoutes {
       const here = new Set(this.#options.pods().map(({ metadata }) => metadata.uid));
       response.writeHead(200, { 'content-type': metricsContentType });
       response.end(this.#options.probes.text((uid) => here.has(uid)));
+      return;
+    }
+    if (request.method === 'GET' && url.pathname === '/metrics/slis') {
+      response.writeHead(200, { 'content-type': metricsContentType });
+      response.end(this.#health.text());
       return;
     }
     if (request.method === 'GET' && url.pathname === '/metrics/resource') {
