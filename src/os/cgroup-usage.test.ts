@@ -21,9 +21,11 @@ it('reads version 2', () => {
       'memory.max': 'max\n',
       'memory.events': 'low 0\nmax 4\noom 2\noom_kill 1\n',
       'pids.current': '3\n',
+      'io.stat': '254:0 rbytes=1 wbytes=2 rios=3 wios=4\n',
     }),
   );
   expect(usage).toMatchObject({
+    io: [{ device: '254:0', reads: 3, writes: 4, readBytes: 1, writtenBytes: 2 }],
     cpuNanoseconds: 12_000,
     cpuThrottledNanoseconds: 3000,
     memoryUsageBytes: 1000,
@@ -58,6 +60,21 @@ it('reads version 1: sums over the children where there are, no limit as none', 
     processes: 3,
     oomKills: undefined,
   });
+});
+
+it.each([
+  ['bfq', 'blkio.bfq', 'blkio.throttle'],
+  ['another', 'blkio.throttle', 'blkio.bfq'],
+])('version 1: disks with the scheduler %s', (_, counting, empty) => {
+  const files = {
+    [`${counting}.io_service_bytes_recursive`]: '254:0 Read 4096\n254:0 Write 0\nTotal 4096\n',
+    [`${counting}.io_serviced_recursive`]: '254:0 Read 1\n254:0 Write 0\nTotal 1\n',
+    [`${empty}.io_service_bytes_recursive`]: 'Total 0\n',
+    [`${empty}.io_serviced_recursive`]: 'Total 0\n',
+  };
+  expect(parseCgroupV1(from(files)).io).toEqual([
+    { device: '254:0', reads: 1, writes: 0, readBytes: 4096, writtenBytes: 0 },
+  ]);
 });
 
 describe('limits of a group', () => {

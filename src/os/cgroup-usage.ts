@@ -97,6 +97,12 @@ export function parseCgroupV1(read: CgroupFiles): CgroupUsage {
   const memory = fields(read('memory', 'memory.stat'));
   const usage = whole(read('memory', 'memory.usage_in_bytes'));
   const total = (name: string) => memory.get(`total_${name}`) ?? memory.get(name);
+  // Each with what the groups below it did. Only one of them counts, by the scheduler of the disk; the other is empty.
+  const blkio = (by: 'bfq' | 'throttle'): BlockIo[] | undefined => {
+    const of = (what: string) => read('blkio', `blkio.${by}.${what}_recursive`);
+    const found = parseBlkio(of('io_service_bytes'), of('io_serviced'));
+    return found?.length === 0 && by === 'bfq' ? undefined : found;
+  };
   // USER_HZ, which is 100 on every machine that Linux runs on.
   const tickNs = 1e7;
   return {
@@ -119,11 +125,7 @@ export function parseCgroupV1(read: CgroupFiles): CgroupUsage {
     majorPageFaults: total('pgmajfault'),
     oomKills: fields(read('memory', 'memory.oom_control')).get('oom_kill'),
     processes: whole(read('pids', 'pids.current')),
-    // With what the groups below it did.
-    io: parseBlkio(
-      read('blkio', 'blkio.throttle.io_service_bytes_recursive'),
-      read('blkio', 'blkio.throttle.io_serviced_recursive'),
-    ),
+    io: blkio('bfq') ?? blkio('throttle'),
   };
 }
 
