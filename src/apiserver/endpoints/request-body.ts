@@ -139,8 +139,13 @@ async function readDeleteBody(request: HttpRequest, bytes: Buffer): Promise<unkn
   );
 }
 
-/** DeleteOptions may come as that of any group; their fields are the same. */
+/** DeleteOptions may come as that of any group; their fields are the same. Any other object is a mistake that would delete something. */
 function decodeDeleteOptions(value: unknown): GivenOptions {
+  const { apiVersion = 'v1', kind = '' } = (value ?? {}) as { apiVersion?: string; kind?: string };
+  if (kind !== '' && kind !== deleteOptionsBody.kind)
+    throw badRequest(
+      `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)}`,
+    );
   try {
     return decodeObject(shape('meta.v1.DeleteOptions'), value, []) as GivenOptions;
   } catch (error) {

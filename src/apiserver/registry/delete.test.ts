@@ -67,6 +67,18 @@ it.each([
   expect([told.code, told.json.message]).toEqual([422, message]);
 });
 
+it.each([
+  ['a ConfigMap', { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'other' } }, 400],
+  ['DeleteOptions of a group', { apiVersion: 'apps/v1', kind: 'DeleteOptions' }, 200],
+  ['options without a kind', { gracePeriodSeconds: 0 }, 200],
+])('a body that is %s', async (_, body, code) => {
+  await make('bodied');
+  const told = await f.ask('DELETE', `${cms}/bodied`, { body });
+  expect(told.code).toBe(code);
+  expect((await f.ask('GET', `${cms}/bodied`)).code).toBe(code === 200 ? 404 : 200);
+  if (code !== 200) expect(told.json.message).toBe('no kind "ConfigMap" is registered for version "v1"');
+});
+
 it('a dry run deletes nothing, wherever it is asked for', async () => {
   await make('dry');
   expect((await f.ask('DELETE', `${cms}/dry?dryRun=All`)).code).toBe(200);
