@@ -119,22 +119,20 @@ test('a node that is called off and says that it is ready ends its pods itself',
 });
 
 test.each([
-  ['made', { meta: { creationTimestamp: formatTime(nowMs - 2_000) } }],
-  [
-    'bound',
-    { conditions: [{ type: 'PodScheduled', status: 'True', lastTransitionTime: formatTime(nowMs - 2_000) }] },
-  ],
-])(
-  'the time of a pod that was %s after the node was tainted starts with it',
-  (_, { conditions, ...parts }) => {
-    const made = buildPod('late', { node: 'n', spec: { tolerations: [bears(5, 'k')] }, ...parts });
-    const late = { ...made, status: { ...made.status, ...(conditions && { conditions }) } } as Pod;
-    const { evict, wakeInMs } = planEvictions({
-      taints: [{ taint: custom, sinceMs: epochMs }],
-      pods: [late],
-      defaultTolerationSeconds: 300,
-      nowMs,
-    });
-    expect([evict, wakeInMs]).toEqual([[], 3_000]);
-  },
-);
+  ['made', nowMs - 2_000, undefined],
+  ['bound', epochMs - 60_000, nowMs - 2_000],
+])('the time of a pod that was %s after the node was tainted starts with it', (_, madeMs, boundMs) => {
+  const meta = { creationTimestamp: formatTime(madeMs) };
+  const made = buildPod('late', { node: 'n', spec: { tolerations: [bears(5, 'k')] }, meta });
+  const conditions = [
+    { type: 'PodScheduled', status: 'True', lastTransitionTime: formatTime(boundMs ?? madeMs) },
+  ];
+  const late = boundMs === undefined ? made : ({ ...made, status: { ...made.status, conditions } } as Pod);
+  const { evict, wakeInMs } = planEvictions({
+    taints: [{ taint: custom, sinceMs: epochMs }],
+    pods: [late],
+    defaultTolerationSeconds: 300,
+    nowMs,
+  });
+  expect([evict, wakeInMs]).toEqual([[], 3_000]);
+});
