@@ -1,8 +1,8 @@
-// Custom resources as a client sees them: from a definition to resources, and to their end.
+// Custom resources as a client sees them: made, changed, applied, and shown in several versions.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { settle } from '../../base/index.ts';
 import { ApiFixture } from '../../testkit/index.ts';
 import { compareVersions } from './custom-kind.ts';
+import { causes, define, definition, definitions, spec, tab, tabs, version } from './testdata/cron-tab.ts';
 
 let f: ApiFixture;
 beforeEach(async () => {
@@ -10,166 +10,8 @@ beforeEach(async () => {
 });
 afterEach(() => f.close());
 
-const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
-const tabs = '/apis/stable.example.com/v1/namespaces/default/crontabs';
-
-const spec = {
-  type: 'object',
-  required: ['when'],
-  properties: {
-    when: { type: 'string', pattern: '^\\d+$' },
-    replicas: { type: 'integer', minimum: 1, maximum: 10, default: 1 },
-    mode: { type: 'string', enum: ['A', 'B'] },
-    port: { 'x-kubernetes-int-or-string': true },
-    note: { type: 'string', nullable: true },
-    name: { type: 'string' },
-    free: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
-    ports: {
-      type: 'array',
-      'x-kubernetes-list-type': 'map',
-      'x-kubernetes-list-map-keys': ['name'],
-      items: {
-        type: 'object',
-        required: ['name'],
-        properties: { name: { type: 'string' }, number: { type: 'integer', default: 80 } },
-      },
-    },
-    tags: { type: 'array', 'x-kubernetes-list-type': 'set', items: { type: 'string' } },
-  },
-};
-const schema = {
-  openAPIV3Schema: {
-    type: 'object',
-    properties: {
-      spec,
-      status: { type: 'object', properties: { replicas: { type: 'integer' }, selector: { type: 'string' } } },
-    },
-  },
-};
-const version = {
-  name: 'v1',
-  served: true,
-  storage: true,
-  schema,
-  subresources: {
-    status: {},
-    scale: {
-      specReplicasPath: '.spec.replicas',
-      statusReplicasPath: '.status.replicas',
-      labelSelectorPath: '.status.selector',
-    },
-  },
-  additionalPrinterColumns: [{ name: 'When', type: 'string', jsonPath: '.spec.when' }],
-};
-const definition = (changed: object = {}, versions: object[] = [version]) => ({
-  metadata: { name: 'crontabs.stable.example.com' },
-  spec: {
-    group: 'stable.example.com',
-    scope: 'Namespaced',
-    names: { plural: 'crontabs', kind: 'CronTab', shortNames: ['ct'] },
-    versions,
-    ...changed,
-  },
-});
-const define = async (body: object) => {
-  const told = await f.ask('POST', definitions, { body });
-  await settle();
-  return told;
-};
-const tab = (name: string, more: object = {}) => ({
-  apiVersion: 'stable.example.com/v1',
-  kind: 'CronTab',
-  metadata: { name },
-  spec: { when: '5', ...more },
-});
-const causes = (json: { details: { causes: { field: string; message: string }[] } }) =>
-  json.details.causes.map(({ field, message }) => `${field}: ${message}`);
-
-describe('a definition', () => {
-  it('gets the names it left out, and is established', async () => {
-    expect((await define(definition())).code).toBe(201);
-    const { json } = await f.ask('GET', `${definitions}/crontabs.stable.example.com`);
-    expect(json.spec.names).toEqual({
-      plural: 'crontabs',
-      singular: 'crontab',
-      kind: 'CronTab',
-      listKind: 'CronTabList',
-      shortNames: ['ct'],
-    });
-    expect(json.spec.conversion).toEqual({ strategy: 'None' });
-    expect(json.status.storedVersions).toEqual(['v1']);
-    expect(json.status.acceptedNames).toEqual(json.spec.names);
-    expect(
-      json.status.conditions.map((c: { type: string; status: string; reason: string }) => [
-        c.type,
-        c.status,
-        c.reason,
-      ]),
-    ).toEqual([
-      ['NamesAccepted', 'True', 'NoConflicts'],
-      ['Established', 'True', 'InitialNamesAccepted'],
-    ]);
-    const found = await f.ask('GET', '/apis/apiregistration.k8s.io/v1/apiservices/v1.stable.example.com');
-    expect(found.json.spec).toMatchObject({
-      group: 'stable.example.com',
-      groupPriorityMinimum: 1000,
-      versionPriority: 100,
-    });
-  });
-
-  it('whose names another has is not served', async () => {
-    await define(definition());
-    const names = { plural: 'others', kind: 'CronTab', listKind: 'OtherList' };
-    await define({ ...definition({ names }), metadata: { name: 'others.stable.example.com' } });
-    const { json } = await f.ask('GET', `${definitions}/others.stable.example.com`);
-    expect(
-      json.status.conditions.map((c: { status: string; reason: string; message: string }) => [
-        c.status,
-        c.reason,
-        c.message,
-      ]),
-    ).toEqual([
-      ['False', 'KindConflict', '"CronTab" is already in use'],
-      ['False', 'NotAccepted', 'not all names are accepted'],
-    ]);
-    expect((await f.ask('GET', '/apis/stable.example.com/v1/others')).code).toBe(404);
-    // The names become free, and the one that waited has them.
-    await f.ask('DELETE', `${definitions}/crontabs.stable.example.com`);
-    await settle();
-    expect((await f.ask('GET', '/apis/stable.example.com/v1/others')).code).toBe(200);
-  });
-
-  it('is served again after a restart', async () => {
-    await define(definition());
-    await f.ask('POST', tabs, { body: tab('a') });
-    const again = await ApiFixture.create({ store: f.store });
-    expect((await again.ask('GET', `${tabs}/a`)).json.spec.when).toBe('5');
-  });
-
-  it('that is deleted takes its resources with it, those that wait included', async () => {
-    await define(definition());
-    await f.ask('POST', tabs, { body: tab('a') });
-    await f.ask('POST', tabs, {
-      body: { ...tab('b'), metadata: { name: 'b', finalizers: ['example.com/wait'] } },
-    });
-    await f.ask('DELETE', `${definitions}/crontabs.stable.example.com`);
-    await settle();
-    expect(
-      (await f.ask('GET', tabs)).json.items.map((i: { metadata: { name: string } }) => i.metadata.name),
-    ).toEqual(['b']);
-    const patch = { type: 'application/merge-patch+json', body: { metadata: { finalizers: null } } };
-    await f.ask('PATCH', `${tabs}/b`, patch);
-    await settle();
-    expect((await f.ask('GET', `${definitions}/crontabs.stable.example.com`)).code).toBe(404);
-    expect((await f.ask('GET', tabs)).code).toBe(404);
-    expect(
-      (await f.ask('GET', '/apis/apiregistration.k8s.io/v1/apiservices/v1.stable.example.com')).code,
-    ).toBe(404);
-  });
-});
-
 describe('a resource', () => {
-  beforeEach(() => define(definition()));
+  beforeEach(() => define(f, definition()));
 
   it('is pruned, filled in, and shown in its columns', async () => {
     const body = tab('a', {
@@ -277,73 +119,10 @@ describe('a resource', () => {
   });
 });
 
-describe('rules in CEL', () => {
-  const ruled = (more: object) => ({
-    ...version,
-    schema: {
-      openAPIV3Schema: {
-        type: 'object',
-        properties: { spec: { ...spec, ...more }, status: { type: 'object' } },
-      },
-    },
-  });
-  const listed = {
-    'x-kubernetes-validations': [
-      { rule: "!has(self.mode) || self.mode != 'A' || self.replicas == 1", message: 'A runs alone' },
-      { rule: 'self.replicas >= oldSelf.replicas', message: 'it only grows', fieldPath: '.replicas' },
-    ],
-  };
-
-  it('are asked of what is created, and of how it changes', async () => {
-    expect((await define(definition({}, [ruled(listed)]))).code).toBe(201);
-    const wrong = await f.ask('POST', tabs, { body: tab('a', { mode: 'A', replicas: 2 }) });
-    expect([wrong.code, wrong.json.message]).toEqual([
-      422,
-      'CronTab.stable.example.com "a" is invalid: spec: Invalid value: A runs alone',
-    ]);
-    expect((await f.ask('POST', tabs, { body: tab('a', { mode: 'B', replicas: 2 }) })).code).toBe(201);
-    const merge = (body: object, path = '') =>
-      f.ask('PATCH', `${tabs}/a${path}`, { type: 'application/merge-patch+json', body });
-    const shrunk = await merge({ spec: { replicas: 1 } });
-    expect(shrunk.json.details.causes).toEqual([
-      {
-        reason: 'FieldValueInvalid',
-        message: 'Invalid value: it only grows',
-        field: 'spec.replicas',
-      },
-    ]);
-    expect((await merge({ spec: { replicas: 3 } })).code).toBe(200);
-    expect((await merge({ spec: { replicas: 2 } }, '/scale')).code).toBe(422);
-    expect((await merge({ status: { replicas: 1 } }, '/status')).code).toBe(200);
-  });
-
-  it('that are not about values of their own kind are asked only once these fit', async () => {
-    await define(definition({}, [ruled(listed)]));
-    const told = await f.ask('POST', tabs, { body: tab('a', { mode: 'C', replicas: 2 }) });
-    expect(told.json.details.causes.map((c: { field: string }) => c.field)).toEqual(['spec.mode', '<nil>']);
-  });
-
-  it('that look back at what cannot be followed are refused with their definition', async () => {
-    const tags = {
-      type: 'array',
-      items: { type: 'string', 'x-kubernetes-validations': [{ rule: 'self == oldSelf' }] },
-    };
-    const told = await define(definition({}, [ruled({ properties: { ...spec.properties, tags } })]));
-    const place = 'spec.validation.openAPIV3Schema.properties[spec].properties[tags]';
-    expect(told.json.details.causes).toEqual([
-      {
-        reason: 'FieldValueInvalid',
-        field: `${place}.items.x-kubernetes-validations[0].rule`,
-        message: `Invalid value: "self == oldSelf": oldSelf cannot be used on the uncorrelatable portion of the schema within ${place}`,
-      },
-    ]);
-  });
-});
-
 describe('several versions', () => {
   it('show the same objects, each in its own name', async () => {
     const beta = { ...version, name: 'v1beta1', storage: false, deprecated: true };
-    await define(definition({}, [beta, version]));
+    await define(f, definition({}, [beta, version]));
     await f.ask('POST', tabs, { body: tab('a') });
     const old = tabs.replace('/v1/', '/v1beta1/');
     const { json, headers } = await f.ask('GET', `${old}/a`);
@@ -355,7 +134,7 @@ describe('several versions', () => {
 
   it('tell the same stored version, also when it is not served', async () => {
     const next = { ...version, name: 'v2', storage: false };
-    await define(definition({}, [{ ...version, served: false }, next]));
+    await define(f, definition({}, [{ ...version, served: false }, next]));
     const { resources } = (await f.ask('GET', '/apis/stable.example.com/v2')).json;
     expect(resources[0].storageVersionHash).toBe('EdX2FP+L0js=');
   });
@@ -380,112 +159,4 @@ describe('several versions', () => {
   ])('are in order: %j', (versions, wanted) =>
     expect(versions.toSorted(compareVersions).join(' ')).toBe(wanted),
   );
-});
-
-it.each([
-  [
-    definition({ group: 'nodots' }),
-    [
-      'metadata.name: Invalid value: "crontabs.stable.example.com": must be spec.names.plural+"."+spec.group',
-      'spec.group: Invalid value: "nodots": should be a domain with at least one dot',
-    ],
-  ],
-  [
-    definition({ scope: 'Mine' }),
-    ['spec.scope: Unsupported value: "Mine": supported values: "Cluster", "Namespaced"'],
-  ],
-  [
-    definition({}, [{ ...version, storage: false }]),
-    [expect.stringContaining('must have exactly one version marked as storage version')],
-  ],
-  [
-    definition({}, [{ ...version, schema: undefined }]),
-    ['spec.versions[0].schema.openAPIV3Schema: Required value: schemas are required'],
-  ],
-  [
-    definition({}, [
-      {
-        ...version,
-        subresources: undefined,
-        schema: { openAPIV3Schema: { type: 'object', properties: { spec: {} } } },
-      },
-    ]),
-    [
-      'spec.validation.openAPIV3Schema.properties[spec].type: Required value: must not be empty for specified object fields',
-    ],
-  ],
-  [
-    definition({}, [
-      {
-        ...version,
-        schema: {
-          openAPIV3Schema: {
-            type: 'object',
-            properties: { spec: { type: 'object', 'x-kubernetes-validations': [{ rule: 'nobody' }] } },
-          },
-        },
-      },
-    ]),
-    [
-      `spec.validation.openAPIV3Schema.properties[spec].x-kubernetes-validations[0].rule: Invalid value: "nobody": compilation failed: ERROR: <input>:1:1: undeclared reference to 'nobody' (in container '')\n | nobody\n | ^`,
-    ],
-  ],
-  [
-    definition({}, [
-      {
-        ...version,
-        schema: {
-          openAPIV3Schema: { type: 'object', properties: { spec: { type: 'integer', default: 'x' } } },
-        },
-      },
-    ]),
-    [expect.stringContaining('properties[spec].default: Invalid value: "x"')],
-  ],
-  // What all versions share is beside them; what one has alone is in it.
-  [
-    definition({}, [
-      version,
-      {
-        ...version,
-        name: 'v2',
-        storage: false,
-        schema: { openAPIV3Schema: { type: 'object', properties: { spec: {} } } },
-        additionalPrinterColumns: undefined,
-        subresources: { status: {}, scale: { ...version.subresources.scale, specReplicasPath: '' } },
-      },
-    ]),
-    [
-      'spec.versions[1].schema.openAPIV3Schema.properties[spec].type: Required value: must not be empty for specified object fields',
-      'spec.versions[1].subresources.scale.specReplicasPath: Required value',
-    ],
-  ],
-  [
-    definition({}, [
-      {
-        ...version,
-        additionalPrinterColumns: [{ name: 'a', type: 'string', jsonPath: '' }],
-        selectableFields: [
-          { jsonPath: '.spec.mode' },
-          { jsonPath: '.spec.nope' },
-          { jsonPath: '.spec.ports' },
-          { jsonPath: '.spec.ports[0].name' },
-          { jsonPath: '.spec.' },
-          { jsonPath: 'spec.mode' },
-          { jsonPath: '.spec.mode' },
-        ],
-      },
-    ]),
-    [
-      'spec.additionalPrinterColumns[0].jsonPath: Required value',
-      'spec.selectableFields[1].jsonPath: Invalid value: ".spec.nope": is an invalid path: does not refer to a valid field',
-      'spec.selectableFields[2].jsonPath: Invalid value: ".spec.ports": must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed.',
-      'spec.selectableFields[3].jsonPath: Invalid value: ".spec.ports[0].name": is an invalid path: array notation is not allowed',
-      'spec.selectableFields[4].jsonPath: Invalid value: ".spec.": is an invalid path: unexpected end of JSON path',
-      'spec.selectableFields[5].jsonPath: Invalid value: "spec.mode": is an invalid path: expected [ or . but got: spec',
-      'spec.selectableFields[6].jsonPath: Duplicate value: ".spec.mode"',
-    ],
-  ],
-])('refuses %#', async (body, wanted) => {
-  const { code, json } = await define(body);
-  expect([code, causes(json)]).toEqual([422, wanted]);
 });
