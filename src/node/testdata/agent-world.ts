@@ -5,7 +5,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { afterEach } from 'vitest';
 import { Event, Pod } from '../../api/index.ts';
-import { FakeClock, seededRandom, silentLog } from '../../base/index.ts';
+import { FakeClock, seededRandom, settle, silentLog } from '../../base/index.ts';
 import { type Client, createClient } from '../../client/index.ts';
 import { FakeExec, type FakeProcess, FakeRuntime } from '../../os/index.ts';
 import { FakeTransport } from '../../testkit/index.ts';
@@ -119,8 +119,9 @@ export async function world(
         if (found) return found;
         if (Date.now() > giveUp) throw new Error(`never came: ${what}`);
         await clock.advance(50);
-        // Files are real: the disk needs a moment that the fake clock does not give it.
+        // Sockets are real: they need a moment that the fake clock does not give them.
         await new Promise((resolve) => setTimeout(resolve, 1));
+        await diskIsQuiet();
       }
     },
     pod: (name) =>
@@ -147,6 +148,14 @@ export async function world(
   };
   worlds.push(self);
   return self;
+}
+
+/** Files are real, and no time passes for who waits for them: what a step has begun on the disk ends before the next. */
+async function diskIsQuiet(): Promise<void> {
+  // Calls, and the closing of what they opened.
+  const isOnDisk = (what: string): boolean => what.startsWith('FSReq') || what === 'CloseReq';
+  do await settle();
+  while (process.getActiveResourcesInfo().some(isOnDisk));
 }
 
 export const container = (name: string, more: object = {}) => ({
