@@ -37,6 +37,8 @@ export function trialsWith({ client, informers, clock }: TrialOptions): BeginTri
     cluster,
     client,
     clock,
+    // A trial asks, and does nothing.
+    background: () => {},
     watch: <T extends KubeObject>(kind: KindDef<T>) => {
       const informer = informers(kind);
       return {

@@ -145,11 +145,6 @@ test.each<[string, object, string]>([
     'profiles[0].plugins.score.enabled[0].name: plugin "Foo" does not exist',
   ],
   [
-    'a plugin that is not built',
-    { profiles: [{ plugins: { filter: { enabled: [{ name: 'DynamicResources' }] } } }] },
-    'profiles[0].plugins.filter.enabled[0].name: the plugin "DynamicResources" is not built here',
-  ],
-  [
     'no queue sort',
     { profiles: [{ plugins: { queueSort: { disabled: [{ name: '*' }] } } }] },
     'profiles[0].plugins: at least one queueSort plugin is needed',

@@ -33,8 +33,6 @@ type Point = (typeof points)[number];
 
 /** It binds pods; it is no plugin here, but it has a name that configurations know. */
 const binder = 'DefaultBinder';
-/** Kubernetes has them by default, and they are not built. */
-const absent = ['DynamicResources'];
 
 const elsewhere: Readonly<Record<string, string>> = {
   parallelism: 'decisions are made one after the other',
@@ -169,7 +167,6 @@ interface Switches {
 
 function knownName(value: unknown, at: string): string {
   const name = textOf(value, at);
-  if (absent.includes(name)) throw new ArgumentError(`${at}: the plugin "${name}" is not built here`);
   if (name !== binder && !catalogue.some((plugin) => plugin.name === name))
     throw new ArgumentError(`${at}: plugin "${name}" does not exist`);
   return name;
@@ -190,7 +187,7 @@ function readChosen(value: unknown, at: string): Chosen {
     const here = `${at}.disabled[${i}]`;
     const { name: text } = fieldsOf(one, here, ['name', 'weight']);
     const name = textOf(text, `${here}.name`);
-    disabled.add(name === '*' || absent.includes(name) ? name : knownName(name, `${here}.name`));
+    disabled.add(name === '*' ? name : knownName(name, `${here}.name`));
   }
   return { enabled, disabled };
 }

@@ -213,8 +213,9 @@ export class Cycle {
   }
 
   #rescue(run: FilterRun, nodes: readonly NodeInfo[], candidates: readonly NodeInfo[]): Rescue | undefined {
+    const remarks: string[] = [];
     for (const plugin of this.#plugins) {
-      const rescue = plugin.postFilter?.({
+      const answer = plugin.postFilter?.({
         pod: run.pod,
         nodes,
         candidates,
@@ -222,9 +223,14 @@ export class Cycle {
         takeAway: (pod, node) => run.takeAway(pod, node),
         putBack: (pod, node) => run.putBack(pod, node),
       });
-      if (rescue !== undefined) return rescue;
+      if (answer === undefined) continue;
+      if ('node' in answer)
+        return answer.message === undefined || remarks.length === 0
+          ? answer
+          : { ...answer, message: [...remarks, answer.message].join(', ') };
+      remarks.push(answer.message);
     }
-    return undefined;
+    return remarks.length === 0 ? undefined : { node: 'unchanged', victims: [], message: remarks.join(', ') };
   }
 }
 

@@ -63,7 +63,10 @@ export function wakeOn<T extends KubeObject>(
   return { kind, on, helps: helps as WakeHint['helps'] };
 }
 
-/** What a postFilter may do about a pod that no node would take. All calls are synchronous and only in memory. */
+/**
+ * What a postFilter may do about a pod that no node would take. All calls are synchronous and only in memory; what is to be done besides
+ * goes through `PluginContext.background`.
+ */
 export interface FailedAttempt {
   readonly pod: PodInfo;
   readonly nodes: readonly NodeInfo[];
@@ -88,6 +91,12 @@ export interface Rescue {
   readonly victims: readonly PodInfo[];
 }
 
+/** A postFilter has no node to offer but does something, or has something to say: the next one is asked. */
+export interface Remark {
+  /** Appended to the event, before what the others say. */
+  readonly message: string;
+}
+
 /**
  * State is what `preFilter` found out about the pod; it belongs to one pod and one decision. reserve, unreserve and preBind get
  * the same state later.
@@ -99,7 +108,10 @@ export interface Plugin<State = unknown> {
   readonly wakeOn: readonly WakeHint[];
   /** Weight of the score. */
   readonly weight: number;
-  /** Whether a pod must not be tried at all yet: the message for its condition. undefined = it may. */
+  /**
+   * Whether a pod must not be tried at all yet: the message for its condition. undefined = it may. Asked again when the pod changes,
+   * and when something happens that the plugin waits for.
+   */
   readonly gate: ((pod: PodInfo) => string | undefined) | null;
   /** Whether `a` is to be tried before `b`; null unless this is the plugin that orders the queue. */
   readonly before: ((a: PodInfo, b: PodInfo) => boolean) | null;
@@ -144,8 +156,8 @@ export interface Plugin<State = unknown> {
    * again; the message goes into the event.
    */
   readonly preBind: ((state: State, node: NodeInfo, signal: AbortSignal) => Promise<void>) | null;
-  /** When no node would do. The first plugin that has an answer counts; undefined = none. */
-  readonly postFilter: ((attempt: FailedAttempt) => Rescue | undefined) | null;
+  /** When no node would do. The first plugin that has a Rescue counts; undefined = nothing to say. */
+  readonly postFilter: ((attempt: FailedAttempt) => Rescue | Remark | undefined) | null;
 }
 
 export function definePlugin<State>(
@@ -198,6 +210,8 @@ export interface PluginContext {
   readonly cluster: ClusterView;
   readonly client: Client;
   readonly clock: Clock;
+  /** Does through the API what nobody waits for. What goes wrong is logged. */
+  background(name: string, task: (signal: AbortSignal) => Promise<void>): void;
   /** Call it in `build` only. The same kind may be watched by many. */
   watch<T extends KubeObject>(kind: KindDef<T>): Watched<T>;
 }

@@ -1,6 +1,7 @@
 // The plugins in the order in which they are asked, with kube-scheduler's default weights. Adding one = its file and one line here.
 import type { Plugin, PluginContext, PluginFactory } from './plugin.ts';
 import { defaultPreemption } from './plugins/default-preemption.ts';
+import { dynamicResources } from './plugins/dynamic-resources.ts';
 import { imageLocality } from './plugins/image-locality.ts';
 import { interPodAffinity } from './plugins/inter-pod-affinity.ts';
 import { nodeAffinity } from './plugins/node-affinity.ts';
@@ -33,6 +34,8 @@ export const catalogue: readonly (Plugin | PluginFactory)[] = [
   volumeZone,
   podTopologySpread,
   interPodAffinity,
+  // Better to give idle devices back than to evict somebody.
+  dynamicResources,
   defaultPreemption,
   nodeResourcesBalancedAllocation,
   imageLocality,

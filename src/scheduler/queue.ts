@@ -31,6 +31,8 @@ type Before = (a: PodInfo, b: PodInfo) => boolean;
 
 export interface QueueOptions {
   readonly onReady: () => void;
+  /** Something happened that may open a pod's gate: it is to be `set` or `gate`d anew. */
+  readonly onGate?: ((info: PodInfo) => void) | undefined;
   readonly before?: Before | undefined;
   /** After the first failure, doubled each time up to the most. */
   readonly backoffInitialMs?: number | undefined;
@@ -40,6 +42,7 @@ export interface QueueOptions {
 export class SchedulingQueue {
   readonly #clock: Clock;
   readonly #onReady: () => void;
+  readonly #onGate: (info: PodInfo) => void;
   readonly #before: Before;
   readonly #backoffInitialMs: number;
   readonly #backoffMaxMs: number;
@@ -48,8 +51,8 @@ export class SchedulingQueue {
   readonly #active: Heap<Waiting>;
   readonly #backoff = new Heap<Waiting>((a, b) => a.readyMs < b.readyMs);
   readonly #asleep = new Set<Waiting>();
-  /** Pods that must not be tried yet. */
-  readonly #gated = new Set<string>();
+  /** Pods that must not be tried yet, by whose word. */
+  readonly #gated = new Map<string, { readonly info: PodInfo; readonly by: Plugin }>();
   #order = 0;
   #timer: Timer | null = null;
   #timerMs = Number.POSITIVE_INFINITY;
@@ -64,6 +67,7 @@ export class SchedulingQueue {
     this.#backoffMaxMs = options.backoffMaxMs ?? 10_000;
     this.#clock = clock;
     this.#onReady = onReady;
+    this.#onGate = options.onGate ?? (() => {});
     this.#before = before;
     this.#active = new Heap<Waiting>((a, b) =>
       before(a.info, b.info) ? true : before(b.info, a.info) ? false : a.order < b.order,
@@ -116,10 +120,10 @@ export class SchedulingQueue {
     waiting.place = 'gone';
   }
 
-  /** The pod must not be tried before it is `set` again. */
-  gate(uid: string): void {
-    this.remove(uid);
-    this.#gated.add(uid);
+  /** The pod must not be tried before it is `set` again; `by` says so, and what may change that. */
+  gate(info: PodInfo, by: Plugin): void {
+    this.remove(info.uid);
+    this.#gated.set(info.uid, { info, by });
   }
 
   /** The next pod to decide on; it is in flight until `remove`d, `failed` or `retry`. */
@@ -156,6 +160,9 @@ export class SchedulingQueue {
   /** Something changed in the cluster: wakes the pods that wait for it. */
   changed(change: ClusterChange): void {
     for (const waiting of this.#asleep) if (mayHelp(waiting, change)) this.#wake(waiting);
+    const opened: PodInfo[] = [];
+    for (const { info, by } of this.#gated.values()) if (waitsFor(by, info, change)) opened.push(info);
+    for (const info of opened) this.#onGate(info);
   }
 
   /** Something besides the plugins' hints speaks for another try now. */
@@ -227,10 +234,14 @@ export class SchedulingQueue {
   };
 }
 
-function mayHelp({ info, refusedBy }: Waiting, { kind, on, object, old }: ClusterChange): boolean {
-  for (const plugin of refusedBy)
-    for (const hint of plugin.wakeOn)
-      if (hint.kind === kind && hint.on === on && (hint.helps?.(info, object, old) ?? true)) return true;
+function mayHelp({ info, refusedBy }: Waiting, change: ClusterChange): boolean {
+  for (const plugin of refusedBy) if (waitsFor(plugin, info, change)) return true;
+  return false;
+}
+
+function waitsFor({ wakeOn }: Plugin, info: PodInfo, { kind, on, object, old }: ClusterChange): boolean {
+  for (const hint of wakeOn)
+    if (hint.kind === kind && hint.on === on && (hint.helps?.(info, object, old) ?? true)) return true;
   return false;
 }
 

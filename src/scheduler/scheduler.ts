@@ -70,6 +70,7 @@ class Scheduler {
     const before = [...this.#profiles.values()].flatMap(({ plugins }) => plugins.map((p) => p.before));
     this.#queue = new SchedulingQueue(clock, {
       onReady: () => this.#wakeLoop?.(),
+      onGate: ({ pod }) => this.#see(pod, pod),
       before: before.find((order) => order !== null) ?? undefined,
       backoffInitialMs: options.configuration?.backoffInitialMs,
       backoffMaxMs: options.configuration?.backoffMaxMs,
@@ -78,11 +79,12 @@ class Scheduler {
   }
 
   #addProfile({ schedulerName, build, percentageOfNodesToScore }: Profile): void {
-    const { client, clock, random, events } = this.#options;
+    const { client, clock, random, events, scope } = this.#options;
     const context: PluginContext = {
       cluster: this.#cache,
       client,
       clock,
+      background: (name, task) => scope.run(name, task),
       watch: (kind) => this.#watch(kind),
     };
     const plugins = build(context);
@@ -176,8 +178,9 @@ class Scheduler {
       const promised = pod.status?.nominatedNodeName;
       // Only what is news: an older status may still be on its way when we have decided otherwise.
       if (promised && promised !== old?.status?.nominatedNodeName) this.#cache.nominate(info, promised);
-      if (profile.plugins.some(({ gate }) => gate?.(info) !== undefined)) this.#queue.gate(info.uid);
-      else this.#queue.set(info);
+      const by = profile.plugins.find(({ gate }) => gate?.(info) !== undefined);
+      if (by === undefined) this.#queue.set(info);
+      else this.#queue.gate(info, by);
     }
   }
 

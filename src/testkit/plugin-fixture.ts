@@ -19,6 +19,8 @@ export class PluginFixture {
   readonly #objects = new Map<string, KubeObject>();
   readonly #handlers: { readonly kind: KindDef; readonly handlers: ChangeHandlers<KubeObject> }[] = [];
   readonly context: PluginContext;
+  /** What plugins do in the background. */
+  readonly tasks: Promise<void>[] = [];
 
   /** `client` is only needed by plugins that act. */
   constructor(objects: readonly KubeObject[] = [], client?: Client) {
@@ -28,6 +30,9 @@ export class PluginFixture {
     this.context = {
       cluster: this.cluster,
       clock: this.clock,
+      background: (_, task) => {
+        this.tasks.push(task(new AbortController().signal));
+      },
       client:
         client ??
         ((() => {

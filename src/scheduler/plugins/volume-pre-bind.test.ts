@@ -43,6 +43,7 @@ describe('VolumeBinding, before the pod is bound', () => {
       cluster: fixture.cluster,
       clock,
       client,
+      background: () => {},
       watch: (kind) => {
         const informer = informers(kind);
         return {
