@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { EndpointSlice, Node, Pod, Service } from '../../api/index.ts';
 import type { Draft } from '../../machinery/index.ts';
 import { buildNode, buildPod, epochMs, type PodParts } from '../../testkit/index.ts';
-import { endpointsPerSlice, planSlices, type SlicePlan } from './plan.ts';
+import { endpointsPerSlice, planSlices, type ServicePlan, type SlicePlan } from './plan.ts';
 
 const buildService = (spec: Partial<Service['spec']> = {}, labels: Record<string, string> = {}): Service => ({
   apiVersion: 'v1',
@@ -29,7 +29,7 @@ const nodes = new Map<string, Node>([
 ]);
 const serving = (name: string, parts: PodParts = {}) =>
   buildPod(name, { node: 'n1', ready: true, ip: '10.0.0.1', ...parts });
-const plan = (service: Service, pods: readonly Pod[], slices: readonly EndpointSlice[] = []): SlicePlan =>
+const plan = (service: Service, pods: readonly Pod[], slices: readonly EndpointSlice[] = []): ServicePlan =>
   planSlices({ service, pods, nodeOf: (name) => nodes.get(name), slices });
 
 let made = 0;
@@ -217,7 +217,7 @@ describe('slices', () => {
   test('a service without pods has one empty slice, and keeps it', () => {
     const slices = apply([], plan(buildService(), []));
     expect(slices).toMatchObject([{ endpoints: [], ports: [] }]);
-    expect(plan(buildService(), [], slices)).toEqual({ create: [], update: [], remove: [] });
+    expect(plan(buildService(), [], slices)).toEqual({ create: [], update: [], remove: [], zoneHints: [] });
   });
 
   test('the last pod’s end empties the slice, the first pod fills it', () => {
@@ -284,7 +284,7 @@ describe('slices', () => {
           if (expected.length === 0) expect(slices).toHaveLength(1);
           else expect(slices.every(({ endpoints }) => (endpoints?.length ?? 0) > 0)).toBe(true);
           // Nothing is written again.
-          expect(plan(service, pods, slices)).toEqual({ create: [], update: [], remove: [] });
+          expect(plan(service, pods, slices)).toEqual({ create: [], update: [], remove: [], zoneHints: [] });
           // A slice whose pods all stay as they are changes at most once a group, to take the rest of the new ones.
           const now = new Map(
             slices.flatMap((s) => (s.endpoints ?? []).map((e) => [e.targetRef?.uid, JSON.stringify(e)])),
@@ -302,5 +302,40 @@ describe('slices', () => {
       }),
       { numRuns: 60 },
     );
+  });
+});
+
+describe('with topology-mode Auto', () => {
+  const shares = new Map([
+    ['a', 0.5],
+    ['b', 0.5],
+  ]);
+  const annotated = buildService({ trafficDistribution: 'PreferSameNode' });
+  const service = {
+    ...annotated,
+    metadata: { ...annotated.metadata, annotations: { 'service.kubernetes.io/topology-mode': 'Auto' } },
+  };
+  const pods = ['p', 'q', 'r'].map((name, i) => serving(name, { ip: `10.0.0.${i}`, ready: name !== 'r' }));
+  const planned = (given: typeof shares | undefined, slices: readonly EndpointSlice[] = []) =>
+    planSlices({ service, pods, nodeOf: (name) => nodes.get(name), slices, shares: given });
+  const hintsOf = (slices: readonly { endpoints?: EndpointSlice['endpoints'] }[]) =>
+    Object.fromEntries(
+      slices.flatMap(({ endpoints = [] }) => endpoints.map((e) => [e.targetRef?.name, e.hints])),
+    );
+
+  test('ready endpoints are for zones by their CPUs, whatever trafficDistribution says; then nothing changes', () => {
+    const first = planned(shares);
+    expect(first.zoneHints).toEqual([{ family: 'IPv4', problem: undefined }]);
+    const hints = hintsOf(first.create);
+    expect(hints.r).toBeUndefined();
+    expect([hints.p, hints.q].map((one) => one?.forZones?.[0]?.name).sort()).toEqual(['a', 'b']);
+    const slices = apply([], first);
+    expect(planned(shares, slices)).toMatchObject({ create: [], update: [], remove: [] });
+  });
+
+  test('when zones have no shares any more the hints go, and why is said', () => {
+    const { update, zoneHints } = planned(undefined, apply([], planned(shares)));
+    expect(hintsOf(update)).toEqual({ p: undefined, q: undefined, r: undefined });
+    expect(zoneHints[0]?.problem).toMatch(/^Insufficient Node information/);
   });
 });

@@ -23,6 +23,8 @@ import {
   triggerTimeAnnotation,
 } from '../service-endpoints.ts';
 
+import { planZoneHints, wantsZoneHints, type ZoneShares } from './topology-hints.ts';
+
 export const managedByUs = 'endpointslice-controller.k8s.io';
 /** As Kubernetes' --max-endpoints-per-slice. */
 export const endpointsPerSlice = 100;
@@ -36,11 +38,18 @@ export interface SlicePlan {
   readonly remove: readonly EndpointSlice[];
 }
 
+export interface ServicePlan extends SlicePlan {
+  /** Why no endpoint of a family could be meant for a zone, of services that ask for it; undefined = they are. */
+  readonly zoneHints: readonly { readonly family: Family; readonly problem: string | undefined }[];
+}
+
 export interface SliceView {
   readonly service: Service;
   /** Those the service selects. */
   readonly pods: readonly Pod[];
   readonly nodeOf: (name: string) => Node | undefined;
+  /** Read only for services that ask for zone hints. */
+  readonly shares?: ZoneShares | undefined;
   /** Those of the service that this controller made. */
   readonly slices: readonly EndpointSlice[];
   /** When what led to the change happened: what is written says so. */
@@ -54,7 +63,7 @@ interface PortGroup {
   readonly endpoints: Map<string, Endpoint>;
 }
 
-export function planSlices(view: SliceView): SlicePlan {
+export function planSlices(view: SliceView): ServicePlan {
   const { service, slices, pods, triggeredAt } = view;
   const create: Draft<EndpointSlice>[] = [];
   const update: EndpointSlice[] = [];
@@ -63,9 +72,13 @@ export function planSlices(view: SliceView): SlicePlan {
   const live = slices.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
   // A family that the service no longer has.
   remove.push(...live.filter(({ addressType }) => !families.some((family) => family === addressType)));
+  const zoneHints: { family: Family; problem: string | undefined }[] = [];
   for (const family of families) {
     const own = live.filter(({ addressType }) => addressType === family);
-    const plan = planFamily(view, family, own);
+    const groups = groupByPorts(view, family);
+    if (wantsZoneHints(service))
+      zoneHints.push({ family, problem: hintZones(groups, { slices: own, shares: view.shares }) });
+    const plan = planFamily(service, { family, groups }, own);
     create.push(...plan.create);
     update.push(...plan.update);
     remove.push(...plan.remove);
@@ -74,7 +87,32 @@ export function planSlices(view: SliceView): SlicePlan {
     create: create.map((draft) => ({ ...draft, metadata: triggered(draft.metadata, triggeredAt) })),
     update: update.map((slice) => ({ ...slice, metadata: triggered(slice.metadata, triggeredAt) })),
     remove,
+    zoneHints,
   };
+}
+
+/** Gives each ready endpoint the zone it is meant for. Returns why none of them has one. */
+function hintZones(
+  groups: readonly PortGroup[],
+  { slices, shares }: Pick<SliceView, 'slices' | 'shares'>,
+): string | undefined {
+  const before = new Map<string, string | undefined>();
+  for (const slice of slices)
+    for (const { targetRef, hints } of slice.endpoints ?? [])
+      before.set(targetRef?.uid ?? '', hints?.forZones?.[0]?.name);
+  const ready = groups.flatMap(({ endpoints }) =>
+    [...endpoints]
+      .filter(([, { conditions }]) => conditions?.ready === true)
+      .map(([id, { zone }]) => ({ id, zone, before: before.get(id) })),
+  );
+  const plan = planZoneHints(ready, shares);
+  if ('problem' in plan) return plan.problem;
+  for (const { endpoints } of groups)
+    for (const [id, endpoint] of endpoints) {
+      const zone = plan.zones.get(id);
+      if (zone !== undefined) endpoints.set(id, { ...endpoint, hints: { forZones: [{ name: zone }] } });
+    }
+  return undefined;
 }
 
 function triggered<T extends { annotations?: Readonly<Record<string, string>> | undefined }>(
@@ -87,10 +125,12 @@ function triggered<T extends { annotations?: Readonly<Record<string, string>> | 
   return { ...metadata, annotations };
 }
 
-function planFamily(view: SliceView, family: Family, slices: readonly EndpointSlice[]): SlicePlan {
-  const { service } = view;
+function planFamily(
+  service: Service,
+  { family, groups }: { readonly family: Family; readonly groups: readonly PortGroup[] },
+  slices: readonly EndpointSlice[],
+): SlicePlan {
   const labels = labelsOf(service);
-  const groups = groupByPorts(view, family);
   if (groups.length === 0) return planEmpty({ service, family, labels }, slices);
   const create: Draft<EndpointSlice>[] = [];
   const update: EndpointSlice[] = [];
@@ -216,7 +256,9 @@ function endpointOf(
   const hostname = hostnameOf(pod, service);
   const { nodeName } = pod.spec;
   const { namespace, name, uid } = pod.metadata;
-  const hints = ready ? hintsFor(service.spec.trafficDistribution, { zone, nodeName }) : undefined;
+  // The annotation weighs more than the field.
+  const near = ready && !wantsZoneHints(service);
+  const hints = near ? hintsFor(service.spec.trafficDistribution, { zone, nodeName }) : undefined;
   return {
     addresses: [at.address],
     conditions: { ready, serving, terminating },
@@ -233,7 +275,7 @@ function hintsFor(
   distribution: string | undefined,
   { zone, nodeName }: { readonly zone: string | undefined; readonly nodeName: string | undefined },
 ): discoveryV1.EndpointHints | undefined {
-  if (distribution === undefined || !near.has(distribution)) return undefined;
+  if (distribution === undefined || !nearOnes.has(distribution)) return undefined;
   const forNode = distribution === 'PreferSameNode' && nodeName;
   if (!zone && !forNode) return undefined;
   return {
@@ -242,7 +284,7 @@ function hintsFor(
   };
 }
 
-const near = new Set(['PreferClose', 'PreferSameZone', 'PreferSameNode']);
+const nearOnes = new Set(['PreferClose', 'PreferSameZone', 'PreferSameNode']);
 
 function labelsOf(service: Service): Record<string, string> {
   const labels: Record<string, string> = {
