@@ -143,3 +143,26 @@ test('stopping leaves no timer', () => {
   queue.stop();
   expect(clock.waiting).toBe(0);
 });
+
+test('who must not be tried yet is looked at again when something happens that the one who said so waits for', () => {
+  const asked: string[] = [];
+  const gated = new SchedulingQueue(clock, {
+    onReady: () => ready++,
+    onGate: (info) => {
+      asked.push(info.pod.metadata.name);
+      if (asked.length > 1) gated.set(info);
+      else gated.gate(info, picky);
+    },
+  });
+  gated.set(pod('a'));
+  gated.gate(pod('a'), picky);
+  gated.gate(pod('b'), definePlugin({ name: 'Stubborn' }) as Plugin);
+  gated.changed(changeOf('delete'));
+  gated.changed(changeOf('update', { for: 'c' }));
+  expect(asked).toEqual([]);
+  gated.changed(nodeAdded);
+  expect([asked, gated.counts().gated, gated.pop()]).toEqual([['a'], 2, undefined]);
+  gated.changed(changeOf('update', { for: 'a' }));
+  expect([asked, gated.counts().gated]).toEqual([['a', 'a'], 1]);
+  expect(gated.pop()?.pod.metadata.name).toBe('a');
+});
