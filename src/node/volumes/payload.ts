@@ -128,9 +128,15 @@ export function projectedPayload(source: coreV1.ProjectedVolumeSource, input: Pr
         uid: input.tokenUid,
       };
       files = new Map([[part.serviceAccountToken.path, file]]);
+    } else if (part.clusterTrustBundle?.optional === true) {
+      // None of them is there, which it says is well: the file is there and empty.
+      files = new Map([[part.clusterTrustBundle.path, { data: Buffer.alloc(0), mode }]]);
     } else {
-      const kind = Object.keys(part)[0] ?? 'nothing';
-      throw new VolumeError(`projected volume source ${kind} is not supported by this node`);
+      // One that names nothing gives nothing.
+      files = new Map();
+      for (const [kind, value] of Object.entries(part))
+        if (value !== undefined)
+          throw new VolumeError(`projected volume source ${kind} is not supported by this node`);
     }
     for (const [path, file] of files) out.set(path, file);
   }

@@ -193,6 +193,26 @@ describe('files of objects', () => {
   });
 });
 
+describe('sources of a projected volume', () => {
+  const files = async (source: coreV1.VolumeProjection) => {
+    const pod = podWith('p', [{ name: 'v', projected: { sources: [source] } }]);
+    const at = (await ensure(pod)).get('v')!.path;
+    return fs.readdirSync(at).filter((name) => !name.startsWith('..'));
+  };
+  const bundle = { name: 'roots', path: 'roots.pem' };
+  it.each<[string, coreV1.VolumeProjection]>([
+    ['clusterTrustBundle', { clusterTrustBundle: bundle }],
+    ['podCertificate', { podCertificate: { signerName: 'a/b', keyType: 'ED25519' } }],
+  ])('%s is refused by name', (kind, source) =>
+    expect(files(source)).rejects.toThrow(
+      `MountVolume.SetUp failed for volume "v" : projected volume source ${kind} is not supported by this node`,
+    ),
+  );
+  it('a bundle that may be missing is an empty file', async () =>
+    expect(await files({ clusterTrustBundle: { ...bundle, optional: true } })).toEqual(['roots.pem']));
+  it('one that names nothing gives nothing', async () => expect(await files({})).toEqual([]));
+});
+
 describe('claims', () => {
   const use = (readOnly = false): coreV1.Volume => ({
     name: 'data',

@@ -271,6 +271,15 @@ describe('prepare', () => {
     });
   });
 
+  it('keeps sources of a volume that the node will refuse by name', () => {
+    const sources = [
+      { clusterTrustBundle: { name: 'roots', path: 'roots.pem' } },
+      { podCertificate: { signerName: 'a/b', keyType: 'ED25519', maxExpirationSeconds: 3600 } },
+    ];
+    const pod = createdPod({ volumes: [{ name: 'v', projected: { sources, defaultMode: 0o644 } }] });
+    expect(pod.spec.volumes?.[0]?.projected?.sources).toEqual(sources);
+  });
+
   it('completes selectors with the labels of the pod', () => {
     const term = {
       topologyKey: 'zone',

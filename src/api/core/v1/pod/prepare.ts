@@ -70,20 +70,16 @@ const gatedCondition = (nowMs: number): PodCondition => ({
   lastTransitionTime: formatTime(nowMs),
 });
 
-/** Fields of features that Kubernetes 1.35 has off by default. One that an older object holds is kept. HOT: most pods have none. */
+/**
+ * Fields of features that Kubernetes 1.35 has off by default. One that an older object holds is kept. HOT: most pods have none. The
+ * sources clusterTrustBundle and podCertificate of a volume stay, which there would go too: without them nobody could tell the user
+ * why a file is missing; so a node refuses them by name.
+ */
 function dropDisabledFields(spec: PodSpec, old: PodSpec | undefined): void {
   if (spec.schedulingGroup !== undefined && old?.schedulingGroup === undefined) delete spec.schedulingGroup;
-  for (const name of ['clusterTrustBundle', 'podCertificate'] as const)
-    if (projects(spec, name) && !projects(old, name))
-      for (const { projected } of spec.volumes ?? [])
-        for (const source of projected?.sources ?? []) delete source[name];
   if (setsStopSignal(spec) && !setsStopSignal(old))
     for (const { container } of placedContainers(spec, '')) delete container.lifecycle?.stopSignal;
 }
-
-const projects = (spec: PodSpec | undefined, name: 'clusterTrustBundle' | 'podCertificate'): boolean =>
-  spec?.volumes?.some(({ projected }) => projected?.sources?.some((source) => source[name] !== undefined)) ===
-  true;
 
 const setsStopSignal = (spec: PodSpec | undefined): boolean =>
   [spec?.containers, spec?.initContainers, spec?.ephemeralContainers].some((containers) =>
