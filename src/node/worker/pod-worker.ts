@@ -14,6 +14,7 @@ import { LastWords } from './last-words.ts';
 import type { NodeContext } from './node-context.ts';
 import { newsOf } from './pod-news.ts';
 import { type Neighbourhood, PodPlace } from './pod-place.ts';
+import { PodTimes } from './pod-times.ts';
 import { crashKey, type StartOutcome, startPod } from './start-pod.ts';
 import { idle, StepLoop, type StepResult } from './step-loop.ts';
 import {
@@ -41,15 +42,12 @@ export class PodWorker {
   readonly #around: Neighbourhood;
   readonly #place: PodPlace;
   readonly #loop: StepLoop;
+  readonly #times: PodTimes;
   readonly #waiting = new Map<string, Waiting>();
   readonly #lastWords = new LastWords();
   readonly #memory: PodMemory;
   #pod: Pod;
   #inApi = true;
-  #new = true;
-  readonly #seenMs: number;
-  /** Of one that ran when it was first seen nobody here knows how long that took. */
-  #isToStart: boolean;
   #refresh = false;
   #failure: Failure | undefined;
   /** Of a pod that has failed as a whole; undefined = its own. */
@@ -65,16 +63,18 @@ export class PodWorker {
     this.#node = node;
     this.#around = around;
     this.#place = new PodPlace(pod, node, around);
+    this.#times = new PodTimes(pod, node);
     this.#loop = new StepLoop({
       name: `pod ${pod.metadata.namespace}/${pod.metadata.name}`,
       clock: node.clock,
       scope: node.scope,
-      step: () => this.#timed(this.#terminating ? 'kill' : 'sync'),
+      step: () =>
+        this.#terminating
+          ? this.#times.step('kill', () => this.#terminate())
+          : this.#times.step('sync', () => this.#step()),
       failed: (error) => this.#failed(error),
     });
     const { status } = pod;
-    this.#seenMs = node.clock.monotonicMs();
-    this.#isToStart = (status?.phase ?? 'Pending') === 'Pending';
     // What had failed as a whole before the agent was restarted stays failed.
     if (status?.phase === 'Failed' && status.reason)
       this.#failure = { reason: status.reason, message: status.message };
@@ -177,20 +177,6 @@ export class PodWorker {
     const { namespace, name } = this.#pod.metadata;
     this.#node.log.warn('pod step failed, trying again', { pod: `${namespace}/${name}`, error });
     return 'retry';
-  }
-
-  /** One step, counted; the first one as what makes the pod. */
-  async #timed(kind: 'sync' | 'kill'): Promise<StepResult> {
-    const { clock, metrics } = this.#node;
-    const startedMs = clock.monotonicMs();
-    if (this.#new) metrics.firstStep((startedMs - this.#seenMs) / 1000);
-    const step = kind === 'sync' && this.#new ? 'create' : kind;
-    this.#new = false;
-    try {
-      return await (kind === 'kill' ? this.#terminate() : this.#step());
-    } finally {
-      metrics.stepped(step, (clock.monotonicMs() - startedMs) / 1000);
-    }
   }
 
   /** One look, plan and act. */
@@ -383,10 +369,7 @@ export class PodWorker {
       resourcesOf: (id) => node.allocations.actual(this.#pod, id),
       nowMs: node.clock.nowMs(),
     });
-    if (this.#isToStart && status.phase === 'Running') {
-      this.#isToStart = false;
-      node.metrics.started((node.clock.monotonicMs() - this.#seenMs) / 1000);
-    }
+    this.#times.reached(status.phase);
     node.statuses.put(this.#pod, status);
   }
 
