@@ -57,7 +57,7 @@ export * from './core/v1/quota/index.ts';
 export { ReplicationController } from './core/v1/replication-controller.ts';
 export { ResourceQuota } from './core/v1/resource-quota.ts';
 export { Secret } from './core/v1/secret.ts';
-export { Service } from './core/v1/service.ts';
+export { announcedByAnnotation, Service } from './core/v1/service.ts';
 export { ServiceAccount } from './core/v1/service-account.ts';
 export * from './core/v1/service-allocation.ts';
 export * from './core/v1/service-needs.ts';

@@ -43,7 +43,7 @@ import { addressTowards, planNodeIps } from './node-addresses.ts';
 import { startDns } from './node-dns.ts';
 import { startIngress } from './node-ingress.ts';
 import { startPolicies } from './node-policies.ts';
-import { startProxy } from './node-proxy.ts';
+import { startAnnouncer, startProxy } from './node-proxy.ts';
 import { showProcess } from './process-metrics.ts';
 import type { Surroundings } from './surroundings.ts';
 import { versionInfo } from './version.ts';
@@ -171,6 +171,8 @@ export async function startNode(
     scope.onStop(() => runtime.close());
     const proxy = startProxy(config, { informers, clock, log: log.with({ part: 'proxy' }) });
     scope.onStop(() => proxy.stop());
+    const announcer = startAnnouncer(config, { informers, clock, log: log.with({ part: 'announcer' }) });
+    scope.onStop(() => announcer.stop());
     const ingress = startIngress(config, { client, informers, clock, log: log.with({ part: 'ingress' }) });
     scope.onStop(() => ingress.stop());
     const policies = startPolicies(config, {

@@ -1,4 +1,4 @@
-// The service proxy of `jotasu agent`, wired to this machine.
+// The service proxy of `jotasu agent`, and what announces addresses of load balancers, wired to this machine.
 import { networkInterfaces } from 'node:os';
 import type { Clock, Log } from '../base/index.ts';
 import type { Informers } from '../client/index.ts';
@@ -8,6 +8,8 @@ import {
   prepareConntrack,
   probeProtocols,
   type ServiceProxy,
+  standInAtOnce,
+  startLinkAnnouncer,
   startServiceProxy,
   systemConntrackSettings,
 } from '../proxy/index.ts';
@@ -53,3 +55,10 @@ export function startProxy(
     log,
   });
 }
+
+/** Addresses of load balancers from a pool, on the links of this machine. */
+export const startAnnouncer = (
+  { nodeName }: Pick<ProxyConfig, 'nodeName'>,
+  around: { informers: Informers; clock: Clock; log: Log },
+): { stop(): Promise<void> } =>
+  startLinkAnnouncer({ ...around, nodeName, kernel: { answerAtOnce: standInAtOnce }, exec: systemExec });

@@ -69,6 +69,7 @@ export {
   type IpVersion,
   type Link,
   planBridge,
+  planEmptyBridge,
   planFurtherAddress,
   planInside,
   planVeth,

@@ -41,6 +41,12 @@ export function planBridge(bridge: { name: string; address: string; mtu: number 
   ];
 }
 
+/** A bridge that leads nowhere, up. */
+export function planEmptyBridge(name: string): string[] {
+  checkLinkName(name);
+  return [`link add name ${name} type bridge forward_delay 0 stp_state 0`, `link set ${name} up`];
+}
+
 /** Whoever gives an IPv6 address out knows that nobody else has it: without a look for duplicates it serves at once. */
 const planAddress = (link: string, address: string): string =>
   `address add ${address} dev ${link}${address.includes(':') ? ' nodad' : ''}`;

@@ -94,3 +94,14 @@ export function prepareConntrack(settings: ConntrackSettings, log: Log): { reado
   }
   return { dropInvalid: (settings.read('nf_conntrack_tcp_be_liberal') ?? '0') === '0' };
 }
+
+/** Answers that the kernel gives on a link for other addresses are not held back, as they are by default; IPv6 gives them at all. */
+export function standInAtOnce(link: string): void {
+  writeFileSync(`/proc/sys/net/ipv4/neigh/${link}/proxy_delay`, '0');
+  // A kernel without IPv6 lacks them.
+  for (const [file, value] of [
+    [`/proc/sys/net/ipv6/neigh/${link}/proxy_delay`, '0'],
+    [`/proc/sys/net/ipv6/conf/${link}/proxy_ndp`, '1'],
+  ] as const)
+    if (existsSync(file)) writeFileSync(file, value);
+}

@@ -239,6 +239,14 @@ describe('requirements', () => {
     );
   });
 
+  test('arping is needed where nodes announce addresses alone', async () => {
+    const programs = { exists: (path: string) => without('arping').includes(path) };
+    await ensurePackages(machine(new FakeExec()), { install: false, programs });
+    await expect(
+      ensurePackages(machine(new FakeExec()), { install: false, announces: true, programs }),
+    ).rejects.toThrow(/lacks arping, .* apt-get install iputils-arping/);
+  });
+
   test('what is missing is named, then installed, each package once', async () => {
     const have = new Set(without('containerd', 'ctr', 'nft'));
     const exec = new FakeExec().answer(/^env DEB|^apt-get install/, () => {

@@ -81,6 +81,11 @@ describe('processes', () => {
     ]);
   });
 
+  test('a server with addresses for load balancers', () => {
+    const command = planServerCommand({ ...state, servicelbPool: ['10.89.0.200-10.89.0.210'] }, ['j']);
+    expect(command).toContain('--servicelb-pool=10.89.0.200-10.89.0.210');
+  });
+
   test('an agent of a cluster without ingress', () => {
     const command = planAgentCommand({ ...state, without: ['ingress'] }, state.nodes[1]!, ['j']);
     expect(command).toContain('--without=ingress');

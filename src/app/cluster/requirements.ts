@@ -41,11 +41,18 @@ const always: readonly Requirement[] = [
 /** crun costs half of runc. */
 const runtimes: Requirement = { what: 'crun or runc', programs: ['crun', 'runc'], debianPackage: 'crun' };
 
-/** What a cluster without these parts needs. */
-export const requirementsOf = (without: readonly string[]): readonly Requirement[] => [
+export interface ClusterNeeds {
+  /** Parts that it is made without. */
+  readonly without?: readonly string[];
+  /** Its load balancers have addresses of their own. */
+  readonly announces?: boolean;
+}
+
+const requirementsOf = ({ without = [], announces = false }: ClusterNeeds): readonly Requirement[] => [
   ...always,
   runtimes,
   ...(without.includes('ingress') ? [] : [program('haproxy', 'haproxy')]),
+  ...(announces ? [program('arping', 'iputils-arping')] : []),
 ];
 
 /** Throws unless the process is root's; for `up` with what can be had without. */
@@ -63,11 +70,11 @@ Without root there are simulated nodes, which run no containers and are real in 
 /** Installs what is missing, after saying what; or, when it may not, throws with the list. */
 export async function ensurePackages(
   machine: Pick<Machine, 'exec' | 'searchPath' | 'say'>,
-  options: { install: boolean; without?: readonly string[]; programs?: Programs },
+  options: ClusterNeeds & { install: boolean; programs?: Programs },
 ): Promise<void> {
   const { exec, searchPath, say } = machine;
   const programs = options.programs ?? systemPrograms;
-  const requirements = requirementsOf(options.without ?? []);
+  const requirements = requirementsOf(options);
   const missing = listMissing(requirements, searchPath, programs);
   if (missing.length === 0) return;
   const packages = [...new Set(missing.map((requirement) => requirement.debianPackage))];

@@ -60,6 +60,7 @@ export function planServerCommand(state: ClusterState, program: readonly string[
     // None of its own; "node add --simulate" makes them.
     '--simulate-nodes=0',
     ...((state.without ?? []).length > 0 ? [`--without=${state.without!.join()}`] : []),
+    ...(state.servicelbPool === undefined ? [] : [`--servicelb-pool=${state.servicelbPool.join()}`]),
   ];
 }
 

@@ -56,6 +56,8 @@ export interface ClusterState {
   readonly apiPort: number;
   /** Parts that its server leaves out; undefined = none. */
   readonly without?: readonly string[] | undefined;
+  /** Ranges of addresses for load balancers; undefined = those of the nodes. */
+  readonly servicelbPool?: readonly string[] | undefined;
   readonly kubeconfig: KubeconfigEntry;
   /** Files that an earlier `up --kubeconfig` wrote to; undefined = none. */
   readonly otherKubeconfigs?: readonly KubeconfigEntry[] | undefined;

@@ -37,7 +37,11 @@ const neededMb = 20;
 export async function up(machine: Machine, flags: UpFlags, signal: AbortSignal): Promise<void> {
   needRoot(machine, 'up');
   await checkArchives(flags.images);
-  await ensurePackages(machine, { install: flags.install, without: flags.without ?? [] });
+  await ensurePackages(machine, {
+    install: flags.install,
+    without: flags.without ?? [],
+    announces: flags.servicelbPool !== undefined,
+  });
   await ensureKernel(machine);
   const release = await lockDirectory(machine.clustersDir, () =>
     machine.say('Waiting for another jotasu command to finish.'),
@@ -171,6 +175,7 @@ async function createCluster(machine: Machine, flags: UpFlags): Promise<ClusterS
       isOurs: !existsSync(kubeconfig),
     },
     ...(flags.without !== undefined && { without: flags.without }),
+    ...(flags.servicelbPool !== undefined && { servicelbPool: flags.servicelbPool }),
     version: machine.programVersion,
     server: null,
     nodes,
@@ -215,10 +220,11 @@ function changedCluster(state: ClusterState, flags: UpFlags): ClusterState {
   for (const [flag, asked, has] of [
     ['cluster-cidr', flags.clusterCidr, state.podCidr],
     ['service-cidr', flags.serviceCidr, state.serviceCidr],
+    ['servicelb-pool', flags.servicelbPool?.join(), state.servicelbPool?.join()],
   ] as const)
     if (asked !== undefined && asked !== has)
       throw new CommandFailure(
-        `cluster ${state.name} was made with --${flag} ${has}; "jotasu down" and "up" make it anew`,
+        `cluster ${state.name} was made with${has === undefined ? 'out' : ''} --${flag}${has === undefined ? '' : ` ${has}`}; "jotasu down" and "up" make it anew`,
       );
   let { nodes, lastNodeNumber } = state;
   if (flags.nodes !== undefined && flags.nodes < nodes.length)

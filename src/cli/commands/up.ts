@@ -1,6 +1,6 @@
 // `jotasu up` and `jotasu down`: a whole cluster on this machine, and nothing of it.
 import type { Command } from 'commander';
-import { addressRanges, list, listOf, whole } from '../flags.ts';
+import { addressPool, addressRanges, list, listOf, whole } from '../flags.ts';
 import type { ClusterFlags, Handlers, UpFlags } from '../handlers.ts';
 import { clusterOption } from '../shared-options.ts';
 
@@ -32,6 +32,11 @@ export function upCommand(program: Command, handlers: Handlers): void {
       '--without <parts>',
       'leave out local-storage (the default storage class), servicelb (addresses of load balancers), ingress (HAProxy on each node)',
       listOf(['local-storage', 'servicelb', 'ingress']),
+    )
+    .option(
+      '--servicelb-pool <ranges>',
+      'addresses for services of type LoadBalancer: FIRST-LAST or ADDRESS/LENGTH (default: those of the nodes)',
+      addressPool,
     )
     .option('--no-install', 'say which packages are missing instead of installing them')
     .action(({ image, ...rest }: Parsed) => handlers.up({ ...rest, images: image ?? [] }));

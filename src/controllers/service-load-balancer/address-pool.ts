@@ -28,13 +28,13 @@ export class AddressPool {
     );
   }
 
-  /** The first address of a family that is not taken, in the order of the ranges. */
-  firstFree(family: 'IPv4' | 'IPv6', taken: ReadonlySet<string>): string | undefined {
+  /** The first free address of a family, in the order of the ranges. */
+  firstFree(family: 'IPv4' | 'IPv6', isFree: (address: string) => boolean): string | undefined {
     for (const range of this.#ranges) {
       if (range.family !== family) continue;
       for (let value = range.first; value <= range.last; value++) {
         const address = textOf(value, family);
-        if (!taken.has(address)) return address;
+        if (isFree(address)) return address;
       }
     }
     return undefined;

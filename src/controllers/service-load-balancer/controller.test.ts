@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
-import { Node, Service } from '../../api/index.ts';
+import { announcedByAnnotation, Node, Service } from '../../api/index.ts';
 import { ControllerHarness } from '../../testkit/index.ts';
 import { serviceLoadBalancerController } from './controller.ts';
 import { ingressIps } from './plan.ts';
@@ -43,24 +43,50 @@ test('services that come at once get an address each from the pool, and give it 
   );
 });
 
+const addNode = (name: string, address: string) =>
+  harness.create(Node, {
+    metadata: { name },
+    spec: {},
+    status: {
+      addresses: [{ type: 'InternalIP', address }],
+      conditions: [{ type: 'Ready', status: 'True' }],
+    },
+  } as Parameters<typeof harness.create<Node>>[1]);
+const lose = (name: string) =>
+  harness.client(Node).patch({ name, subresource: 'status' }, 'merge', {
+    status: { conditions: [{ type: 'Ready', status: 'Unknown' }] },
+  });
+
+test('a node answers for addresses of the pool, another when it is lost, none when they are given back', async () => {
+  harness = new ControllerHarness();
+  await addNode('n1', '10.0.0.1');
+  await addNode('n2', '10.0.0.2');
+  for (const name of ['a', 'b']) await harness.create(Service, balancer(name));
+  await harness.start(serviceLoadBalancerController({ pool: ['10.0.0.200/30'] }));
+  const by = async (name: string) =>
+    (await harness.client(Service).get(name, 'ns')).metadata.annotations?.[announcedByAnnotation];
+  expect([await by('a'), await by('b')].sort()).toEqual(['n1', 'n2']);
+  await lose('n1');
+  await harness.rest();
+  expect([await by('a'), await by('b')]).toEqual(['n2', 'n2']);
+  expect(said().filter((text) => text.includes('nodeAssigned'))).toHaveLength(3);
+  expect(said()).toContain('ns/a nodeAssigned: announcing from node "n2" with protocol "layer2"');
+  await harness
+    .client(Service)
+    .patch({ name: 'a', namespace: 'ns' }, 'merge', { spec: { type: 'ClusterIP' } });
+  await harness.rest();
+  expect(await by('a')).toBeUndefined();
+});
+
 test('nodes that come and go are followed', async () => {
   harness = new ControllerHarness();
   await harness.create(Service, balancer('a'));
   await harness.start(serviceLoadBalancerController({ pool: [] }));
   expect(await ips('a')).toEqual([]);
-  await harness.create(Node, {
-    metadata: { name: 'n1' },
-    spec: {},
-    status: {
-      addresses: [{ type: 'InternalIP', address: '10.0.0.1' }],
-      conditions: [{ type: 'Ready', status: 'True' }],
-    },
-  } as Parameters<typeof harness.create<Node>>[1]);
+  await addNode('n1', '10.0.0.1');
   await harness.rest();
   expect(await ips('a')).toEqual(['10.0.0.1']);
-  await harness.client(Node).patch({ name: 'n1', subresource: 'status' }, 'merge', {
-    status: { conditions: [{ type: 'Ready', status: 'Unknown' }] },
-  });
+  await lose('n1');
   await harness.rest();
   expect(await ips('a')).toEqual([]);
   expect(said()).toEqual([

@@ -1,15 +1,18 @@
-// Load balancer addresses where no cloud gives them out: those of the nodes, or one from a pool. Nothing is made outside the cluster
-// (the service proxy of every node answers at the address), so there is nothing to clean up and no finalizer.
-import { EndpointSlice, Node, Service } from '../../api/index.ts';
+// Load balancer addresses where no cloud gives them out: those of the nodes, or one from a pool, for which a node answers on its link.
+// Nothing is made outside the cluster (the service proxy of every node serves the address), so there is nothing to clean up and no
+// finalizer.
+import { announcedByAnnotation, EndpointSlice, Node, Service } from '../../api/index.ts';
 import { isNotFound, keyOf } from '../../machinery/index.ts';
 import { type Controller, type ControllerContext, defineController, maps } from '../framework/index.ts';
 import { AddressPool } from './address-pool.ts';
+import { announcerOf, planAnnouncer } from './announcer.ts';
 import {
   addressOf,
   ingressIps,
   isOurs,
   isUsable,
   type LoadBalancerPlan,
+  type LoadBalancerView,
   planLoadBalancer,
   servesIngress,
 } from './plan.ts';
@@ -39,18 +42,14 @@ export function serviceLoadBalancerController(options: LoadBalancerOptions): Con
     watches: [
       // A change of one may give another what it waits for.
       maps(Service, (service, lister) => (isOurs(service) ? concerned(lister) : [])),
-      ...(pool.isEmpty
-        ? [
-            maps(Node, (_, lister) => concerned(lister), {
-              when: (old, node) => nodeFacts(old) !== nodeFacts(node),
-            }),
-            maps(EndpointSlice, (slice, lister) => {
-              const key = `${slice.metadata.namespace}/${slice.metadata.labels?.[serviceLabel] ?? ''}`;
-              const service = lister(Service).get(key);
-              return service?.spec.externalTrafficPolicy === 'Local' && isOurs(service) ? [key] : [];
-            }),
-          ]
-        : []),
+      maps(Node, (_, lister) => concerned(lister), {
+        when: (old, node) => nodeFacts(old) !== nodeFacts(node),
+      }),
+      maps(EndpointSlice, (slice, lister) => {
+        const key = `${slice.metadata.namespace}/${slice.metadata.labels?.[serviceLabel] ?? ''}`;
+        const service = lister(Service).get(key);
+        return service?.spec.externalTrafficPolicy === 'Local' && isOurs(service) ? [key] : [];
+      }),
     ],
     build: ({ lister, client, event, log }) => {
       const services = lister(Service);
@@ -102,7 +101,7 @@ export function serviceLoadBalancerController(options: LoadBalancerOptions): Con
         }
         // Most services are none: they cost nothing.
         if (!isOurs(service) && ingressIps(service).length === 0) return;
-        const plan = planLoadBalancer({
+        const view: LoadBalancerView = {
           service,
           services: current(),
           nodes: nodes.list(),
@@ -111,28 +110,43 @@ export function serviceLoadBalancerController(options: LoadBalancerOptions): Con
             .filter(({ metadata }) => metadata.labels?.[serviceLabel] === service.metadata.name),
           pool,
           serverAddresses: serverAddresses(slices.get(kubernetesSlice)),
-        });
-        if (plan.action === 'none') {
-          problems.delete(key);
-          return;
-        }
-        const ingress = plan.ips.map((ip) => ({ ip, ipMode: 'VIP' }));
+        };
+        const plan = planLoadBalancer(view);
+        const ips = plan.action === 'none' ? ingressIps(service) : plan.ips;
+        const announcer = ips.some((ip) => pool.has(ip)) ? planAnnouncer(view) : undefined;
+        const isAnnounced = announcer === announcerOf(service);
+        if (plan.action === 'none') problems.delete(key);
+        if (plan.action === 'none' && isAnnounced) return;
         const had = service.status?.loadBalancer?.ingress?.length ?? 0;
-        if (ingress.length > 0 || had > 0) {
+        if (ips.length > 0 || had > 0 || !isAnnounced) {
           const { name, namespace } = service.metadata;
-          const status = { loadBalancer: ingress.length === 0 ? null : { ingress } };
+          const change = {
+            ...(!isAnnounced && {
+              metadata: { annotations: { [announcedByAnnotation]: announcer ?? null } },
+            }),
+            status: {
+              loadBalancer: ips.length === 0 ? null : { ingress: ips.map((ip) => ({ ip, ipMode: 'VIP' })) },
+            },
+          };
           try {
             written.set(
               key,
-              await client(Service).patch({ name, namespace, subresource: 'status' }, 'merge', { status }),
+              await client(Service).patch({ name, namespace, subresource: 'status' }, 'merge', change),
             );
           } catch (error) {
             if (!isNotFound(error)) throw error;
             return;
           }
-          log.info('load balancer addresses', { service: key, addresses: plan.ips.join() });
+          log.info('load balancer addresses', { service: key, addresses: ips.join(), announcer });
         }
-        say(service, plan);
+        if (plan.action === 'set') say(service, plan);
+        if (!isAnnounced && announcer !== undefined)
+          event(
+            service,
+            'Normal',
+            'nodeAssigned',
+            `announcing from node "${announcer}" with protocol "layer2"`,
+          );
       };
     },
   });

@@ -225,6 +225,18 @@ describe('a pool', () => {
       problem('the address 8.8.8.8 is not in the pool'),
     ],
     ['what it had is kept', balancer('b', {}, ['192.0.2.11']), {}, nothing],
+    [
+      'addresses of nodes are left out',
+      balancer('b'),
+      { nodes: [node('n1', '192.0.2.10')] },
+      set('192.0.2.11'),
+    ],
+    [
+      'one of a node, asked for',
+      balancer('b', { loadBalancerIP: '192.0.2.10' }),
+      { nodes: [node('n1', '192.0.2.10')] },
+      problem("the address 192.0.2.10 is a node's"),
+    ],
     ['unless it left the pool', balancer('b', {}, ['10.0.0.1']), {}, set('192.0.2.10')],
     [
       'another class’s addresses are not counted',

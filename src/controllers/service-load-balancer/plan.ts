@@ -63,22 +63,27 @@ const families = ({ spec }: Service): readonly ('IPv4' | 'IPv6')[] =>
 
 const familyOf = (ip: string): 'IPv4' | 'IPv6' => (ip.includes(':') ? 'IPv6' : 'IPv4');
 
-function poolAddresses({ service, services, pool }: LoadBalancerView): Found {
+function poolAddresses({ service, services, nodes, pool }: LoadBalancerView): Found {
   const key = keyOf(service);
   const taken = new Set(
     services.filter((other) => keyOf(other) !== key && isOurs(other)).flatMap(ingressIps),
   );
+  const ofNodes = new Set(
+    nodes.flatMap(({ status }) => (status?.addresses ?? []).map(({ address }) => address)),
+  );
   const wanted = service.spec.loadBalancerIP ?? '';
-  const had = ingressIps(service).filter((ip) => pool.has(ip) && !taken.has(ip));
+  const isFree = (ip: string): boolean => !taken.has(ip) && !ofNodes.has(ip);
+  const had = ingressIps(service).filter((ip) => pool.has(ip) && isFree(ip));
   const ips: string[] = [];
   for (const family of families(service)) {
     if (wanted !== '' && familyOf(wanted) === family) {
       if (!pool.has(wanted)) return { ips: [], problem: `the address ${wanted} is not in the pool` };
       if (taken.has(wanted)) return { ips: [], problem: `the address ${wanted} is another service's` };
+      if (ofNodes.has(wanted)) return { ips: [], problem: `the address ${wanted} is a node's` };
       ips.push(wanted);
       continue;
     }
-    const ip = had.find((one) => familyOf(one) === family) ?? pool.firstFree(family, taken);
+    const ip = had.find((one) => familyOf(one) === family) ?? pool.firstFree(family, isFree);
     if (ip === undefined) return { ips: [], problem: `no ${family} address is left in the pool` };
     ips.push(ip);
   }
@@ -172,7 +177,7 @@ export function addressOf({ status }: Node, family: 'IPv4' | 'IPv6'): string | u
 }
 
 /** Nodes with endpoints of a service, and whether one of them is ready or all that still serve are about to end. */
-function nodesReached(slices: readonly EndpointSlice[]): Map<string, 'ready' | 'ending'> {
+export function nodesReached(slices: readonly EndpointSlice[]): Map<string, 'ready' | 'ending'> {
   const found = new Map<string, 'ready' | 'ending'>();
   // null is how a slice without endpoints is told of.
   for (const { endpoints } of slices)

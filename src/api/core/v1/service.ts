@@ -11,6 +11,9 @@ import { warnService } from './service-warnings.ts';
 
 export type Service = ServiceObject;
 
+/** On a service with addresses from the pool: the node that answers for them on its link. */
+export const announcedByAnnotation = 'servicelb.jotasu.dev/announced-by';
+
 const loadBalancerAddresses = (service: ServiceObject): string[] => {
   const found = new Set<string>();
   for (const { ip, hostname } of service.status?.loadBalancer?.ingress ?? [])
