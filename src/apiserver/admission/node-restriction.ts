@@ -40,7 +40,7 @@ const podCreate: Restriction = (node, { object }, store) => {
   const kinds = new Set([...referencesOfPod(pod)].map((reference) => reference.split('/')[0]));
   if (kinds.has('serviceaccounts'))
     return `node ${quote(node)} can not create pods that reference a service account`;
-  for (const kind of ['secrets', 'configmaps', 'persistentvolumeclaims'])
+  for (const kind of ['secrets', 'configmaps', 'persistentvolumeclaims', 'resourceclaims'])
     if (kinds.has(kind)) return `node ${quote(node)} can not create pods that reference ${kind}`;
   return undefined;
 };

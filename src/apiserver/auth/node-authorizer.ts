@@ -106,6 +106,7 @@ const table: readonly (readonly [string, string, Check])[] = [
   ['/secrets', read, related('secrets')],
   ['/configmaps', read, readConfigMap],
   ['/persistentvolumeclaims', 'get', related('persistentvolumeclaims')],
+  ['resource.k8s.io/resourceclaims', 'get', related('resourceclaims')],
   ['/persistentvolumes', read, any],
   ['/persistentvolumes', 'patch', ownVolume],
   ['/events', write, any],

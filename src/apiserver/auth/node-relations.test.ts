@@ -36,10 +36,16 @@ const spec = {
     { name: 'k', emptyDir: {} },
   ],
   serviceAccountName: 'sa',
+  resourceClaims: [
+    { name: 'x', resourceClaimName: 'd-named' },
+    { name: 'y', resourceClaimTemplateName: 't' },
+    { name: 'z', resourceClaimTemplateName: 't' },
+  ],
 };
 
 test('what a pod refers to', () => {
-  const pod = { metadata: { name: 'p', namespace: 'd' }, spec } as unknown as Pod;
+  const status = { resourceClaimStatuses: [{ name: 'y', resourceClaimName: 'd-made' }] };
+  const pod = { metadata: { name: 'p', namespace: 'd' }, spec, status } as unknown as Pod;
   expect([...referencesOfPod(pod)].sort()).toEqual([
     'configmaps/d/c-env',
     'configmaps/d/c-from',
@@ -47,6 +53,8 @@ test('what a pod refers to', () => {
     'configmaps/d/c-volume',
     'persistentvolumeclaims/d/p-claim',
     'persistentvolumeclaims/d/p-e',
+    'resourceclaims/d/d-made',
+    'resourceclaims/d/d-named',
     'secrets/d/s-azure',
     'secrets/d/s-csi',
     'secrets/d/s-env',

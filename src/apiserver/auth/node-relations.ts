@@ -87,8 +87,9 @@ export class NodeRelations {
       if (known !== undefined) this.#drop(key);
       return;
     }
-    // All that a bound pod can still gain is an ephemeral container.
-    if (known !== undefined && known.node === nodeName && !pod.spec.ephemeralContainers?.length) return;
+    // All that a bound pod can still gain is an ephemeral container, or a claim on devices.
+    const mayGain = pod.spec.ephemeralContainers?.length || pod.spec.resourceClaims?.length;
+    if (known !== undefined && known.node === nodeName && !mayGain) return;
     this.#drop(key);
     let ofNode = this.#nodes.get(nodeName);
     if (ofNode === undefined) this.#nodes.set(nodeName, (ofNode = new Map()));

@@ -1,8 +1,13 @@
 // Which other objects a pod names: what its node must be able to read. After VisitPodSecretNames and VisitPodConfigmapNames of
 // Kubernetes, and the edges of its node authorizer's graph. Pure.
-import type { PersistentVolume, Pod } from '../../api/index.ts';
+import { deviceClaimsOf, type PersistentVolume, type Pod } from '../../api/index.ts';
 
-export type ReferenceKind = 'secrets' | 'configmaps' | 'persistentvolumeclaims' | 'serviceaccounts';
+export type ReferenceKind =
+  | 'secrets'
+  | 'configmaps'
+  | 'persistentvolumeclaims'
+  | 'resourceclaims'
+  | 'serviceaccounts';
 
 /** `KIND/NAMESPACE/NAME` */
 export const referenceKey = (kind: ReferenceKind, namespace: string, name: string): string =>
@@ -52,6 +57,7 @@ export function referencesOfPod(pod: Pod): Set<string> {
       note('secrets', source.nodePublishSecretRef?.name);
     }
   }
+  for (const key of deviceClaimsOf(pod)) found.add(`resourceclaims/${key}`);
   return found;
 }
 

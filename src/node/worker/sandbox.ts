@@ -3,6 +3,7 @@ import { type Pod, RuntimeClass } from '../../api/index.ts';
 import type { SandboxConfig, SandboxStatus } from '../../os/index.ts';
 import { buildSandboxConfig } from '../container/sandbox-config.ts';
 import type { NodeContext } from './node-context.ts';
+import { prepareDevices } from './prepare-devices.ts';
 
 export const sandboxConfigFor = (node: NodeContext, pod: Pod, attempt: number): SandboxConfig =>
   buildSandboxConfig({
@@ -35,10 +36,11 @@ export async function createSandbox(
     node.log.warn('cannot create sandbox', { pod: `${namespace}/${name}`, error });
     node.metrics.sandboxTried('failed');
   };
-  // Nobody allocates devices on this node.
-  if ((pod.spec.resourceClaims ?? []).length > 0) {
-    const why = 'this node has no DRA driver';
-    return fail('FailedPrepareDynamicResources', `Failed to prepare dynamic resources: ${why}`, why);
+  try {
+    await prepareDevices(node.client, pod);
+  } catch (error) {
+    const message = `Failed to prepare dynamic resources: prepare dynamic resources: ${(error as Error).message}`;
+    return fail('FailedPrepareDynamicResources', message, error);
   }
   try {
     node.cgroups.ensure(pod);
