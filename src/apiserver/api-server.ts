@@ -26,6 +26,7 @@ import type { Authenticate, TokenAuthenticator } from './auth/authenticate.ts';
 import type { Authorize } from './auth/authorize.ts';
 import type { ServiceAccountTokens } from './auth/service-account-tokens.ts';
 import { postStartHooks } from './bootstrap.ts';
+import { ensureFlowControl } from './bootstrap-flow-control.ts';
 import { keepClientAuthentication } from './client-authentication.ts';
 import { CustomResources } from './custom-resources/definitions.ts';
 import { createHandler } from './endpoints/handler.ts';
@@ -33,6 +34,7 @@ import type { InFlightLimits } from './endpoints/in-flight.ts';
 import { showStore } from './endpoints/metrics-server.ts';
 import type { VersionInfo } from './endpoints/path.ts';
 import type { NodeCredentials } from './endpoints/targets.ts';
+import { borrowingPeriodMs, FlowControl } from './flow-control/flow-control.ts';
 import { healthChecks } from './health-checks.ts';
 import { inProcessTransport } from './in-process.ts';
 import { KubernetesService } from './kubernetes-service.ts';
@@ -64,6 +66,8 @@ export interface ApiServerOptions {
   readonly advertisePort: () => number;
   /** How many requests may run at once; undefined = as many as kube-apiserver allows. */
   readonly inFlight?: InFlightLimits | undefined;
+  /** False: these limits alone hold. Otherwise their sum is what the priority levels share. */
+  readonly priorityAndFairness?: boolean | undefined;
   /** The authority behind clients' certificates, in PEM; undefined = there is none. */
   readonly clientCa?: string | undefined;
   /** What this server shows to other API servers; undefined = nothing, so they take its requests for nobody's. */
@@ -115,6 +119,8 @@ const storeCheck = (store: Store): ComponentCheck => ({
 
 /** As often as kube-apiserver. */
 const keepUpMs = 10_000;
+/** Of schemas and levels of priority and fairness, as often as kube-apiserver. */
+const keepFlowControlMs = 60_000;
 /** For servers that share a store: how soon the loss of one is noticed depends on it. */
 const keepAddressesMs = 1000;
 
@@ -196,6 +202,11 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   });
   let draining = false;
   const pending = new Set(postStartHooks.map(({ name }) => name));
+  const inFlight = options.inFlight ?? { reads: 400, writes: 200 };
+  const flowControl =
+    options.priorityAndFairness === false
+      ? null
+      : new FlowControl({ store, clock, metrics, seats: inFlight.reads + inFlight.writes });
   const handler = createHandler({
     core,
     clock,
@@ -215,7 +226,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       clock,
     }),
     credentials: options.nodeCredentials,
-    inFlight: options.inFlight ?? { reads: 400, writes: 200 },
+    inFlight,
+    flowControl,
     metrics,
     version: options.version,
     publicAddress: () => `${options.advertiseAddress}:${options.advertisePort()}`,
@@ -267,6 +279,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
           await kubernetesService().keep();
           await keepClientAuthentication(client, clientAuthentication());
         }),
+        each(keepFlowControlMs, () => ensureFlowControl(client)),
+        flowControl === null ? undefined : each(borrowingPeriodMs, async () => flowControl.adjust()),
         store.shared ? each(keepAddressesMs, () => kubernetesService().keepAddresses()) : undefined,
       ]);
       await kubernetesService().leave();

@@ -140,6 +140,13 @@ export class ApiFixture {
     await (this.clock as FakeClock).advance(ms);
   }
 
+  /** A request whose answer may be long in coming. */
+  begin(method: string, url: string, asking: Asking = {}): FakeResponse {
+    const response = new FakeResponse();
+    this.api.onRequest(fakeRequest(method, url, asking), response as unknown as HttpResponse);
+    return response;
+  }
+
   /** A watch: `events()` are those that have come so far. Ends with `close()`. */
   async watch(url: string, asking: Asking = {}): Promise<FakeResponse> {
     const response = new FakeResponse();

@@ -91,7 +91,7 @@ const timedOut = (): StatusError =>
   new StatusError(504, 'Timeout', 'Timeout: request did not complete within the allotted timeout', {});
 
 /** 0 = the client leaves it to the server. Throws 400 for what is no duration. */
-function askedTimeoutMs(query: Query): number {
+export function askedTimeoutMs(query: Query): number {
   const text = query.get('timeout') ?? '';
   if (text === '') return 0;
   const why = durationError(text);

@@ -1,4 +1,4 @@
-// The life of a request: identify → impersonate → find what is asked → authorise → wait for room → serve. Every failure ends in a
+// The life of a request: identify → impersonate → find what is asked → wait for seats → authorise → serve. Every failure ends in a
 // Status answer. HOT: bench/api.ts.
 import type { Duplex, Writable } from 'node:stream';
 import type { Clock, Log } from '../../base/index.ts';
@@ -15,6 +15,9 @@ import type { RequestAttributes, UserInfo } from '../auth/attributes.ts';
 import type { Authenticate } from '../auth/authenticate.ts';
 import type { Authorize } from '../auth/authorize.ts';
 import { impersonate } from '../auth/impersonate.ts';
+import type { FlowControl } from '../flow-control/flow-control.ts';
+import { Visit } from '../flow-control/priority-level.ts';
+import { WorkEstimator } from '../flow-control/work-estimate.ts';
 import type { RegistryCore } from '../registry/core.ts';
 import { InconsistentContinue } from '../registry/list.ts';
 import { admitConnection } from './admit-connection.ts';
@@ -33,6 +36,7 @@ import { pathAttributes, resourceAttributes } from './request-attributes.ts';
 import { notFoundPath, serveResource, verbOf } from './resource.ts';
 import { addWarnings, readable, sendError, sendJson, sendPageNotFound } from './respond.ts';
 import { parseRoute, type ResourceRoute } from './route.ts';
+import { Seating } from './seating.ts';
 import type { ConnectionCall, NodeCredentials } from './targets.ts';
 import { framingOf, refuseUpgrade } from './upgrades.ts';
 
@@ -44,7 +48,9 @@ export interface HandlerOptions extends Omit<PathOptions, 'tokens' | 'discovered
   readonly authenticate: Authenticate;
   readonly authorize: Authorize;
   readonly credentials: NodeCredentials;
+  /** How many requests may run at once; with flow control it has the say. */
   readonly inFlight: InFlightLimits;
+  readonly flowControl: FlowControl | null;
   /** Watches and streams excepted; 0 = none. */
   readonly requestTimeoutMs: number;
   /** For watches that name no timeout; 0 = they never end. */
@@ -85,13 +91,26 @@ interface ToConnect {
 }
 
 /** What is measured of one request; `series` null = it is not counted, or no longer here. */
-class Measured {
+class Measured extends Visit {
   readonly startedMs: number;
   series: RequestSeries | null = null;
 
   constructor(startedMs: number) {
+    super();
     this.startedMs = startedMs;
   }
+}
+
+/** A request whose user is known and which is understood. */
+interface Call extends Asked {
+  readonly request: HttpRequest;
+  readonly response: HttpResponse;
+  readonly user: UserInfo;
+  readonly method: string;
+  /** undefined = no resource, or the method means nothing for it. */
+  readonly verb: Verb | undefined;
+  readonly attributes: RequestAttributes;
+  readonly measured: Measured;
 }
 
 export function createHandler(options: HandlerOptions): ApiHandler {
@@ -126,7 +145,12 @@ export function createHandler(options: HandlerOptions): ApiHandler {
     discovered,
     healthMetrics,
   };
-  const inFlight = new InFlight(options.inFlight, clock);
+  const { flowControl } = options;
+  const inFlight = new InFlight(flowControl === null ? options.inFlight : { reads: 0, writes: 0 }, clock);
+  const seating =
+    flowControl === null
+      ? null
+      : new Seating(flowControl, new WorkEstimator(core.store, clock), options.requestTimeoutMs);
   metrics.showInFlight((lane) => inFlight.peak(lane));
   const deadlines = new Deadlines(clock, options.requestTimeoutMs);
 
@@ -162,26 +186,67 @@ export function createHandler(options: HandlerOptions): ApiHandler {
   /** To the bytes of the answer's body. */
   async function serve(request: HttpRequest, response: HttpResponse, measured: Measured): Promise<number> {
     const user = identify(request);
-    const asked = ask(request);
-    const { route, kind, path, query } = asked;
+    const { path, query, route, kind } = ask(request);
     const method = request.method ?? 'GET';
+    const verb = route && verbOf(method, route, query);
+    const attributes =
+      route === undefined
+        ? pathAttributes(user, method, path)
+        : resourceAttributes(user, verb ?? '', { path, query, route });
+    const call: Call = {
+      request,
+      response,
+      user,
+      method,
+      path,
+      query,
+      route,
+      kind,
+      verb,
+      attributes,
+      measured,
+    };
+    if (route !== undefined && lastingSubresources.has(route.subresource)) return serveCall(call);
+    if (verb === 'watch') return seated(call);
+    return deadlines.run(query, () => seated(call));
+  }
+
+  const seated = (call: Call): Promise<number> =>
+    seating === null
+      ? serveCall(call)
+      : seating.run(
+          call,
+          () => serveCall(call),
+          () => dropped(call),
+        );
+
+  /** Counts what was told to come again before anybody looked at what it is about. */
+  const dropped = ({ request, route, kind, verb, query, measured }: Call): void => {
+    metrics.dropped(laneOf(verb ?? 'get'));
+    if (route === undefined || kind === undefined || verb === undefined) return;
+    const contentType = request.headers['content-type'];
+    measured.series = metrics.requests.ofResource(kind, route, { verb, query, contentType }) ?? null;
+    measured.series?.terminated(429);
+  };
+
+  async function serveCall(call: Call): Promise<number> {
+    const { request, response, user, method, path, query, route, kind, verb, attributes, measured } = call;
     if (route === undefined) {
-      allow(pathAttributes(user, method, path));
+      allow(attributes);
       const remote = remotes.findByPath(path);
       if (remote !== undefined) {
-        await deadlines.run(query, () => aggregator.serve({ remote, user }, request, response));
+        await aggregator.serve({ remote, user }, request, response);
         return 0;
       }
       await servePath(paths, { request, response, path, query, user });
       if (response.statusCode !== 404) measured.series = metrics.requests.ofPath(firstPart(path));
       return 0;
     }
-    const verb = verbOf(method, route, query);
     // Who may not know is not told that there is nothing to know.
-    if (verb !== undefined) allow(resourceAttributes(user, verb, { path, query, route }));
+    if (verb !== undefined) allow(attributes);
     const remote = remotes.find(route.group, route.version);
     if (remote !== undefined) {
-      if (verb === undefined) allow(resourceAttributes(user, '', { path, query, route }));
+      if (verb === undefined) allow(attributes);
       await handOn(remote, { user, request, response, route, query, verb });
       return 0;
     }
@@ -200,7 +265,7 @@ export function createHandler(options: HandlerOptions): ApiHandler {
       if (verb === undefined) {
         if (method !== 'OPTIONS' || connection.relays !== true) throw methodNotAllowed(kind, route);
         // It has no verb of its own: only who may do everything may ask for it.
-        allow(resourceAttributes(user, '', { path, query, route }));
+        allow(attributes);
       }
       await connectTo(connection, { user, request, response, kind, route, query, verb }, measured);
       return 0;
@@ -211,21 +276,21 @@ export function createHandler(options: HandlerOptions): ApiHandler {
     if (series !== null && verb === 'watch') lasts(series, response, measured);
     else measured.series = series;
     const authorizeCreate = () => allow(resourceAttributes(user, 'create', { path, query, route }));
-    const call = { request, response, kind, route, query, verb, user, authorizeCreate };
-    const serving = () => serveResource(env, call);
+    const serving = () =>
+      serveResource(env, { request, response, kind, route, query, verb, user, authorizeCreate });
     if (verb === 'watch') return serving();
     const lane = laneOf(verb);
     if (!inFlight.hasRoom(lane, user)) {
       metrics.dropped(lane);
       series?.terminated(429);
     }
-    return deadlines.run(query, () => inFlight.run(lane, user, serving));
+    return inFlight.run(lane, user, serving);
   }
 
   /** Has another API server answer. What ends by itself is bounded as requests to this one are. */
   function handOn(
     remote: RemoteApi,
-    { user, request, response, route, query, verb }: Omit<ToConnect, 'kind'>,
+    { user, request, response, route, verb }: Omit<ToConnect, 'kind'>,
   ): Promise<void> {
     const serving = () => aggregator.serve({ remote, user }, request, response);
     if (verb === 'watch' || lastingSubresources.has(route.subresource)) {
@@ -234,7 +299,7 @@ export function createHandler(options: HandlerOptions): ApiHandler {
     }
     const lane = laneOf(verb ?? 'get');
     if (!inFlight.hasRoom(lane, user)) metrics.dropped(lane);
-    return deadlines.run(query, () => inFlight.run(lane, user, serving));
+    return inFlight.run(lane, user, serving);
   }
 
   /** Serves what is passed on, for as long as it lasts. */

@@ -76,7 +76,7 @@ describe('types and sizes', () => {
 
 it('who comes when there is no room is told when to come again', async () => {
   const f = await ApiFixture.create({
-    server: { authorize: everyone, inFlight: { reads: 1, writes: 0 } },
+    server: { authorize: everyone, inFlight: { reads: 1, writes: 0 }, priorityAndFairness: false },
   });
   // This one waits for a version that is yet to come.
   const first = f.ask('GET', `${cms}?resourceVersion=${f.store.revision + 100}`, { user: 'zoe' });

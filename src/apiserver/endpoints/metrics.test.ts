@@ -274,7 +274,9 @@ it('times admission, of writes that it lets through and of those it refuses', as
 it('counts whom it sent away', async () => {
   await api.close();
   const authorize = createAuthorizer([() => ({ decision: 'allow', reason: '' })]);
-  api = await ApiFixture.create({ server: { inFlight: { reads: 1, writes: 1 }, authorize } });
+  api = await ApiFixture.create({
+    server: { inFlight: { reads: 1, writes: 1 }, priorityAndFairness: false, authorize },
+  });
   await api.ask('POST', maps, { body: configMap('a') });
   // A read of a revision yet to come waits, and takes the room.
   const waiting = api.ask('GET', `${maps}/a?resourceVersion=${api.store.revision + 1}`, { user: 'jane' });

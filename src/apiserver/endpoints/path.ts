@@ -5,6 +5,7 @@ import type { HttpRequest, HttpResponse } from '../../http/index.ts';
 import type { Aggregator } from '../aggregation/aggregator.ts';
 import type { UserInfo } from '../auth/attributes.ts';
 import type { ServiceAccountTokens } from '../auth/service-account-tokens.ts';
+import type { FlowControl } from '../flow-control/flow-control.ts';
 import type { OpenApi } from '../openapi/openapi.ts';
 import {
   aggregated,
@@ -19,7 +20,7 @@ import { methodNotAllowed } from './method-not-allowed.ts';
 import type { HealthMetrics } from './metrics.ts';
 import type { Query } from './query.ts';
 import { notFoundPath } from './resource.ts';
-import { type Asker, readable, sendJson, sendPageNotFound } from './respond.ts';
+import { type Asker, readable, sendJson, sendPageNotFound, sendText } from './respond.ts';
 
 export type VersionInfo = ProgramVersion;
 
@@ -37,6 +38,8 @@ export interface PathOptions {
   readonly log: Log;
   readonly metrics: MetricRegistry;
   readonly healthMetrics: HealthMetrics;
+  /** null = there is none, and nothing to tell of it. */
+  readonly flowControl: FlowControl | null;
 }
 
 export interface PathRequest {
@@ -89,6 +92,9 @@ export async function servePath(options: PathOptions, call: PathRequest): Promis
     case 'metrics':
       if (await serveMetrics(options, response, below)) return;
       break;
+    case 'debug':
+      if (serveFlowDump(options, call, below)) return;
+      break;
     case 'openapi':
       if (await serveRemoteSpec(options, call, below)) return;
       if (options.openApi.serve(request, response, below, query)) return;
@@ -134,6 +140,21 @@ async function serveMetrics(
   const bytes = Buffer.from(below === '' ? metrics.text() : await healthMetrics.text());
   response.writeHead(200, { 'content-type': metricsContentType, 'content-length': bytes.length });
   response.end(bytes);
+  return true;
+}
+
+/** What waits where, for people who look for the cause of a jam. */
+function serveFlowDump(
+  { flowControl }: PathOptions,
+  { response, query }: PathRequest,
+  below: string,
+): boolean {
+  const [area, name = '', ...more] = below.split('/');
+  if (area !== 'api_priority_and_fairness' || more.length > 0) return false;
+  const details = (query.get('includeRequestDetails') ?? '') !== '';
+  const text = flowControl?.dump(name, { details });
+  if (text === undefined) return false;
+  sendText(response, 200, text);
   return true;
 }
 

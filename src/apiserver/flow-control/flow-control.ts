@@ -9,6 +9,7 @@ import type { RequestAttributes } from '../auth/attributes.ts';
 import { flowSchemas, priorityLevels } from '../bootstrap-flow-control.ts';
 import { objectOf } from '../registry/objects.ts';
 import { Classifier } from './classifier.ts';
+import { dump } from './dump.ts';
 import { FlowMetrics, type RejectReason } from './flow-metrics.ts';
 import { allocateSeats, planLimits } from './limits.ts';
 import { Flow, PriorityLevel, type Visit } from './priority-level.ts';
@@ -25,9 +26,8 @@ export interface FlowControlOptions {
 /** How often levels lend each other seats anew. */
 export const borrowingPeriodMs = 10_000;
 
-/** What is known of a request that may have to wait. */
+/** What is known of a request that has to wait. */
 export interface Asking {
-  readonly seats: number;
   readonly attributes: RequestAttributes;
   /** How long it may wait in a queue. */
   readonly waitLimitMs: number;
@@ -60,6 +60,17 @@ export class FlowControl {
     this.#metrics = new FlowMetrics(options.metrics);
   }
 
+  /** The tables of /debug/api_priority_and_fairness/; undefined = there is none of that name. */
+  dump(name: string, { details }: { details: boolean }): string | undefined {
+    const { clock } = this.#options;
+    return dump(name, {
+      levels: this.levels,
+      monotonicMs: clock.monotonicMs(),
+      nowMs: clock.nowMs(),
+      details,
+    });
+  }
+
   /** In the order of their names. */
   get levels(): readonly PriorityLevel[] {
     return [...this.#levels.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -69,48 +80,30 @@ export class FlowControl {
     return (this.#classifier ?? this.#follow()).find(a);
   }
 
-  /**
-   * undefined = it has its seats; a promise of it = it waits for them. Throws, or rejects with, 429 when it does not get them. Who got
-   * them gives them back with `leave`.
-   */
-  enter(visit: Visit, flow: Flow, asking: Asking): Promise<void> | undefined {
-    const { level } = flow;
+  /** True: it has `visit.seats` of the level, and gives them back with `leave`. False: there is no room for it now. */
+  enter(visit: Visit, flow: Flow): boolean {
+    const { level, series } = flow;
     const nowMs = this.#options.clock.monotonicMs();
     visit.flow = flow;
-    visit.seats = asking.seats;
-    const { series } = flow;
-    series.estimated.observe(asking.seats);
+    series.estimated.observe(visit.seats);
     if (flow.isExempt) level.set.startAnyway(visit, nowMs);
     else if (level.set.start(visit, nowMs)) series.waited.observe(0);
-    else return this.#wait(visit, flow, asking);
+    else return false;
     level.totals.dispatched++;
     series.dispatched.increment();
     series.executing.add(1);
-    series.executingSeats.add(asking.seats);
-    return undefined;
+    series.executingSeats.add(visit.seats);
+    return true;
   }
 
-  /** Gives back what `enter` gave. A watch leaves when it has begun. */
-  leave(visit: Visit, was: 'regular' | 'watch'): void {
-    const { flow } = visit;
-    if (flow === null) return;
-    const { level, series } = flow;
-    const nowMs = this.#options.clock.monotonicMs();
-    level.set.finish(visit, nowMs);
-    series.executing.add(-1);
-    series.executingSeats.add(-visit.seats);
-    (was === 'watch' ? series.watchesBegun : series.executed).observe((nowMs - visit.seatedMs) / 1000);
-    if (level.isQuiescing && level.set.isIdle) this.#digest();
-  }
-
-  /** Lends seats anew by what levels could have used since the last time. Call it every `borrowingPeriodMs`. */
-  adjust(): void {
-    if (this.#classifier === null) this.#follow();
-    this.#share(this.#options.clock.monotonicMs());
-  }
-
-  #wait(visit: Visit, flow: Flow, { attributes, waitLimitMs, client }: Asking): Promise<void> | undefined {
+  /**
+   * For whom `enter` had no room. undefined = it has its seats after all; a promise of it = it waits for them. Throws, or rejects with,
+   * 429 when it does not get them.
+   */
+  wait(visit: Visit, { attributes, waitLimitMs, client }: Asking): Promise<void> | undefined {
     const { clock } = this.#options;
+    const { flow } = visit;
+    if (flow === null) throw new Error('a request that was not classified cannot wait');
     const { level, series } = flow;
     const nowMs = clock.monotonicMs();
     if (level.set.limits.queues === 0) throw this.#refused(visit, 'concurrency-limit');
@@ -143,6 +136,25 @@ export class FlowControl {
         resolve();
       };
     });
+  }
+
+  /** Gives back what `enter` gave. A watch leaves when it has begun. */
+  leave(visit: Visit, was: 'regular' | 'watch'): void {
+    const { flow } = visit;
+    if (flow === null) return;
+    const { level, series } = flow;
+    const nowMs = this.#options.clock.monotonicMs();
+    level.set.finish(visit, nowMs);
+    series.executing.add(-1);
+    series.executingSeats.add(-visit.seats);
+    (was === 'watch' ? series.watchesBegun : series.executed).observe((nowMs - visit.seatedMs) / 1000);
+    if (level.isQuiescing && level.set.isIdle) this.#digest();
+  }
+
+  /** Lends seats anew by what levels could have used since the last time. Call it every `borrowingPeriodMs`. */
+  adjust(): void {
+    if (this.#classifier === null) this.#follow();
+    this.#share(this.#options.clock.monotonicMs());
   }
 
   #unqueued({ flow, seats }: Visit): void {
