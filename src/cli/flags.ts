@@ -150,6 +150,15 @@ export function addressPool(text: string, before: readonly string[] = []): reado
 }
 taking('list', addressPool);
 
+/** The same, or `auto` for what the cluster's own network has. */
+export function clusterAddressPool(text: string, before: readonly string[] = []): readonly string[] {
+  if (text === 'auto' && before.length === 0) return [text];
+  return text === 'auto' || before[0] === 'auto'
+    ? expected('Must be auto alone, or ranges.')
+    : addressPool(text, before);
+}
+taking('list', clusterAddressPool);
+
 /** The name of a cluster: it becomes part of node names, cgroups and files. */
 export function clusterName(text: string): string {
   return /^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$/.test(text)

@@ -144,6 +144,7 @@ export interface UpFlags extends ClusterFlags {
   readonly install: boolean;
   /** What the cluster is to be made without. */
   readonly without?: readonly ('local-storage' | 'servicelb' | 'ingress')[];
+  /** Ranges, or `auto` alone. */
   readonly servicelbPool?: readonly string[];
   readonly images: readonly string[];
 }

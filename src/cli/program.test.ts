@@ -129,6 +129,8 @@ describe('mistakes are named, nothing runs, and the exit code is 2', () => {
     ['up --nodes 0', /'--nodes <count>' argument '0' is invalid. Must be a whole number from 1 to 250\./],
     ['up --nodes two', /Must be a whole number/],
     ['up --without scheduler', /Must be any of local-storage, servicelb, ingress\./],
+    ['up --servicelb-pool auto,10.0.0.1', /Must be ranges such as/],
+    ['up --servicelb-pool auto --servicelb-pool 10.0.0.1', /Must be auto alone, or ranges\./],
     ['up --name Big', /lower-case letters/],
     ['status -o yaml', /Allowed choices are json/],
     ['node', /list, kill, stop, start, add or remove nodes/],

@@ -9,6 +9,7 @@ import {
   parseRange,
   planAllocation,
   planNode,
+  planPool,
 } from './plan-allocation.ts';
 import type { ClusterState } from './state.ts';
 
@@ -35,6 +36,11 @@ describe('addresses', () => {
     });
     expect(() => planNode(first, 254, 'a')).toThrow('room for 253 nodes');
   });
+
+  test.each([
+    ['10.89.3.0/24', ['10.89.3.200-10.89.3.250']],
+    ['10.89.3.0/24,fd00:10:89:3::/64', ['10.89.3.200-10.89.3.250', 'fd00:10:89:3::c8-fd00:10:89:3::fa']],
+  ])('load balancers of %s', (nodeCidr, pool) => expect(planPool(nodeCidr)).toEqual(pool));
 
   test('the next one others', () => {
     expect(planAllocation({ links: [eth0], routes: [wayOut], clusters: [state] })).toMatchObject({

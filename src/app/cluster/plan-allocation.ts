@@ -68,6 +68,16 @@ function rangeText({ first, last, family }: Range): string {
 export const overlap = (a: Range, b: Range): boolean =>
   a.family === b.family && a.first <= b.last && b.first <= a.last;
 
+const poolFirst = 200n;
+const poolLast = 250n;
+
+/** Addresses of load balancers on the link of the nodes: fifty of its first 250 in each family; nodes are counted from the other end. */
+export const planPool = (nodeCidr: string): readonly string[] =>
+  nodeCidr.split(',').map((text) => {
+    const { first, family } = parseRange(text)!;
+    return `${addressText(first + poolFirst, family)}-${addressText(first + poolLast, family)}`;
+  });
+
 const bridgeOf = (index: number): string => `jts${index}`;
 const maxIndex = 255;
 

@@ -12,7 +12,7 @@ import { lockDirectory } from './lock.ts';
 import type { Machine } from './machine.ts';
 import { isNodeAlive } from './node-machine.ts';
 import { contextName, nodeNameOf, pkiDir, serverUrl } from './places.ts';
-import { planAllocation, planNode } from './plan-allocation.ts';
+import { planAllocation, planNode, planPool } from './plan-allocation.ts';
 import { runSteps, type Step } from './progress.ts';
 import { removeRemains } from './remains.ts';
 import { ensureKernel, ensurePackages, needRoot } from './requirements.ts';
@@ -175,7 +175,7 @@ async function createCluster(machine: Machine, flags: UpFlags): Promise<ClusterS
       isOurs: !existsSync(kubeconfig),
     },
     ...(flags.without !== undefined && { without: flags.without }),
-    ...(flags.servicelbPool !== undefined && { servicelbPool: flags.servicelbPool }),
+    servicelbPool: poolOf(allocation, flags),
     version: machine.programVersion,
     server: null,
     nodes,
@@ -185,6 +185,11 @@ async function createCluster(machine: Machine, flags: UpFlags): Promise<ClusterS
   writeState(state);
   return state;
 }
+
+const poolOf = (
+  { nodeCidr }: Pick<ClusterState, 'nodeCidr'>,
+  { servicelbPool }: UpFlags,
+): readonly string[] | undefined => (servicelbPool?.[0] === 'auto' ? planPool(nodeCidr) : servicelbPool);
 
 const notForData = ['/', '/run', '/proc', '/sys', '/dev', '/etc', '/usr', '/bin', '/sbin', '/lib', '/boot'];
 
@@ -220,7 +225,7 @@ function changedCluster(state: ClusterState, flags: UpFlags): ClusterState {
   for (const [flag, asked, has] of [
     ['cluster-cidr', flags.clusterCidr, state.podCidr],
     ['service-cidr', flags.serviceCidr, state.serviceCidr],
-    ['servicelb-pool', flags.servicelbPool?.join(), state.servicelbPool?.join()],
+    ['servicelb-pool', poolOf(state, flags)?.join(), state.servicelbPool?.join()],
   ] as const)
     if (asked !== undefined && asked !== has)
       throw new CommandFailure(

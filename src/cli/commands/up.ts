@@ -1,6 +1,6 @@
 // `jotasu up` and `jotasu down`: a whole cluster on this machine, and nothing of it.
 import type { Command } from 'commander';
-import { addressPool, addressRanges, list, listOf, whole } from '../flags.ts';
+import { addressRanges, clusterAddressPool, list, listOf, whole } from '../flags.ts';
 import type { ClusterFlags, Handlers, UpFlags } from '../handlers.ts';
 import { clusterOption } from '../shared-options.ts';
 
@@ -35,8 +35,8 @@ export function upCommand(program: Command, handlers: Handlers): void {
     )
     .option(
       '--servicelb-pool <ranges>',
-      'addresses for services of type LoadBalancer: FIRST-LAST or ADDRESS/LENGTH (default: those of the nodes)',
-      addressPool,
+      'addresses for services of type LoadBalancer: FIRST-LAST or ADDRESS/LENGTH, auto for some on the link of the nodes (default: those of the nodes themselves)',
+      clusterAddressPool,
     )
     .option('--no-install', 'say which packages are missing instead of installing them')
     .action(({ image, ...rest }: Parsed) => handlers.up({ ...rest, images: image ?? [] }));
