@@ -257,6 +257,32 @@ describe('names and DNS', () => {
   });
 });
 
+describe('the host name of a sandbox', () => {
+  const nameOf = (spec: object) =>
+    buildSandboxConfig({
+      pod: pod(spec),
+      attempt: 0,
+      dns: { clusterDns: [], clusterDomain: 'cluster.local', node: parseResolvConf('') },
+      logDir: '/logs',
+      cgroupParent: '/jotasu/n1',
+      nodeName: 'n1',
+    }).hostname;
+  const whole = { setHostnameAsFQDN: true };
+  test.each<[object, string]>([
+    [{ hostname: 'h', subdomain: 's' }, 'h'],
+    [{ ...whole, hostname: 'h', subdomain: 's' }, 'h.s.ns.svc.cluster.local'],
+    [{ ...whole, hostname: 'h' }, 'h'],
+    [{ ...whole, hostname: 'h', subdomain: 's', hostNetwork: true }, ''],
+    [{ ...whole, hostname: 'h'.repeat(41), subdomain: 's' }, `${'h'.repeat(41)}.s.ns.svc.cluster.local`],
+  ])('%j', (spec, expected) => expect(nameOf(spec)).toBe(expected));
+  test('one longer than the kernel takes is refused before the runtime stumbles over it', () => {
+    const hostname = 'h'.repeat(42);
+    expect(() => nameOf({ ...whole, hostname, subdomain: 's' })).toThrow(
+      `failed to construct FQDN from pod hostname and cluster domain, FQDN ${hostname}.s.ns.svc.cluster.local is too long (64 characters is the max, 65 characters requested)`,
+    );
+  });
+});
+
 describe('security', () => {
   const root = { uid: undefined, username: '' };
   test('the container counts before the pod', () => {

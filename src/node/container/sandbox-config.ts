@@ -33,22 +33,32 @@ function portMappings(pod: Pod): PortMapping[] {
   );
 }
 
+/** What fits into the kernel's name of a machine. */
+const longestHostname = 64;
+
+function hostnameOf(pod: Pod, clusterDomain: string): string {
+  const { spec } = pod;
+  // On the node's network the node's name is the host's name, and the runtime must not set one.
+  if (spec.hostNetwork === true && !spec.hostnameOverride) return '';
+  const { hostname, domain } = podNames(pod, clusterDomain);
+  if (spec.setHostnameAsFQDN !== true || domain === '') return hostname;
+  const fqdn = `${hostname}.${domain}`;
+  if (fqdn.length > longestHostname)
+    throw new Error(
+      `failed to construct FQDN from pod hostname and cluster domain, FQDN ${fqdn} is too long (${longestHostname} characters is the max, ${fqdn.length} characters requested)`,
+    );
+  return fqdn;
+}
+
+/** Throws, in the kubelet's words, when a pod asks to be named as no machine can be. */
 export function buildSandboxConfig(input: SandboxInput): SandboxConfig {
   const { pod, dns } = input;
   const { spec } = pod;
-  const { hostname, domain } = podNames(pod, dns.clusterDomain);
-  const fqdn = domain === '' ? hostname : `${hostname}.${domain}`;
   const shared = spec.securityContext ?? {};
   const containers = [...(spec.initContainers ?? []), ...spec.containers];
   return {
     metadata: { ...identityOf(pod), attempt: input.attempt },
-    // On the node's network the node's name is the host's name, and the runtime must not set one.
-    hostname:
-      spec.hostNetwork === true && !spec.hostnameOverride
-        ? ''
-        : spec.setHostnameAsFQDN === true
-          ? fqdn
-          : hostname,
+    hostname: hostnameOf(pod, dns.clusterDomain),
     logDirectory: podLogDirectory(input.logDir, identityOf(pod)),
     dns: podDns(pod, dns),
     portMappings: portMappings(pod),
