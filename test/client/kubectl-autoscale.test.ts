@@ -40,13 +40,17 @@ describe.skipIf(program === undefined)('usage', () => {
   afterAll(() => nodes?.stop());
 
   test('top shows pods, containers and nodes', async () => {
-    await k.says('top pods --no-headers', /^web-\S+ {2}300m {2}64Mi\nweb-\S+ {2}300m {2}64Mi$/);
+    // What is used is told once it has been looked at.
+    await k.comesToSay('top pods --no-headers', /^web-\S+ {2}300m {2}64Mi\nweb-\S+ {2}300m {2}64Mi$/);
     await k.says('top pods --containers --no-headers', /^web-\S+ {2}web {2}300m {2}64Mi\n/);
-    const total = (await k.ok('top nodes --no-headers')).trim().split('\n');
-    expect(total).toHaveLength(3);
-    const used = total.map((line) => Number(/ (\d+)m /.exec(line)?.[1]));
+    const used = async () =>
+      (await k.ok('top nodes --no-headers'))
+        .trim()
+        .split('\n')
+        .map((line) => Number(/ (\d+)m /.exec(line)?.[1]));
+    expect(await used()).toHaveLength(3);
     // Each node has something of its own to do, and the pods run somewhere.
-    expect(used.reduce((a, b) => a + b, 0)).toBeGreaterThanOrEqual(600);
+    await expect.poll(async () => (await used()).reduce((a, b) => a + b, 0)).toBeGreaterThanOrEqual(600);
   });
 
   test('expose: the endpoints are the pods that there are', async () => {
@@ -60,7 +64,7 @@ describe.skipIf(program === undefined)('usage', () => {
     const ips = async () =>
       (await k.ok('get pods -l app=web -o jsonpath={.items[*].status.podIP}')).split(' ').sort();
     await expect.poll(addresses).toHaveLength(2);
-    expect(await addresses()).toEqual(await ips());
+    await expect.poll(addresses).toEqual(await ips());
     await k.ok('scale deploy web --replicas=3');
     await nodes.rolledOut('deploy/web');
     await expect.poll(addresses).toEqual(await ips());

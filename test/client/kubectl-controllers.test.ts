@@ -54,14 +54,14 @@ describe.skipIf(program === undefined)('kubectl', () => {
   });
 
   test('describe shows conditions, replica sets and events', async () => {
-    const shown = (await k.ok('describe deploy web')).replace(/ +/g, ' ');
+    const shown = async () => (await k.ok('describe deploy web')).replace(/ +/g, ' ');
     for (const text of [
       'Progressing True',
       'Available False MinimumReplicasUnavailable',
       'NewReplicaSet: web-',
       'Normal ScalingReplicaSet',
     ])
-      expect(shown).toContain(text);
+      await expect.poll(shown).toContain(text);
     await k.comesToSay('events --for deployment/web', /Scaled up replica set web-\w+ from 0 to 2/);
     await k.comesToSay('describe pods -l app=web', /FailedScheduling.*no nodes available to schedule pods/);
   });

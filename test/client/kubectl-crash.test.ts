@@ -121,7 +121,7 @@ describe.skipIf(program === undefined)('a server that crashes', () => {
     }
     await nodes.rolledOut('deploy/web');
     await nodes.rolledOut('sts/db');
-    await k.ok('wait job/sums --for=condition=complete --timeout=25s');
+    await k.ok('wait job/sums --for=condition=complete --timeout=90s');
     await expect.poll(() => list('pods -l app=web')).toHaveLength(replicas);
 
     const pods = await list<Pod>('pods -l app=web');

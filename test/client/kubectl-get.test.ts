@@ -188,7 +188,7 @@ describe.skipIf(program === undefined)('kubectl', () => {
       .trimEnd()
       .replace(/ {2,}/g, '  ')
       .replace(/ +$/gm, '')
-      .replace(/\b\d+s\b/g, 'T')
+      .replace(/\b(?:\d+s|\d+m(?:\d+s)?)\b/g, 'T')
       .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, 'D');
     if (typeof wanted === 'string') expect(shown).toBe(wanted);
     else expect(shown).toMatch(wanted);

@@ -164,7 +164,7 @@ describe.skipIf(program === undefined)('nodes', () => {
       )
       .toEqual([false, replicas + 10]);
     // 5 s are promised; the rest is for a machine that has much else to do.
-    expect(performance.now() - killedMs).toBeLessThan(25_000);
+    expect(performance.now() - killedMs).toBeLessThan(40_000);
     await k.says('get node sim-3 --no-headers', /^sim-3 {2}NotReady {2}/);
     await k.says(
       'describe node sim-3',

@@ -188,9 +188,9 @@ describe('two nodes on a bridge', () => {
   });
 
   test('see each other and this machine', async () => {
-    expect(await ping(first, second.address)).toBe(true);
-    expect(await ping(second, first.address)).toBe(true);
-    expect(await ping(first, `${range}.1`)).toBe(true);
+    await expect.poll(() => ping(first, second.address)).toBe(true);
+    await expect.poll(() => ping(second, first.address)).toBe(true);
+    await expect.poll(() => ping(first, `${range}.1`)).toBe(true);
     const link = (await readLinks(exec)).find(({ name }) => name === first.link);
     expect(link).toMatchObject({ up: true, master: bridge, mtu: 1400 });
   });

@@ -132,7 +132,7 @@ class Echo {
   }
 }
 
-let echoes: Echo[] = [];
+const echoes: Echo[] = [];
 const counts = join(cluster.directory, 'counts');
 
 beforeAll(async () => {
@@ -157,11 +157,19 @@ describe.skipIf(why !== undefined)('kill -9 at random moments', () => {
       await cluster.kubectl('rollout', 'status', `deployment/${name}`, '--timeout=90s');
     const list = await pods('app=still');
     still = identities(list);
-    echoes = nodes.flatMap((node) => {
+    for (const node of nodes) {
       const pod = list.find(({ spec }) => spec.nodeName === node);
-      return pod === undefined ? [] : [new Echo(pod.status.podIP, 7000)];
-    });
-    await expect.poll(() => echoes.map(({ heard }) => heard.length > 0)).toEqual([true, true]);
+      if (pod === undefined) throw new Error(`none on ${node}`);
+      let echo: Echo | undefined;
+      // A container runs before its program listens.
+      const heard = () => {
+        if (echo?.problem !== undefined) echo.end();
+        if (echo === undefined || echo.problem !== undefined) echo = new Echo(pod.status.podIP, 7000);
+        return echo.heard;
+      };
+      await expect.poll(heard).not.toBe('');
+      if (echo !== undefined) echoes.push(echo);
+    }
   });
 
   test('rollouts complete, and a job does each of its parts once', async () => {
@@ -172,6 +180,8 @@ describe.skipIf(why !== undefined)('kill -9 at random moments', () => {
       metadata: { name: 'count' },
       spec: {
         completions: 12,
+        // A start that is killed is a failure, and how many of them there are is a matter of luck.
+        backoffLimit: 40,
         parallelism: 2,
         template: {
           metadata: { labels: { app: 'count' } },
@@ -190,7 +200,7 @@ describe.skipIf(why !== undefined)('kill -9 at random moments', () => {
       },
     });
     let done = false;
-    const killing = killAtRandom(() => done || killed.length >= 14);
+    const killing = killAtRandom(() => (done && killed.length >= 5) || killed.length >= 14);
     try {
       for (const round of [1, 2]) {
         const image = `docker.io/library/busybox:${round % 2 === 1 ? '1.35' : '1.36'}`;
@@ -205,7 +215,6 @@ describe.skipIf(why !== undefined)('kill -9 at random moments', () => {
       await killing;
       console.info(`killed ${killed.length}: ${killed.join(', ')}`);
     }
-    expect(killed.length).toBeGreaterThanOrEqual(5);
     await patiently(() => cluster.kubectl('wait', '--for=condition=Complete', 'job/count', '--timeout=90s'));
     const all = await pods('app=count');
     const done12 = all.filter(({ status }) => status.phase === 'Succeeded');
@@ -223,17 +232,17 @@ describe.skipIf(why !== undefined)('kill -9 at random moments', () => {
     await expect
       .poll(() => echoes.map(({ heard, problem }) => ({ heard, problem })))
       .toEqual(echoes.map(({ expected: heard }) => ({ heard, problem: undefined })));
-    expect(identities(await pods('app=still'))).toEqual(still);
+    await expect.poll(async () => identities(await pods('app=still'))).toEqual(still);
     const rolling = async () =>
-      (await pods('app=rolling')).filter(({ status }) => status.phase === 'Running');
-    await expect.poll(async () => (await rolling()).length).toBe(8);
-    for (const { status } of await rolling())
-      expect(
-        status.containerStatuses?.map(({ ready, restartCount, lastState }) => [
-          ready,
-          lastState.terminated?.reason === 'StartError' ? 0 : restartCount,
-        ]),
-      ).toEqual([[true, 0]]);
+      (await pods('app=rolling'))
+        .filter(({ status }) => status.phase === 'Running')
+        .map(({ status }) =>
+          status.containerStatuses?.map(({ ready, restartCount, lastState }) => [
+            ready,
+            lastState.terminated?.reason === 'StartError' ? 0 : restartCount,
+          ]),
+        );
+    await expect.poll(rolling).toEqual(Array.from({ length: 8 }, () => [[true, 0]]));
   });
 
   test('nothing is left over on the nodes', async () => {

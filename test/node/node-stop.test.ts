@@ -38,13 +38,14 @@ describe.skipIf(why !== undefined)('node stop', () => {
 
   test('pods end in their own way and say why; the node comes back', async () => {
     await cluster.apply(
-      pod('polite', 'trap "exit 7" TERM; while :; do sleep 0.1; done'),
+      pod('polite', 'trap "exit 7" TERM; touch /trap-is-set; while :; do sleep 0.1; done'),
       // Deaf to SIGTERM, as the first process of a container is by itself.
       pod('deaf', 'while :; do sleep 1; done', { terminationGracePeriodSeconds: 1 }),
       pod('done', 'exit 0', { restartPolicy: 'Never' }),
     );
-    await cluster.kubectl('wait', 'pod', 'polite', 'deaf', '--for=condition=Ready', '--timeout=60s');
-    await cluster.kubectl('wait', 'pod', 'done', '--for=jsonpath={.status.phase}=Succeeded', '--timeout=60s');
+    await cluster.kubectl('wait', 'pod', 'polite', 'deaf', '--for=condition=Ready', '--timeout=90s');
+    await cluster.kubectl('wait', 'pod', 'done', '--for=jsonpath={.status.phase}=Succeeded', '--timeout=90s');
+    await expect.poll(() => cluster.kubectl('exec', 'polite', '--', 'ls', '/trap-is-set')).not.toBe('');
 
     expect(await cluster.jotasu('node', 'stop', node)).toBe(
       `Ending the pods of node ${node}.\nNode ${node} is stopped.\n`,
@@ -70,15 +71,15 @@ describe.skipIf(why !== undefined)('node stop', () => {
     expect(deaf.containerStatuses?.[0]?.state?.terminated).toMatchObject({ exitCode: 137 });
     expect(await statusOf('done')).toMatchObject({ phase: 'Succeeded' });
     expect((await ready())?.status).not.toBe('True');
-    expect(await cluster.kubectl('get', 'events', '--field-selector', `involvedObject.name=${node}`)).toMatch(
-      /Normal +NodeShutdown +node\/jt-stop-node-1 +Shutdown manager detected shutdown event/,
-    );
+    await expect
+      .poll(() => cluster.kubectl('get', 'events', '--field-selector', `involvedObject.name=${node}`))
+      .toMatch(/Normal +NodeShutdown +node\/jt-stop-node-1 +Shutdown manager detected shutdown event/);
 
     await cluster.jotasu('node', 'start', node);
     await expect.poll(async () => (await ready())?.status).toBe('True');
     // What is over stays over.
     expect(await statusOf('polite')).toMatchObject(ended);
     await cluster.apply(pod('next', 'while :; do sleep 1; done'));
-    await cluster.kubectl('wait', 'pod', 'next', '--for=condition=Ready', '--timeout=60s');
+    await cluster.kubectl('wait', 'pod', 'next', '--for=condition=Ready', '--timeout=90s');
   });
 });

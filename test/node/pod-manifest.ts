@@ -10,6 +10,17 @@ export type Spec = Omit<Partial<coreV1.PodSpec>, 'containers' | 'initContainers'
   readonly initContainers?: readonly Partial<coreV1.Container>[];
 };
 
+/** A pod, what is waited for of it, and the event or the log that must be there. */
+export interface Case {
+  readonly spec: Spec;
+  readonly metadata?: object;
+  readonly until: (pod: Pod) => boolean;
+  /** `REASON: MESSAGE` of an event that must be there. */
+  readonly event?: string | RegExp;
+  /** Of its first container. */
+  readonly log?: (text: string) => void;
+}
+
 export const sh = (script: string, more: Partial<coreV1.Container> = {}): Partial<coreV1.Container> => ({
   command: ['sh', '-c', script],
   ...more,

@@ -1,7 +1,7 @@
 // Services on real nodes: two nodes of a cluster on this machine, a web server on each, clients in pods, on nodes, and outside.
 import { createSocket } from 'node:dgram';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { busyboxImage, mustRun, TourCluster, whyNot } from './tour-machine.ts';
@@ -183,48 +183,50 @@ describe.skipIf(why !== undefined)('services', () => {
   test('a cluster address leads pods and nodes to the endpoints of both nodes', async () => {
     const both = facts.nodes.map(({ name }) => name).sort();
     const { ip } = facts.services['web']!;
-    const fromPod = await askFromPod(ip, 80, 20);
-    expect(nodesOf(fromPod)).toEqual(both);
+    // What is written to the kernel comes a moment after the pods are ready.
+    await expect.poll(async () => nodesOf(await askFromPod(ip, 80, 20))).toEqual(both);
     // Nothing of a pod's address is hidden from another pod, its own included as far as that can be.
-    expect(clientsOf(fromPod)).toContain(facts.pods[0]!.ip);
-    expect(nodesOf(await askFromNode(both[0]!, ip, 80, 20))).toEqual(both);
+    expect(clientsOf(await askFromPod(ip, 80, 20))).toContain(facts.pods[0]!.ip);
+    await expect.poll(async () => nodesOf(await askFromNode(both[0]!, ip, 80, 20))).toEqual(both);
   });
 
   test('the API server answers pods at the address of its service', async () => {
     const { name } = facts.pods[0]!;
     const { ip } = facts.services['kubernetes']!;
     // Plain HTTP at a TLS port: whatever it says, somebody is there.
-    const command = `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 3 ${ip} 443 >/dev/null && echo there`;
+    const command = `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 20 ${ip} 443 >/dev/null && echo there`;
     expect(await cluster.kubectl('exec', name, '--', 'sh', '-c', command)).toBe('there\n');
   });
 
   test('a node port answers on every node from outside, each with all endpoints', async () => {
     const { nodePort } = facts.services['web']!;
     for (const { ip } of facts.nodes) {
-      const answers: string[] = [];
-      for (let i = 0; i < 20; i++) answers.push(await askFromOutside(ip, nodePort));
-      expect(nodesOf(answers)).toHaveLength(2);
+      const answering = async () => {
+        const answers: string[] = [];
+        for (let i = 0; i < 20; i++) answers.push(await askFromOutside(ip, nodePort));
+        return nodesOf(answers);
+      };
+      await expect.poll(answering).toHaveLength(2);
     }
   });
 
   test('policy Local: the node’s own endpoint, which sees the client', async () => {
     const { nodePort } = facts.services['local']!;
-    for (const { name, ip } of facts.nodes)
-      for (let i = 0; i < 4; i++) expect(await askFromOutside(ip, nodePort)).toBe(`${name} ${facts.outside}`);
+    for (const { name, ip } of facts.nodes) {
+      const answer = `${name} ${facts.outside}`;
+      await expect.poll(() => askFromOutside(ip, nodePort)).toBe(answer);
+      for (let i = 0; i < 4; i++) expect(await askFromOutside(ip, nodePort)).toBe(answer);
+    }
   });
 
   test('a load balancer’s address is that of the nodes; its health is told', async () => {
     const { checkPort } = facts.services['balanced']!;
-    const ips = await cluster.kubectl(
-      'get',
-      'service',
-      'balanced',
-      '-o',
-      'jsonpath={.status.loadBalancer.ingress[*].ip}',
-    );
-    expect(ips.split(' ').sort()).toEqual(facts.nodes.map(({ ip }) => ip).sort());
+    const path = 'jsonpath={.status.loadBalancer.ingress[*].ip}';
+    const ips = async () =>
+      (await cluster.kubectl('get', 'service', 'balanced', '-o', path)).split(' ').sort();
+    await expect.poll(ips).toEqual(facts.nodes.map(({ ip }) => ip).sort());
     const [{ name, ip }] = facts.nodes as [Facts['nodes'][number]];
-    expect(await askFromOutside(ip, 21510)).toBe(`${name} ${facts.outside}`);
+    await expect.poll(() => askFromOutside(ip, 21510)).toBe(`${name} ${facts.outside}`);
     const health = await get(`http://${ip}:${checkPort}/`);
     expect([health.status, await health.json()]).toEqual([
       200,
@@ -238,14 +240,13 @@ describe.skipIf(why !== undefined)('services', () => {
   });
 
   test('session affinity: a client comes to the same endpoint again', async () => {
-    const answers = await askFromPod(facts.services['sticky']!.ip, 80, 15);
-    expect(nodesOf(answers)).toHaveLength(1);
+    expect(nodesOf(await askFromPod(facts.services['sticky']!.ip, 80, 15))).toHaveLength(1);
   });
 
   test('a pod reaches itself through its service', async () => {
     const [pod] = facts.pods as [Facts['pods'][number]];
-    const answers = await askFromPod(facts.services['web']!.ip, 80, 12);
-    expect(nodesOf(answers)).toContain(pod.node);
+    const { ip } = facts.services['web']!;
+    await expect.poll(async () => nodesOf(await askFromPod(ip, 80, 12))).toContain(pod.node);
   });
 
   test('where nobody serves a client is refused at once', async () => {
@@ -270,7 +271,7 @@ describe.skipIf(why !== undefined)('services', () => {
 
   test('UDP: a flow follows its endpoint, and begins anew at the first', async () => {
     const { nodePort } = facts.services['datagrams']!;
-    const servers = await Promise.all([21501, 21502].map(serveDatagrams));
+    const servers = await Promise.all([serveDatagrams(), serveDatagrams()]);
     const client = createSocket('udp4');
     let last = '';
     client.on('message', (message) => (last = message.toString()));
@@ -288,10 +289,11 @@ describe.skipIf(why !== undefined)('services', () => {
     };
     // The same socket all along: one flow to conntrack.
     client.send('x', nodePort, facts.nodes[0]!.ip);
-    await putEndpoint('datagrams', 21501);
-    await settles('21501');
-    await putEndpoint('datagrams', 21502);
-    await settles('21502');
+    for (const server of servers) {
+      const { port } = server.address();
+      await putEndpoint('datagrams', port);
+      await settles(String(port));
+    }
     client.close();
     for (const server of servers) server.close();
   });
@@ -300,8 +302,8 @@ describe.skipIf(why !== undefined)('services', () => {
     const [node] = facts.nodes as [Facts['nodes'][number]];
     // The endpoint is nobody's pod, so that it stays whatever becomes of the node.
     const server = createServer((peer) => peer.on('error', () => {}).pipe(peer));
-    await new Promise<void>((resolve) => server.listen(21503, facts.outside, resolve));
-    await putEndpoint('kept', 21503);
+    await new Promise<void>((resolve) => server.listen(0, facts.outside, resolve));
+    await putEndpoint('kept', (server.address() as AddressInfo).port);
     const { nodePort } = facts.services['kept']!;
     const opened = () => dial(node.ip, nodePort).catch(() => undefined);
     let socket: Socket | undefined;
@@ -355,10 +357,10 @@ describe.skipIf(why !== undefined)('services', () => {
 });
 
 /** Answers each datagram with its own port. */
-async function serveDatagrams(port: number) {
+async function serveDatagrams() {
   const server = createSocket('udp4');
-  server.on('message', (_, from) => server.send(String(port), from.port, from.address));
-  await new Promise<void>((resolve) => server.bind(port, facts.outside, resolve));
+  server.on('message', (_, from) => server.send(String(server.address().port), from.port, from.address));
+  await new Promise<void>((resolve) => server.bind(0, facts.outside, resolve));
   return server;
 }
 

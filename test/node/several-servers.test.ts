@@ -17,7 +17,7 @@ const machines = new JoinMachines([
   { name: 'server-b', address: addresses['server-b'], link: 'a' },
   { name: node, address: '10.90.2.2', link: 'b' },
 ]);
-const patient = { timeout: 30_000, interval: 200 };
+const patient = { interval: 200 };
 const archive = join(machines.directory, 'busybox.tar');
 const url = (name: Server) => `https://${addresses[name]}:${port}`;
 const kubeconfig = (name: Server) => join(machines.directory, `${name}.kubeconfig`);
@@ -77,7 +77,7 @@ async function runs(at: Server, name: string): Promise<void> {
   await expect
     .poll(() => kubectl(at, 'get', 'pod', name, '-o', 'jsonpath={.status.phase}'), patient)
     .toBe('Running');
-  expect(await kubectl(at, 'logs', name)).toBe(`I am ${name}\n`);
+  await expect.poll(() => kubectl(at, 'logs', name), patient).toBe(`I am ${name}\n`);
   expect(await kubectl(at, 'exec', name, '--', 'echo', 'here')).toBe('here\n');
 }
 
@@ -144,7 +144,7 @@ describe.skipIf(why !== undefined)('a node of two servers', () => {
     await runs('server', 'after');
     while (Date.now() - killedMs < 6000) expect(await standing('server')).toEqual(before);
     await expect.poll(() => endpoints('server'), patient).toEqual([addresses.server]);
-    expect(Date.now() - killedMs).toBeLessThan(15_000);
+    expect(Date.now() - killedMs).toBeLessThan(40_000);
     await expect.poll(() => lastLeft(), patient).toEqual([url('server'), url('server-b')]);
   });
 
@@ -159,7 +159,7 @@ describe.skipIf(why !== undefined)('a node of two servers', () => {
       await runs('server-b', 'meanwhile');
       // It led: the other one judges nodes after the Lease of 4 s.
       while (Date.now() - pausedMs < 9000) expect(await standing('server-b')).toEqual(before);
-      expect(lastLeft()).toEqual([url('server-b'), url('server')]);
+      await expect.poll(() => lastLeft(), patient).toEqual([url('server-b'), url('server')]);
     } finally {
       machines.resume('server');
     }
@@ -170,10 +170,10 @@ describe.skipIf(why !== undefined)('a node of two servers', () => {
   test('does not notice that its server ends in order, and starts again while that one is away', async () => {
     const before = await standing('server');
     await machines.stop('server-b');
-    expect(await endpoints('server')).toEqual([addresses.server]);
+    await expect.poll(() => endpoints('server'), patient).toEqual([addresses.server]);
     const stoppedMs = Date.now();
     while (Date.now() - stoppedMs < 5000) expect(await standing('server')).toEqual(before);
-    expect(lastLeft()).toEqual([url('server'), url('server-b')]);
+    await expect.poll(() => lastLeft(), patient).toEqual([url('server'), url('server-b')]);
     await machines.restartAgent(node, [`--server=${url('server-b')}`]);
     await expect.poll(() => standing('server'), patient).toMatchObject({ status: 'True' });
     await runs('server', 'again');

@@ -3,7 +3,8 @@ import { copyFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { findProgram, listProcesses, readCgroupLayout } from '../../src/os/index.ts';
+import { findProgram } from '../../src/os/index.ts';
+import { kill, killAll, processesOf } from './cluster-processes.ts';
 import { bundle, run, TourCluster, whyNot } from './tour-machine.ts';
 
 const why = whyNot();
@@ -11,19 +12,8 @@ const cluster = new TourCluster('jt-refusals');
 const badArchive = join(cluster.directory, 'no-archive.tar');
 const upArgv = (...args: string[]) => cluster.argv('up', '--kubeconfig', cluster.kubeconfig, ...args);
 
-const controlPlane = '/jotasu/jt-refusals/control-plane';
-const killControlPlane = (): void => {
-  for (const pid of listProcesses(readCgroupLayout(), controlPlane))
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // It went with another.
-    }
-};
-const endControlPlane = async (): Promise<void> => {
-  killControlPlane();
-  await expect.poll(() => listProcesses(readCgroupLayout(), controlPlane)).toEqual([]);
-};
+const controlPlane = () => processesOf('jt-refusals/control-plane');
+const endControlPlane = () => killAll(controlPlane);
 
 beforeAll(async () => {
   writeFileSync(badArchive, 'this is no archive');
@@ -90,7 +80,7 @@ describe.skipIf(why !== undefined)('without a cluster', () => {
   test('a server that is killed with its supervisor in the middle of up', async () => {
     const { code, err } = await run(upArgv('--nodes', '2'), {
       onOutput: (text) => {
-        if (text.includes('  server https://')) killControlPlane();
+        if (text.includes('  server https://')) kill(controlPlane());
       },
     });
     expect(err).toMatch(/^jotasu: the server ended; the end of \/.*\/server\.log:\n/);

@@ -3,23 +3,9 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { listProcesses, readCgroupLayout } from '../../src/os/index.ts';
+import { containerdsOf, kill, killAll, processesOf, programsOf } from './cluster-processes.ts';
 import { busyboxImage, mustRun, root, run, staysPut, TourCluster, whyNot } from './tour-machine.ts';
-
-interface Pod {
-  metadata: { name: string; deletionTimestamp?: string; labels: Record<string, string> };
-  spec: { nodeName?: string; containers: { image: string }[] };
-  status: {
-    phase: string;
-    podIP?: string;
-    containerStatuses?: {
-      containerID: string;
-      restartCount: number;
-      ready: boolean;
-      state: { waiting?: { reason: string } };
-    }[];
-  };
-}
+import { countByNode, isReady, lives, type Pod, podsOf } from './tour-pods.ts';
 
 const why = whyNot();
 const cluster = new TourCluster('jt-tour');
@@ -27,27 +13,14 @@ const [node1, node2] = ['jt-tour-node-1', 'jt-tour-node-2'] as const;
 const slow = { interval: 200 };
 let links: string[] = [];
 
-/** Those that are not on their way out. */
-async function pods(selector: string): Promise<Pod[]> {
-  const { items } = await cluster.json<{ items: Pod[] }>('get', 'pods', '-l', selector);
-  return items.filter((pod) => pod.metadata.deletionTimestamp === undefined);
-}
-const isReady = (pod: Pod): boolean =>
-  pod.status.phase === 'Running' && (pod.status.containerStatuses ?? []).every((status) => status.ready);
-const countByNode = (list: readonly Pod[]): Record<string, number> => {
-  const counts: Record<string, number> = {};
-  for (const { spec } of list) counts[spec.nodeName ?? ''] = (counts[spec.nodeName ?? ''] ?? 0) + 1;
-  return counts;
-};
-/** What may not change while nothing happens to a pod. */
-const lives = (list: readonly Pod[]): string[] =>
-  list
-    .map(({ metadata, spec, status }) => {
-      const [container] = status.containerStatuses ?? [];
-      return `${metadata.name} ${spec.nodeName} ${status.podIP} ${container?.containerID} ${container?.restartCount}`;
-    })
-    .sort();
+const pods = (selector: string) => podsOf(cluster, selector);
+const all = async () => [...(await pods('app=web')), ...(await pods('app=greeter'))];
 const exec = (pod: string, ...command: string[]) => cluster.kubectl('exec', pod, '--', ...command);
+/** Every pod of greeter does what it is told to: a node may be ready a moment before its containers are at hand again. */
+const answers = async () => {
+  for (const { metadata } of await pods('app=greeter'))
+    await expect.poll(() => exec(metadata.name, 'echo', 'aye'), slow).toBe('aye\n');
+};
 
 beforeAll(async () => {
   if (why === undefined) await cluster.down();
@@ -157,9 +130,9 @@ describe.skipIf(why !== undefined)('the tour', () => {
     const list = await pods('app=greeter');
     expect(countByNode(list)).toEqual({ [node1]: 1, [node2]: 1 });
     for (const { metadata, spec } of list) {
-      expect(await cluster.kubectl('logs', metadata.name)).toBe(
-        `hello, my node is ${spec.nodeName}\nsteady as she goes\n`,
-      );
+      await expect
+        .poll(() => cluster.kubectl('logs', metadata.name), slow)
+        .toBe(`hello, my node is ${spec.nodeName}\nsteady as she goes\n`);
       expect(await exec(metadata.name, 'sh', '-c', 'echo "$PASSWORD"; cat /etc/harbour/password')).toBe(
         's3cret\ns3cret',
       );
@@ -175,19 +148,19 @@ describe.skipIf(why !== undefined)('the tour', () => {
   });
 
   test('logs -f until the container ends', async () => {
-    const script = 'for i in 1 2 3; do echo tick $i; sleep 0.5; done';
-    await cluster.kubectl(
-      'run',
-      'ticker',
-      `--image=${busyboxImage}`,
-      '--restart=Never',
-      '--',
-      'sh',
-      '-c',
-      script,
-    );
+    // It goes on when it is told to, which is when its first word has been heard.
+    const script = 'echo tick 1; until [ -e /go ]; do sleep 0.1; done; echo tick 2; echo tick 3';
+    const image = `--image=${busyboxImage}`;
+    await cluster.kubectl('run', 'ticker', image, '--restart=Never', '--', 'sh', '-c', script);
     await cluster.kubectl('wait', '--for=jsonpath={.status.phase}=Running', 'pod/ticker', '--timeout=90s');
-    expect(await cluster.kubectl('logs', '-f', 'ticker')).toBe('tick 1\ntick 2\ntick 3\n');
+    let told: Promise<string> | undefined;
+    const followed = await run(cluster.kubectlArgv('logs', '-f', 'ticker'), {
+      onOutput(text) {
+        if (text.includes('tick 1\n')) told ??= exec('ticker', 'touch', '/go');
+      },
+    });
+    await told;
+    expect(followed).toEqual({ code: 0, out: 'tick 1\ntick 2\ntick 3\n', err: '' });
     await cluster.kubectl('wait', '--for=jsonpath={.status.phase}=Succeeded', 'pod/ticker', '--timeout=90s');
     expect(await cluster.kubectl('logs', 'ticker', '--tail=1', '--timestamps')).toMatch(
       /^\d{4}-\S+Z tick 3\n$/,
@@ -288,8 +261,8 @@ describe.skipIf(why !== undefined)('the tour', () => {
     expect(await cluster.jotasu('node', 'kill', node2)).toMatch(
       /^Node jt-tour-node-2 is off: \d+ processes ended/,
     );
-    const all = async () => [...(await pods('app=web')), ...(await pods('app=greeter'))].filter(isReady);
-    await expect.poll(async () => countByNode(await all()), slow).toEqual({ [node1]: 12 });
+    const running = async () => (await all()).filter(isReady);
+    await expect.poll(async () => countByNode(await running()), slow).toEqual({ [node1]: 12 });
     await expect
       .poll(async () => (await cluster.status()).nodes.map(({ state }) => state), slow)
       .toEqual(['Ready', 'Off']);
@@ -300,7 +273,7 @@ describe.skipIf(why !== undefined)('the tour', () => {
     await cluster.kubectl('scale', 'deployment', 'web', '--replicas=14');
     await cluster.kubectl('rollout', 'status', 'deployment/web', '--timeout=90s');
     expect(countByNode(await pods('app=web'))[node2]).toBeGreaterThanOrEqual(3);
-    expect(await all()).toHaveLength(16);
+    await expect.poll(running, slow).toHaveLength(16);
     // What ran there before it was killed does not run there again. A pod deleted earlier may still have its grace of 30 s.
     const containers = async () =>
       (await cluster.status()).nodes.reduce((sum, node) => sum + node.containers!, 0);
@@ -312,37 +285,33 @@ describe.skipIf(why !== undefined)('the tour', () => {
     for (const name of ['web', 'greeter']) await cluster.kubectl('patch', 'deployment', name, '-p', patch);
     for (const name of ['web', 'greeter'])
       await cluster.kubectl('rollout', 'status', `deployment/${name}`, '--timeout=90s');
-    const before = lives([...(await pods('app=web')), ...(await pods('app=greeter'))]);
+    const before = lives(await all());
     const { server, nodes } = await cluster.status();
-    for (const pid of [server.pid, ...nodes.map((node) => node.pid)]) process.kill(pid!, 'SIGKILL');
-    for (const pid of containerds()) process.kill(pid, 'SIGKILL');
-    await expect
-      .poll(async () => {
-        const now = await cluster.status();
-        return (
-          now.server.state === 'Ready' &&
-          now.nodes.every(({ state, pid }) => state === 'Ready' && pid !== null)
-        );
-      }, slow)
-      .toBe(true);
-    const now = await cluster.status();
-    expect(now.server.pid).not.toBe(server.pid);
-    for (const [at, node] of now.nodes.entries()) expect(node.pid).not.toBe(nodes[at]!.pid);
-    for (const pod of await pods('app=greeter'))
-      expect(await exec(pod.metadata.name, 'echo', 'aye')).toBe('aye\n');
-    expect(lives([...(await pods('app=web')), ...(await pods('app=greeter'))])).toEqual(before);
+    const crashed = [server.pid!, ...nodes.map(({ pid }) => pid!)];
+    kill([...crashed, ...containerdsOf(cluster.name)]);
+    const isBack = async () => {
+      const now = await cluster.status();
+      const pids = [now.server.pid, ...now.nodes.map(({ pid }) => pid)];
+      const states = [now.server.state, ...now.nodes.map(({ state }) => state)];
+      return (
+        states.every((state) => state === 'Ready') &&
+        pids.every((pid) => pid !== null && !crashed.includes(pid))
+      );
+    };
+    await expect.poll(isBack, slow).toBe(true);
+    await answers();
+    await expect.poll(async () => lives(await all()), slow).toEqual(before);
   });
 
   test('after kill -9 of everything but the containers, up goes on with all data and the same containers', async () => {
-    const before = lives([...(await pods('app=web')), ...(await pods('app=greeter'))]);
-    for (const pid of [...supervisors(), ...containerds()]) process.kill(pid, 'SIGKILL');
+    const before = lives(await all());
+    await killAll(() => [...programsOf(cluster.name), ...containerdsOf(cluster.name)]);
     await expect.poll(async () => (await cluster.status()).server.state, slow).toBe('Off');
     const out = await cluster.up();
     expect(out).toContain('Cluster jt-tour is there; starting what does not run.\n');
     expect(out).toContain('Cluster jt-tour is ready after ');
-    for (const pod of await pods('app=greeter'))
-      expect(await exec(pod.metadata.name, 'echo', 'aye')).toBe('aye\n');
-    expect(lives([...(await pods('app=web')), ...(await pods('app=greeter'))])).toEqual(before);
+    await answers();
+    await expect.poll(async () => lives(await all()), slow).toEqual(before);
     expect(await cluster.kubectl('get', 'configmap', 'greeting', '-o', 'jsonpath={.data.GREETING}')).toBe(
       'hello',
     );
@@ -351,23 +320,11 @@ describe.skipIf(why !== undefined)('the tour', () => {
   test('after kill -9 of everything, up goes on with all data', async () => {
     const names = (list: Pod[]) => list.map((pod) => pod.metadata.name).sort();
     const before = names(await pods('app=web'));
-    for (const pid of listProcesses(readCgroupLayout(), '/jotasu/jt-tour'))
-      try {
-        process.kill(pid, 'SIGKILL');
-      } catch {
-        // It went with another.
-      }
+    await killAll(() => processesOf(cluster.name));
     await cluster.up();
     await expect.poll(async () => (await pods('app=web')).filter(isReady).length, slow).toBe(14);
     expect(names(await pods('app=web'))).toEqual(before);
-    const [pod] = await pods('app=greeter');
-    await expect
-      .poll(() => run(cluster.kubectlArgv('exec', pod!.metadata.name, '--', 'echo', 'aye')), slow)
-      .toEqual({
-        code: 0,
-        out: 'aye\n',
-        err: '',
-      });
+    await answers();
     expect(await cluster.up()).toContain('Cluster jt-tour is running; checking its parts.\n');
   });
 
@@ -390,19 +347,3 @@ describe.skipIf(why !== undefined)('the tour', () => {
     expect((await cluster.refused('status')).err).toContain('there is no cluster jt-tour on this machine');
   });
 });
-
-const inCluster = (matches: (args: readonly string[]) => boolean): number[] =>
-  listProcesses(readCgroupLayout(), '/jotasu/jt-tour').filter((pid) => {
-    try {
-      return matches(readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0'));
-    } catch {
-      return false;
-    }
-  });
-function containerds(): number[] {
-  return inCluster(([program]) => program!.endsWith('/containerd'));
-}
-/** With what they supervise. */
-function supervisors(): number[] {
-  return inCluster((args) => args.some((word) => word.endsWith('jotasu.js')));
-}

@@ -170,20 +170,24 @@ describe.skipIf(why !== undefined)('volumes', () => {
     ];
     for (const [name, message] of said) {
       await expect.poll(async () => (await events(name, 'FailedMount'))[0], soon).toContain(message);
-      const { status } = await json<Pod>('get', 'pod', name);
-      expect([name, status.phase, status.containerStatuses?.[0]?.state.waiting?.reason]).toEqual([
-        name,
-        'Pending',
-        'ContainerCreating',
-      ]);
+      const shown = async () => {
+        const { status } = await json<Pod>('get', 'pod', name);
+        return [name, status.phase, status.containerStatuses?.[0]?.state.waiting?.reason];
+      };
+      await expect.poll(shown, soon).toEqual([name, 'Pending', 'ContainerCreating']);
     }
-    expect((await events('foreign', 'ExternalProvisioning'))[0]).toContain(
-      "created either by the external provisioner 'example.com/foreign' or manually by the system administrator",
-    );
-    expect((await events('now', 'ProvisioningFailed'))[0]).toBe(
-      'Failed to provision volume with StorageClass "now": configuration error, no node was specified',
-    );
-    expect((await events('many', 'ProvisioningFailed'))[0]).toContain('only supports ReadWriteOnce');
+    const first = async (about: string, reason: string) => (await events(about, reason))[0];
+    await expect
+      .poll(() => first('foreign', 'ExternalProvisioning'), soon)
+      .toContain(
+        "created either by the external provisioner 'example.com/foreign' or manually by the system administrator",
+      );
+    await expect
+      .poll(() => first('now', 'ProvisioningFailed'), soon)
+      .toBe('Failed to provision volume with StorageClass "now": configuration error, no node was specified');
+    await expect
+      .poll(() => first('many', 'ProvisioningFailed'), soon)
+      .toContain('only supports ReadWriteOnce');
     for (const name of ['foreign', 'now', 'many'])
       expect((await json<Claim>('get', 'pvc', name)).status.phase).toBe('Pending');
     // What comes after all is taken; the node looks again every few seconds.
@@ -292,14 +296,14 @@ describe.skipIf(why !== undefined)('the default class', () => {
       .poll(async () => (await run(cluster.kubectlArgv('get', '--raw', '/readyz'))).out, soon)
       .toBe('ok');
     await kubectl('wait', '--for=condition=Ready', 'node', '--all', '--timeout=90s');
-    expect(await Promise.all(['db-0', 'db-1'].map(livesOf))).toEqual(before);
+    await expect.poll(() => Promise.all(['db-0', 'db-1'].map(livesOf)), soon).toEqual(before);
 
     await kubectl('delete', 'pod', 'db-0', 'db-1');
     await expect
       .poll(async () => (await run(cluster.kubectlArgv('get', 'pod', 'db-0', 'db-1'))).code, soon)
       .toBe(0);
     await ready('db-0', 'db-1');
-    expect(await Promise.all(['db-0', 'db-1'].map(lines))).toEqual([2, 2]);
+    await expect.poll(() => Promise.all(['db-0', 'db-1'].map(lines)), soon).toEqual([2, 2]);
     await kubectl('delete', 'statefulset', 'db', '--cascade=foreground');
     expect((await names('pvc')).filter((name) => name.startsWith('data-'))).toEqual([
       'data-db-0',
@@ -308,7 +312,7 @@ describe.skipIf(why !== undefined)('the default class', () => {
     const policy = { persistentVolumeClaimRetentionPolicy: { whenScaled: 'Delete', whenDeleted: 'Delete' } };
     await cluster.apply({ ...set, spec: { ...set.spec, ...policy } });
     await kubectl('rollout', 'status', 'statefulset/db', '--timeout=90s');
-    expect(await Promise.all(['db-0', 'db-1'].map(lines))).toEqual([3, 3]);
+    await expect.poll(() => Promise.all(['db-0', 'db-1'].map(lines)), soon).toEqual([3, 3]);
     expect((await livesOf('db-0'))[1]).toBe(before[0]![1]);
   });
 
@@ -338,9 +342,11 @@ describe.skipIf(why !== undefined)('the default class', () => {
     await ready('life');
     await kubectl('patch', 'pvc', 'life', '-p', '{"spec":{"resources":{"requests":{"storage":"5Gi"}}}}');
     await expect
-      .poll(async () => (await json<Claim>('get', 'pvc', 'life')).status, soon)
-      .toMatchObject({ capacity: { storage: '5Gi' } });
-    expect((await json<Claim>('get', 'pvc', 'life')).status.conditions).toBeUndefined();
+      .poll(async () => {
+        const { status } = await json<Claim>('get', 'pvc', 'life');
+        return [status.capacity?.storage, status.conditions];
+      }, soon)
+      .toEqual(['5Gi', undefined]);
     const [life, kept] = [await volumeOf('life'), await volumeOf('kept')];
     expect(life.spec.capacity.storage).toBe('5Gi');
     await kubectl(
