@@ -6,6 +6,7 @@ import type { Pod } from '../../api/index.ts';
 import { badRequest, type KindDef, type Verb } from '../../machinery/index.ts';
 import { requireEntry } from '../registry/core.ts';
 import { objectOf } from '../registry/objects.ts';
+import { logQuery } from './log-options.ts';
 import { locateNode, locatePod, locateService } from './proxied.ts';
 import { addressOfNode, type ConnectionCall, type Target } from './targets.ts';
 
@@ -58,24 +59,10 @@ export const findConnection = (kind: KindDef, name: string): Connection | undefi
   connections.find((c) => c.name === name && c.appliesTo(kind));
 
 function locateLog(call: ConnectionCall): Target {
+  const query = logQuery(call.query, call.at.name).toString();
   const pod = objectOf<Pod>(requireEntry(call.core, call.at));
   const container = chooseContainer(pod, call.query.get('container'), 'log');
-  const passed = new URLSearchParams();
-  for (const name of [
-    'follow',
-    'previous',
-    'sinceSeconds',
-    'sinceTime',
-    'timestamps',
-    'tailLines',
-    'limitBytes',
-    'stream',
-  ]) {
-    const value = call.query.get(name);
-    if (value !== null && value !== '') passed.set(name, value);
-  }
   const target = nodeOf(call, pod);
-  const query = passed.toString();
   return {
     ...target,
     path: `/containerLogs/${pod.metadata.namespace}/${pod.metadata.name}/${container}${query === '' ? '' : `?${query}`}`,
