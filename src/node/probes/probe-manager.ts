@@ -44,6 +44,8 @@ class Running {
   count: ProbeCount;
   timer: Timer | undefined;
   busy = false;
+  /** A try that is under way is the last one, and changes nothing. */
+  ended = false;
   readonly kind: ProbeKind;
   readonly probe: coreV1.Probe;
   constructor(kind: ProbeKind, probe: coreV1.Probe) {
@@ -51,6 +53,12 @@ class Running {
     this.probe = probe;
     this.count = initialCount(kind);
   }
+}
+
+function end(running: Running | undefined): void {
+  if (running === undefined) return;
+  running.ended = true;
+  running.timer?.cancel();
 }
 
 interface Entry {
@@ -96,7 +104,7 @@ export class ProbeManager {
   stopLivenessAndStartup(podUid: string): void {
     for (const entry of this.#entries.values())
       if (entry.target.pod.metadata.uid === podUid)
-        for (const kind of ['startup', 'liveness'] as const) entry.probes.get(kind)?.timer?.cancel();
+        for (const kind of ['startup', 'liveness'] as const) end(entry.probes.get(kind));
   }
 
   stop(): void {
@@ -122,12 +130,12 @@ export class ProbeManager {
 
   #remove(id: string, entry: Entry): void {
     entry.abort.abort();
-    for (const running of entry.probes.values()) running.timer?.cancel();
+    for (const running of entry.probes.values()) end(running);
     this.#entries.delete(id);
   }
 
   #schedule(entry: Entry, running: Running, delayMs: number): void {
-    if (entry.abort.signal.aborted) return;
+    if (running.ended) return;
     running.timer?.cancel();
     running.timer = this.#options.clock.after(delayMs, () => {
       this.#options.scope.run('probe', (signal) => this.#try(entry, running, signal));
@@ -141,7 +149,7 @@ export class ProbeManager {
     const started = startup === undefined || startup.count.verdict === 'success';
     if (running.kind === 'startup' && started) return;
     if (running.kind !== 'startup' && !started) return;
-    if (running.busy || entry.abort.signal.aborted) return;
+    if (running.busy || running.ended) return;
     running.busy = true;
     const abort = AbortSignal.any([signal, entry.abort.signal]);
     const once = (): Promise<ProbeOutcome> =>
@@ -159,10 +167,14 @@ export class ProbeManager {
       outcome = await once();
       for (let tries = 1; outcome.errored === true && tries < maxTries && !abort.aborted; tries++)
         outcome = await once();
+    } catch (error) {
+      // What was cut short failed for that alone.
+      if (abort.aborted) return;
+      throw error;
     } finally {
       running.busy = false;
     }
-    if (abort.aborted) return;
+    if (abort.aborted || running.ended) return;
     const seconds = (clock.monotonicMs() - startedMs) / 1000;
     if (outcome.errored !== true)
       this.#options.metrics.probed(entry.target, running.kind, { ok: outcome.ok, seconds });
