@@ -16,6 +16,12 @@ export async function runServer(flags: ServerFlags, say: (line: string) => void)
   if (given.simulation !== undefined && given.simulateNodes === undefined)
     throw new CommandFailure('--simulation needs --simulate-nodes', { exitCode: 2 });
   const options: ServerOptions = { ...serverDefaults, ...roomForNodes(given.simulateNodes), ...given };
+  const seats = options.maxRequestsInflight + options.maxMutatingRequestsInflight;
+  if (options.enablePriorityAndFairness && seats === 0)
+    throw new CommandFailure(
+      'with priority and fairness --max-requests-inflight and --max-mutating-requests-inflight must add up to something positive',
+      { exitCode: 2 },
+    );
   const surroundings = realSurroundings(logLevel);
   const ended = endSignal();
   const server = await start(options, surroundings);

@@ -52,6 +52,10 @@ export interface ServerOptions extends DatastoreOptions {
   readonly requestTimeoutMs: number;
   /** For watches that name no timeout: they end after this time or up to twice of it. 0 = never */
   readonly minRequestTimeoutSeconds: number;
+  /** With priority and fairness what its levels share is the sum of the two. Without it 0 = no limit. */
+  readonly maxRequestsInflight: number;
+  readonly maxMutatingRequestsInflight: number;
+  readonly enablePriorityAndFairness: boolean;
   /** A line in the log for each API request. */
   readonly logRequests: boolean;
   /** Nodes without containers in this process: so many are made. 0 = only those that others make; undefined = none are run. */
@@ -102,6 +106,9 @@ export const serverDefaults: ServerOptions = {
   defaultUnreachableTolerationSeconds: 300,
   requestTimeoutMs: 60_000,
   minRequestTimeoutSeconds: 1800,
+  maxRequestsInflight: 400,
+  maxMutatingRequestsInflight: 200,
+  enablePriorityAndFairness: true,
   logRequests: false,
   simulateNodes: undefined,
   simulation: undefined,

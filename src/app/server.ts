@@ -96,6 +96,8 @@ export async function startServer(
       defaultUnreachableTolerationSeconds: options.defaultUnreachableTolerationSeconds,
       advertiseAddress,
       advertisePort: () => port,
+      inFlight: { reads: options.maxRequestsInflight, writes: options.maxMutatingRequestsInflight },
+      priorityAndFairness: options.enablePriorityAndFairness,
       requestTimeoutMs: options.requestTimeoutMs,
       minRequestTimeoutMs: options.minRequestTimeoutSeconds * 1000,
       requestLog: options.logRequests ? log : undefined,

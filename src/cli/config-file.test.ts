@@ -41,6 +41,8 @@ without: [scheduler]
 node-monitor-grace-period: 1m2.5s
 node-out-of-service-after: 0
 request-timeout: 5s
+max-requests-inflight: 7
+enable-priority-and-fairness: false
 token-auth-file: "007"
 `,
       {
@@ -51,6 +53,8 @@ token-auth-file: "007"
         nodeMonitorGracePeriodMs: 62_500,
         nodeOutOfServiceAfterMs: 0,
         requestTimeoutMs: 5000,
+        maxRequestsInflight: 7,
+        enablePriorityAndFairness: false,
         tokenAuthFile: '007',
       },
     ],
@@ -98,6 +102,10 @@ describe('mistakes name the file and the key', () => {
     ],
     ['node-monitor-grace-period: 5', 'node-monitor-grace-period must be a duration such as 2.5s, not 5'],
     ['tls-san: {a: b}', 'tls-san must be a list of texts, not {"a":"b"}'],
+    [
+      'enable-priority-and-fairness: maybe',
+      'enable-priority-and-fairness must be true or false, not "maybe"',
+    ],
     ['tls-san: [1]', 'tls-san must be a list of texts, not [1]'],
     [
       'without: [storage]',

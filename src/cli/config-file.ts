@@ -121,6 +121,9 @@ function convert(file: string, { key, raw, option }: { key: string; raw: unknown
     case 'number':
       if (typeof raw !== 'number') throw must('a number');
       return check(String(raw));
+    case 'truth':
+      if (typeof raw !== 'boolean') throw must('true or false');
+      return check(String(raw));
     case 'duration':
       if (typeof raw !== 'string' && raw !== 0) throw must('a duration such as 2.5s');
       return check(String(raw));

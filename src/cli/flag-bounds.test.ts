@@ -64,6 +64,8 @@ it('knows which may be zero', async () => {
     'https-listen-port',
     'image-gc-low-threshold',
     'large-cluster-size-threshold',
+    'max-mutating-requests-inflight',
+    'max-requests-inflight',
     'min-request-timeout',
     'node-eviction-rate',
     'node-out-of-service-after',

@@ -4,7 +4,7 @@ import { InvalidArgumentError } from 'commander';
 import { formatDuration, parseCidr, parseDuration, parseIp } from '../machinery/index.ts';
 
 /** What a key of a config file holds in YAML. Lists are of texts. */
-export type Takes = 'text' | 'number' | 'duration' | 'list';
+export type Takes = 'text' | 'number' | 'duration' | 'list' | 'truth';
 
 const taking = <P extends object>(takes: Takes, parser: P): P => Object.assign(parser, { takes });
 
@@ -34,6 +34,12 @@ export function decimal(min: number, max: number): (text: string) => number {
       : expected(`Must be a number from ${min} to ${max}.`);
   });
 }
+
+/** Of a flag that is on unless it is turned off: `--x=false`. */
+export function truth(text: string): boolean {
+  return text === 'true' || text === 'false' ? text === 'true' : expected('Must be true or false.');
+}
+taking('truth', truth);
 
 const klogLevel = whole(0, 10);
 

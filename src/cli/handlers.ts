@@ -57,6 +57,9 @@ export interface ServerFlags extends LogFlags, RequestLogFlags {
   readonly defaultUnreachableTolerationSeconds?: number;
   readonly requestTimeoutMs?: number;
   readonly minRequestTimeoutSeconds?: number;
+  readonly maxRequestsInflight?: number;
+  readonly maxMutatingRequestsInflight?: number;
+  readonly enablePriorityAndFairness?: boolean;
   /** A KubeSchedulerConfiguration file. */
   readonly schedulerConfig?: string;
   /** Nodes without containers, in the server's process. */

@@ -106,6 +106,12 @@ describe('commands', () => {
     ],
     ['server --token-file /t', 'server', { tokenFile: '/t' }],
     [
+      'server --enable-priority-and-fairness=false --max-requests-inflight 7',
+      'server',
+      { enablePriorityAndFairness: false, maxRequestsInflight: 7 },
+    ],
+    ['server --enable-priority-and-fairness', 'server', { enablePriorityAndFairness: true }],
+    [
       'datastore copy --from lmdb=/d --to etcd=http://h:2379 --etcd-prefix /p',
       'datastoreCopy',
       { from: 'lmdb=/d', to: 'etcd=http://h:2379', etcdPrefix: '/p' },

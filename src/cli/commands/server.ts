@@ -1,7 +1,17 @@
 // `jotasu server`: the control plane in the foreground. Flags that kube-apiserver has too carry its names.
 import { type Command, Option } from 'commander';
 import { withConfigFile } from '../config-file.ts';
-import { addressPool, addressRanges, decimal, duration, list, listOf, nodeGroups, whole } from '../flags.ts';
+import {
+  addressPool,
+  addressRanges,
+  decimal,
+  duration,
+  list,
+  listOf,
+  nodeGroups,
+  truth,
+  whole,
+} from '../flags.ts';
 import type { AutoscalerFlags, Handlers, LogFlags, RequestLogFlags, ServerFlags } from '../handlers.ts';
 import { logFlags, type ParsedLogOptions, requestLogFlags, withLogOptions } from '../shared-options.ts';
 
@@ -220,6 +230,21 @@ export function serverCommand(program: Command, handlers: Handlers): void {
       '--min-request-timeout <seconds>',
       'watches that name no timeout end after this time or up to twice of it (default: 1800)',
       whole(0, 2 ** 20),
+    )
+    .option(
+      '--max-requests-inflight <count>',
+      'requests that only read and may run at once (default: 400)',
+      whole(0, 2 ** 31 - 1),
+    )
+    .option(
+      '--max-mutating-requests-inflight <count>',
+      'requests that write and may run at once (default: 200)',
+      whole(0, 2 ** 31 - 1),
+    )
+    .option(
+      '--enable-priority-and-fairness [bool]',
+      'share the sum of the two among priority levels; false: each holds for itself, 0 for no limit (default: true)',
+      truth,
     )
     .option('--scheduler-config <file>', 'profiles of the scheduler: a KubeSchedulerConfiguration')
     .option(
