@@ -37,7 +37,7 @@ describe.skipIf(why !== undefined)('a cluster of another program', () => {
       log: (line) => said.push(line),
     });
     try {
-      expect(said[0]).toBe('Starting cluster jt-library with 1 node.');
+      expect(said).toContain('Starting cluster jt-library with 1 node.');
       expect(await cluster.nodes()).toEqual([
         { name: 'jt-library-node-1', state: 'Ready', simulated: false },
         { name: 'sim-1', state: 'Ready', simulated: true },

@@ -116,8 +116,8 @@ export class TourCluster {
   argv(...args: string[]): string[] {
     return [process.execPath, bundle, ...args, '--name', this.name];
   }
-  jotasu(...args: string[]): Promise<string> {
-    return mustRun(this.argv(...args));
+  async jotasu(...args: string[]): Promise<string> {
+    return withoutWaiting(await mustRun(this.argv(...args)));
   }
   /** Ends with another code than 0; returns what it said. */
   async refused(...args: string[]): Promise<Said> {
@@ -187,6 +187,10 @@ export class TourCluster {
     return found;
   }
 }
+
+/** One command at a time changes this machine: another file's may be under way. */
+const withoutWaiting = (said: string): string =>
+  said.replace('Waiting for another jotasu command to finish.\n', '');
 
 export interface ClusterStatus {
   readonly server: { readonly state: string; readonly pid: number | null };
