@@ -6,9 +6,9 @@ import { systemExec } from '../os/index.ts';
 import {
   ensureBridgeSeen,
   prepareConntrack,
+  prepareStandIn,
   probeProtocols,
   type ServiceProxy,
-  standInAtOnce,
   startLinkAnnouncer,
   startServiceProxy,
   systemConntrackSettings,
@@ -61,4 +61,4 @@ export const startAnnouncer = (
   { nodeName }: Pick<ProxyConfig, 'nodeName'>,
   around: { informers: Informers; clock: Clock; log: Log },
 ): { stop(): Promise<void> } =>
-  startLinkAnnouncer({ ...around, nodeName, kernel: { answerAtOnce: standInAtOnce }, exec: systemExec });
+  startLinkAnnouncer({ ...around, nodeName, kernel: { prepareLink: prepareStandIn }, exec: systemExec });

@@ -8,8 +8,8 @@ export type { Protocol } from './frame.ts';
 export {
   ensureBridgeSeen,
   prepareConntrack,
+  prepareStandIn,
   probeProtocols,
-  standInAtOnce,
   systemConntrackSettings,
 } from './kernel.ts';
 export { type NodePolicies, type NodePoliciesOptions, startNodePolicies } from './policy/node-policies.ts';

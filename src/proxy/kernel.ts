@@ -95,9 +95,13 @@ export function prepareConntrack(settings: ConntrackSettings, log: Log): { reado
   return { dropInvalid: (settings.read('nf_conntrack_tcp_be_liberal') ?? '0') === '0' };
 }
 
-/** Answers that the kernel gives on a link for other addresses are not held back, as they are by default; IPv6 gives them at all. */
-export function standInAtOnce(link: string): void {
+/**
+ * Answers that the kernel gives on a link for other addresses are not held back, as they are by default; IPv6 gives them at all; and
+ * programs may speak as these addresses, which is how neighbours are told.
+ */
+export function prepareStandIn(link: string): void {
   writeFileSync(`/proc/sys/net/ipv4/neigh/${link}/proxy_delay`, '0');
+  writeFileSync('/proc/sys/net/ipv4/ip_nonlocal_bind', '1');
   // A kernel without IPv6 lacks them.
   for (const [file, value] of [
     [`/proc/sys/net/ipv6/neigh/${link}/proxy_delay`, '0'],

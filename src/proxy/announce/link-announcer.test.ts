@@ -34,7 +34,7 @@ afterEach(() => scope.stop());
 
 function start(): void {
   const informers = createInformers(client, { scope, log: silentLog, clock, random: seededRandom(2) });
-  const kernel = { answerAtOnce: (link: string) => void hastened.push(link) };
+  const kernel = { prepareLink: (link: string) => void hastened.push(link) };
   const announcer = startLinkAnnouncer({ informers, nodeName: 'n1', kernel, exec, clock, log: silentLog });
   scope.onStop(() => announcer.stop());
 }

@@ -27,8 +27,8 @@ export interface LinkAnnouncerOptions {
 
 /** What is set beside routes and neighbours. */
 export interface AnnouncerKernel {
-  /** Answers are not to be held back, as the kernel does with those it gives for others, and IPv6 is to give such answers. */
-  answerAtOnce(link: string): void;
+  /** On this link the kernel is to answer for others, at once, and neighbours can be told of it. Idempotent. */
+  prepareLink(link: string): void;
 }
 
 const batchMs = 10;
@@ -131,7 +131,7 @@ class LinkAnnouncer {
     this.#mayHave = own !== undefined || want.length > 0;
     if (!this.#mayHave) return;
     const { lines, fresh } = planAnnouncements(want, await this.#read());
-    for (const link of new Set(fresh.map((one) => one.link))) kernel.answerAtOnce(link);
+    for (const link of new Set(fresh.map((one) => one.link))) kernel.prepareLink(link);
     await applyLinks(exec, lines);
     if (lines.length > 0)
       log.info('announcing addresses of load balancers', {
@@ -160,10 +160,7 @@ class LinkAnnouncer {
     if (address.includes(':') || !this.#hasArping) return;
     const { exec, log } = this.#options;
     try {
-      await exec.run(['arping', '-U', '-c', '2', '-w', '2', '-I', link, address], {
-        mayFail: true,
-        timeoutMs: 5_000,
-      });
+      await exec.run(['arping', '-U', '-c', '2', '-w', '2', '-I', link, address], { timeoutMs: 5_000 });
     } catch (error) {
       this.#hasArping = !(error instanceof CommandError && error.code === 'missing');
       const why = this.#hasArping ? { error } : { missing: 'arping, of iputils-arping' };
