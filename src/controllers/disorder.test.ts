@@ -7,27 +7,20 @@ import {
   Endpoints,
   isActive,
   isReady,
-  kinds,
-  Lease,
-  Namespace,
   Node,
   Pod,
   ReplicaSet,
   Service,
 } from '../api/index.ts';
 import { seededRandom } from '../base/index.ts';
-import { type Draft, forbidden, formatMicroTime } from '../machinery/index.ts';
+import { type Draft, forbidden } from '../machinery/index.ts';
 import { buildNode, buildTemplate, ControllerHarness, disorderly } from '../testkit/index.ts';
 import { deploymentController } from './deployment/controller.ts';
 import { endpointSliceController } from './endpoint-slice/controller.ts';
 import { endpointSliceMirroringController } from './endpoint-slice-mirroring/controller.ts';
 import { endpointsController } from './endpoints/controller.ts';
-import { namespaceController } from './namespace/controller.ts';
 import { nodeIpamController } from './node-ipam/controller.ts';
-import { nodeLifecycleController } from './node-lifecycle/controller.ts';
-import { podGcController } from './pod-gc/controller.ts';
 import { replicaSetController } from './replicaset/controller.ts';
-import { taintEvictionController } from './taint-eviction/controller.ts';
 import { templateHash } from './template-hash.ts';
 
 const seeds = [1, 2, 3, 4, 5, 6];
@@ -313,93 +306,4 @@ test('a set that is deleted meanwhile adopts nothing', async () => {
   } as Draft<Pod>);
   await harness.advance(20_000);
   expect((await harness.client(Pod).get('stray', 'default')).metadata.ownerReferences).toBeUndefined();
-});
-
-test('finished pods beyond the limit go, the oldest first; pods of a lost node go after a moment', async () => {
-  harness = new ControllerHarness();
-  const pod = async (name: string, phase: string, nodeName: string) => {
-    await harness.create(Pod, {
-      metadata: meta(name),
-      spec: { ...buildTemplate(labels).spec!, nodeName },
-    } as Draft<Pod>);
-    await harness.client(Pod).patch({ ...meta(name), subresource: 'status' }, 'merge', { status: { phase } });
-    await harness.advance(1000);
-  };
-  await harness.create(Node, { metadata: { name: 'n1' }, spec: {} } as Draft<Node>);
-  await harness.start(podGcController({ terminatedPodThreshold: 2 }));
-  for (const name of ['a', 'b', 'c', 'd']) await pod(name, 'Succeeded', 'n1');
-  await pod('run', 'Running', 'n1');
-  const names = async () => (await harness.list(Pod)).map((p) => p.metadata.name);
-  expect(await names()).toEqual(['c', 'd', 'run']);
-  await harness.client(Node).delete('n1');
-  await harness.advance(1900);
-  // Its agent makes the node anew: the pods stay, and a second loss is given time again.
-  await harness.create(Node, { metadata: { name: 'n1' }, spec: {} } as Draft<Node>);
-  await harness.advance(5000);
-  expect(await names()).toEqual(['c', 'd', 'run']);
-  await harness.client(Node).delete('n1');
-  await harness.advance(1900);
-  expect(await names()).toHaveLength(3);
-  await harness.advance(200);
-  expect(await names()).toEqual([]);
-});
-
-test('a heartbeat costs no work: a thousand renewals, no reconcile before a grace ends', async () => {
-  harness = new ControllerHarness();
-  await harness.create(Node, nodeDraft('n1'));
-  const options = {
-    gracePeriodMs: 2000,
-    startupGracePeriodMs: 60_000,
-    outOfServiceAfterMs: 300,
-    unhealthyZoneThreshold: 0.55,
-    nodeEvictionRate: 100,
-    secondaryNodeEvictionRate: 0.01,
-    largeClusterSizeThreshold: 50,
-  };
-  const lease = { name: 'n1', namespace: 'kube-node-lease' };
-  await harness.create(Lease, { metadata: lease, spec: {} });
-  await harness.start(
-    nodeLifecycleController(options),
-    taintEvictionController({ defaultTolerationSeconds: 300 }),
-  );
-  const before = harness.stats()[0]!.reconciles;
-  for (let i = 0; i < 1000; i++) {
-    await harness
-      .client(Lease)
-      .patch(lease, 'merge', { spec: { renewTime: formatMicroTime(harness.clock.nowMs()) } });
-    await harness.clock.advance(100);
-  }
-  expect(harness.stats()[0]!.reconciles - before).toBe(0);
-  expect((await harness.list(Node))[0]?.spec.taints).toBeUndefined();
-  await harness.advance(2500);
-  expect((await harness.list(Node))[0]?.spec.taints?.map((t) => t.key)).toContain(
-    'node.kubernetes.io/unreachable',
-  );
-});
-
-test('a namespace is emptied pods first, and let go when nothing is left', async () => {
-  harness = new ControllerHarness();
-  await harness.create(Namespace, { metadata: { name: 'team' }, spec: {} } as Draft<Namespace>);
-  await harness.create(ReplicaSet, {
-    ...set(0),
-    metadata: { name: 'web', namespace: 'team', labels },
-  } as Draft<ReplicaSet>);
-  await harness.create(Pod, {
-    metadata: { name: 'a', namespace: 'team' },
-    spec: { ...buildTemplate(labels).spec!, nodeName: 'n1', terminationGracePeriodSeconds: 30 },
-  } as Draft<Pod>);
-  await harness.start(namespaceController({ kinds }));
-  await harness.client(Namespace).delete('team');
-  await harness.advance(2000);
-  expect(await harness.list(ReplicaSet)).toHaveLength(1);
-  await harness.client(Pod).delete('a', 'team', { gracePeriodSeconds: 0 });
-  const finalized: string[] = [];
-  harness.transport.failWith = ({ verb, target }) => {
-    if (verb === 'update' && target.subresource === 'finalize') finalized.push(target.name);
-    return undefined;
-  };
-  // The fake has no finalize: that it is asked for is what can be seen here; scenarios show the rest.
-  await harness.advance(400);
-  expect(await harness.list(ReplicaSet)).toEqual([]);
-  expect(finalized).toContain('team');
 });
