@@ -283,6 +283,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
           pods: () => workers.pods(),
           findPod: (namespace, name) => workers.find(namespace, name),
           runtimeOf: (uid) => cache.get(uid),
+          statusOf: (uid) => statuses.get(uid),
           healthProblem: () => cache.healthError,
           authorizer: new NodeAuthorizer({ client, clock, nodeName }),
           usage: () => house.stats.get(statsMaxAgeMs),

@@ -2,7 +2,7 @@
 // port-forward). Who gets in is decided in node-authorizer.ts.
 import { type Duplex, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { Pod } from '../../api/index.ts';
+import type { coreV1, Pod } from '../../api/index.ts';
 import {
   type Clock,
   type Log,
@@ -31,6 +31,7 @@ import { type CadvisorFacts, cadvisorMetrics } from '../stats/cadvisor.ts';
 import type { NodeSnapshot } from '../stats/stats-collector.ts';
 import { keepCpuAndMemory, summary } from '../stats/summary.ts';
 import { type LogOptions, streamLog } from './log-stream.ts';
+import { noLogYet } from './no-log-yet.ts';
 import type { NodeAuthorizer } from './node-authorizer.ts';
 import { resourceMetrics } from './resource-metrics.ts';
 
@@ -50,6 +51,8 @@ export interface NodeServerOptions {
   pods(): readonly Pod[];
   findPod(namespace: string, name: string): Pod | undefined;
   runtimeOf(uid: string): PodRuntime;
+  /** The newest of a pod, whether the API has it or not. */
+  statusOf(uid: string): coreV1.PodStatus | undefined;
   /** undefined = healthy */
   healthProblem(): string | undefined;
   /** Who may do what. */
@@ -288,7 +291,7 @@ export class NodeRoutes {
         400,
         previous
           ? `previous terminated container "${at.container}" in pod "${at.pod}" not found`
-          : `container "${at.container}" in pod "${at.pod}" is waiting to start: ContainerCreating`,
+          : noLogYet(at, this.#options.statusOf(uid) ?? pod.status),
       );
     const options = parseLogOptions(query, clock.nowMs());
     const abort = new AbortController();
