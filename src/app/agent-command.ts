@@ -1,6 +1,7 @@
 // `jotasu agent` in the foreground: starts the node, says so, and ends without touching its containers, unless the machine is shut down.
 import { type AgentFlags, CommandFailure } from '../cli/index.ts';
-import { agentConfig, startNode } from './agent.ts';
+import { startNode } from './agent.ts';
+import { agentConfig } from './agent-config.ts';
 import { followLoginManager, powerSignal } from './machine-shutdown.ts';
 import { endSignal, realSurroundings } from './surroundings.ts';
 

@@ -1,5 +1,6 @@
 // What the program's own parts offer to tests and to other programs: a control plane and a node, wired.
-export { type AgentConfig, agentConfig, type RunningNode, startNode } from './agent.ts';
+export { type RunningNode, startNode } from './agent.ts';
+export { type AgentConfig, agentConfig } from './agent-config.ts';
 export { createAuthorization } from './authorization.ts';
 export type { ServerPart } from './control-loops.ts';
 export { copyDatastore } from './datastore-copy.ts';
