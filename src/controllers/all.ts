@@ -60,6 +60,8 @@ export interface ControllerSettings {
   readonly clusterCidr: string;
   readonly nodeCidrMaskSize: number;
   readonly nodeCidrMaskSizeIpv6: number;
+  /** One range, or one of each family with a comma between: no node gets of it, should the cluster's range hold it. */
+  readonly serviceCidr?: string | undefined;
   readonly nodeMonitorGracePeriodMs: number;
   /** For nodes that have never had a Lease. */
   readonly nodeStartupGracePeriodMs: number;

@@ -12,6 +12,8 @@ export interface NodeIpamOptions {
   /** Of IPv4 */
   readonly nodeCidrMaskSize: number;
   readonly nodeCidrMaskSizeIpv6: number;
+  /** Ranges of services, with a comma between. What of the cluster's range lies in them is no node's. */
+  readonly serviceCidr?: string | undefined;
 }
 
 export function nodeIpamController(options: NodeIpamOptions): Controller {
@@ -28,6 +30,7 @@ export function nodeIpamController(options: NodeIpamOptions): Controller {
         IPv4: options.nodeCidrMaskSize,
         IPv6: options.nodeCidrMaskSizeIpv6,
       });
+      ranges.reserve(options.serviceCidr?.split(',') ?? []);
       const nodes = informer(Node);
       /** Given by us; the nodes may not show it yet. By uid, since a node may be made anew under its name. */
       const given = new Map<string, readonly string[]>();

@@ -84,3 +84,15 @@ test('a node gets a range of each family, or none', () => {
   expect(ranges.next()).toEqual(first);
   expect(() => new NodeRanges('10.0.0.0/22,10.1.0.0/22', masks)).toThrow(RangeError);
 });
+
+test('what is reserved is nobody’s, even when a node that had of it goes', () => {
+  const ranges = new NodeRanges('10.0.0.0/22,fd00::/62', { IPv4: 24, IPv6: 64 });
+  ranges.reserve(['10.0.0.0/23', ' fd00:0:0:1::/112', '192.168.0.0/16']);
+  const first = ranges.next();
+  expect(first).toEqual(['10.0.2.0/24', 'fd00::/64']);
+  ranges.take(['10.0.1.0/24']);
+  ranges.release(['10.0.1.0/24', ...first!]);
+  expect(ranges.next()).toEqual(first);
+  expect(ranges.next()).toEqual(['10.0.3.0/24', 'fd00:0:0:2::/64']);
+  expect(ranges.next()).toBeUndefined();
+});

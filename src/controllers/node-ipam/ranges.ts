@@ -79,6 +79,7 @@ export class PodRanges {
 /** What a node gets: a range of each family, all or none. */
 export class NodeRanges {
   readonly #families: readonly PodRanges[];
+  #reserved: readonly string[] = [];
 
   /** `clusterCidrs` as the flag has them: one range, or one of each family with a comma between. */
   constructor(clusterCidrs: string, maskSizes: Readonly<Record<IpFamily, number>>) {
@@ -95,8 +96,15 @@ export class NodeRanges {
     for (const cidr of cidrs) for (const ranges of this.#families) ranges.take(cidr);
   }
 
+  /** Nobody gets of these, whatever is released. Called once. */
+  reserve(cidrs: readonly string[]): void {
+    this.#reserved = cidrs.map((cidr) => cidr.trim());
+    this.take(this.#reserved);
+  }
+
   release(cidrs: readonly string[]): void {
     for (const cidr of cidrs) for (const ranges of this.#families) ranges.release(cidr);
+    if (cidrs.length > 0) this.take(this.#reserved);
   }
 
   /** In the order of the flag; undefined = one family has none left. */
