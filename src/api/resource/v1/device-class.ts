@@ -1,10 +1,11 @@
 // DeviceClass: devices of one sort, for claims to name.
-import { defineKind, FieldAt } from '../../../machinery/index.ts';
+import { defineKind, FieldAt, semanticEqual } from '../../../machinery/index.ts';
 import { ageColumn, nameColumn } from '../../columns.ts';
 import { isExtendedResource } from '../../core/v1/pod.ts';
 import type { DeviceClass as DeviceClassObject } from '../../generated/resource-v1.ts';
 import { shape } from '../../shape.ts';
 import { maxConfigs, validateItems, validateOpaque, validateSelectors } from './claim-rules.ts';
+import { dropFromClass } from './gated-fields.ts';
 
 export type DeviceClass = DeviceClassObject;
 
@@ -17,6 +18,10 @@ export const DeviceClass = defineKind<DeviceClassObject>({
   schema: shape('resource.v1.DeviceClass'),
   generationFields: ['spec'],
   columns: [nameColumn, ageColumn],
+  prepareCreate: ({ spec }) => dropFromClass(spec),
+  prepareUpdate(next, old) {
+    if (!semanticEqual(next.spec, old.spec)) dropFromClass(next.spec);
+  },
   validate({ spec }, _old, causes) {
     const field = new FieldAt('spec', causes);
     validateSelectors(spec.selectors ?? [], field.child('selectors'));

@@ -1,9 +1,16 @@
 // ResourceClaimTemplate: from which each pod gets a claim of its own.
-import { defineKind, FieldAt, validateAnnotations, validateLabels } from '../../../machinery/index.ts';
+import {
+  defineKind,
+  FieldAt,
+  semanticEqual,
+  validateAnnotations,
+  validateLabels,
+} from '../../../machinery/index.ts';
 import { ageColumn, nameColumn } from '../../columns.ts';
 import type { ResourceClaimTemplate as ResourceClaimTemplateObject } from '../../generated/resource-v1.ts';
 import { shape } from '../../shape.ts';
 import { defaultClaimSpec, validateClaimSpec } from './claim-rules.ts';
+import { dropFromClaimSpec } from './gated-fields.ts';
 
 export type ResourceClaimTemplate = ResourceClaimTemplateObject;
 
@@ -16,6 +23,10 @@ export const ResourceClaimTemplate = defineKind<ResourceClaimTemplateObject>({
   schema: shape('resource.v1.ResourceClaimTemplate'),
   columns: [nameColumn, ageColumn],
   defaults: ({ spec }) => defaultClaimSpec(spec.spec),
+  prepareCreate: ({ spec }) => dropFromClaimSpec(spec.spec),
+  prepareUpdate(next, old) {
+    if (!semanticEqual(next.spec, old.spec)) dropFromClaimSpec(next.spec.spec);
+  },
   validate({ spec }, old, causes) {
     const field = new FieldAt('spec', causes);
     if (old !== undefined) {

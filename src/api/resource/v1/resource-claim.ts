@@ -16,6 +16,7 @@ import {
   validateToleration,
 } from './claim-rules.ts';
 import { validatePoolName, validateResult } from './device-rules.ts';
+import { dropFromClaimSpec, dropFromClaimStatus } from './gated-fields.ts';
 import { maxClaimConsumers } from './pod-claims.ts';
 
 export type ResourceClaim = ResourceClaimObject;
@@ -46,6 +47,13 @@ export const ResourceClaim = defineKind<ResourceClaimObject>({
     defaultClaimSpec(spec);
     for (const result of status?.allocation?.devices?.results ?? [])
       for (const toleration of result.tolerations ?? []) toleration.operator ||= 'Equal';
+  },
+  prepareCreate: ({ spec }) => dropFromClaimSpec(spec),
+  prepareUpdate(next, old) {
+    if (!semanticEqual(next.spec, old.spec)) dropFromClaimSpec(next.spec);
+  },
+  prepareStatus(next, old) {
+    if (!semanticEqual(next.status?.allocation, old.status?.allocation)) dropFromClaimStatus(next.status);
   },
   validate({ spec }, old, causes) {
     const field = new FieldAt('spec', causes);

@@ -6,6 +6,7 @@ import type { ResourceSlice as ResourceSliceObject, ResourceSliceSpec } from '..
 import { shape } from '../../shape.ts';
 import { validateItems } from './claim-rules.ts';
 import { validateCounterSet, validateDevice, validatePoolName } from './device-rules.ts';
+import { dropFromSlice } from './gated-fields.ts';
 
 export type ResourceSlice = ResourceSliceObject;
 
@@ -32,6 +33,8 @@ export const ResourceSlice = defineKind<ResourceSliceObject>({
     'spec.nodeName': ({ spec }) => spec?.nodeName ?? '',
     'spec.driver': ({ spec }) => spec?.driver ?? '',
   },
+  prepareCreate: ({ spec }) => dropFromSlice(spec),
+  prepareUpdate: ({ spec }) => dropFromSlice(spec),
   validate({ spec }, old, causes) {
     const field = new FieldAt('spec', causes);
     validateDriverName(spec.driver, field.child('driver'));
