@@ -24,9 +24,9 @@ const needed = [
 ];
 
 /** Why the tour cannot be made here; throws instead when JOTASU_REQUIRE_ALL is set. */
-export function whyNot(): string | undefined {
+export function whyNot(...alsoNeeded: readonly string[]): string | undefined {
   const searchPath = process.env['PATH'] ?? '';
-  const missing = needed.filter((name) => findProgram(name, searchPath) === undefined);
+  const missing = [...needed, ...alsoNeeded].filter((name) => findProgram(name, searchPath) === undefined);
   if (!['crun', 'runc'].some((name) => findProgram(name, searchPath) !== undefined))
     missing.push('crun or runc');
   if (!['/usr/lib/cni/bridge', '/opt/cni/bin/bridge'].some((path) => existsSync(path)))
