@@ -1,7 +1,8 @@
 // The API server over TLS on the durable store: creates, reads and lists, with a client in a process of its own.
 //
-//   node --import tsx bench/api.ts [SECONDS]
+//   node --import tsx bench/api.ts [SECONDS] [GROUP]
 //
+// GROUP is of the user who asks (system:masters): others than masters have seats of a priority level (system:authenticated).
 // Each line: requests a second, delays, CPU of the server's process a request.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,7 +10,7 @@ import type { LoadOrder, LoadResult } from './load-client.ts';
 import { cpuMs, serve, token } from './served.ts';
 
 const seconds = Number(process.argv[2] ?? 5);
-const server = await serve();
+const server = await serve(process.argv[3]);
 const child = fork(new URL('./load-client.ts', import.meta.url), { execArgv: ['--import', 'tsx'] });
 
 async function measure(title: string, what: string, connections: number): Promise<void> {

@@ -23,6 +23,8 @@ export {
   tokenTable,
 } from './auth/index.ts';
 export type { VersionInfo } from './endpoints/path.ts';
+export { FlowControl } from './flow-control/flow-control.ts';
+export { Visit } from './flow-control/priority-level.ts';
 export { type ExternalSeries, MetricFeed, type ObjectSeries } from './metrics-api/metric-feed.ts';
 export { resourceMetricsOf, UsageScraper, type UsageScraperOptions } from './metrics-api/usage-scraper.ts';
 export { objectOf, setFreezeShared } from './registry/objects.ts';

@@ -125,6 +125,8 @@ const request = fc
   .record({
     by: fc.constantFrom(
       user('u1', 'g1'),
+      user('u1', 'g2'),
+      user('u1'),
       user('u2', 'g2', 'g1'),
       user('u3'),
       user('system:serviceaccount:n1:a', 'g2'),

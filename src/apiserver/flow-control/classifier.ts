@@ -1,9 +1,8 @@
 // Which flow schema a request belongs to: the first, by precedence and then by name, with a rule about its user and about what it asks.
-// The choice: authenticators give the same object for the same user, so the rules about a user are picked once, and a request looks
-// at those only. Pure. HOT: bench/flow-control.ts.
+// The choice: the rules about a user are picked when he is first seen and kept under his name, and a request looks at those only. Pure. HOT: bench/flow-control.ts.
 import type { FlowSchema } from '../../api/index.ts';
 import type { RequestAttributes, UserInfo } from '../auth/attributes.ts';
-import { matchesSubject, PathMatcher, ResourceMatcher } from './matching.ts';
+import { PathMatcher, ResourceMatcher, SubjectMatcher } from './matching.ts';
 
 /** A schema, and what its requests become. */
 export interface Classified<F> {
@@ -11,17 +10,25 @@ export interface Classified<F> {
   readonly flow: F;
 }
 
-interface CompiledRule {
-  readonly subjects: NonNullable<FlowSchema['spec']['rules']>[number]['subjects'];
-  readonly resources: readonly ResourceMatcher[];
-  readonly paths: readonly PathMatcher[];
-}
-
-/** What one schema says about one user. */
+/** What one rule of a schema is about, but for its subjects. */
 interface Candidate<F> {
   readonly flow: F;
   readonly resources: readonly ResourceMatcher[];
   readonly paths: readonly PathMatcher[];
+}
+
+interface KnownUser<F> {
+  readonly groups: readonly string[];
+  readonly candidates: readonly Candidate<F>[];
+}
+
+const keptUsers = 10_000;
+
+function sameGroups(a: readonly string[], b: readonly string[]): boolean {
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 /** The order of matching: smaller precedence first, then the name. */
@@ -30,28 +37,30 @@ export const bySchemaOrder = (a: FlowSchema, b: FlowSchema): number =>
   (a.metadata.name < b.metadata.name ? -1 : a.metadata.name > b.metadata.name ? 1 : 0);
 
 export class Classifier<F> {
-  readonly #schemas: readonly { readonly flow: F; readonly rules: readonly CompiledRule[] }[];
+  /** In the order of matching. */
+  readonly #rules: readonly { readonly subjects: SubjectMatcher; readonly candidate: Candidate<F> }[];
   readonly #fallback: F;
-  readonly #ofUser = new WeakMap<UserInfo, readonly Candidate<F>[]>();
+  readonly #users = new Map<string, KnownUser<F>>();
 
   /** `fallback` is for what no schema is about, which cannot be while there is catch-all. */
   constructor(schemas: readonly Classified<F>[], fallback: F) {
     this.#fallback = fallback;
-    this.#schemas = [...schemas]
+    this.#rules = [...schemas]
       .sort((a, b) => bySchemaOrder(a.schema, b.schema))
-      .map(({ schema, flow }) => ({
-        flow,
-        rules: (schema.spec.rules ?? []).map((rule) => ({
-          subjects: rule.subjects ?? [],
-          resources: (rule.resourceRules ?? []).map((one) => new ResourceMatcher(one)),
-          paths: (rule.nonResourceRules ?? []).map((one) => new PathMatcher(one)),
+      .flatMap(({ schema, flow }) =>
+        (schema.spec.rules ?? []).map((rule) => ({
+          subjects: new SubjectMatcher(rule.subjects ?? []),
+          candidate: {
+            flow,
+            resources: (rule.resourceRules ?? []).map((one) => new ResourceMatcher(one)),
+            paths: (rule.nonResourceRules ?? []).map((one) => new PathMatcher(one)),
+          },
         })),
-      }));
+      );
   }
 
   find(a: RequestAttributes): F {
-    let candidates = this.#ofUser.get(a.user);
-    if (candidates === undefined) this.#ofUser.set(a.user, (candidates = this.#pick(a.user)));
+    const candidates = this.#candidatesOf(a.user);
     const isPath = a.resource === '';
     for (let i = 0; i < candidates.length; i++) {
       const candidate = candidates[i]!;
@@ -61,17 +70,19 @@ export class Classifier<F> {
     return this.#fallback;
   }
 
+  #candidatesOf(user: UserInfo): readonly Candidate<F>[] {
+    const known = this.#users.get(user.name);
+    if (known !== undefined && sameGroups(known.groups, user.groups)) return known.candidates;
+    // Names are also what clients invent that may act as others.
+    if (this.#users.size >= keptUsers) this.#users.clear();
+    const candidates = this.#pick(user);
+    this.#users.set(user.name, { groups: user.groups, candidates });
+    return candidates;
+  }
+
   #pick(user: UserInfo): Candidate<F>[] {
     const candidates: Candidate<F>[] = [];
-    for (const { flow, rules } of this.#schemas) {
-      const own = rules.filter(({ subjects }) => subjects.some((subject) => matchesSubject(user, subject)));
-      if (own.length === 0) continue;
-      candidates.push({
-        flow,
-        resources: own.flatMap(({ resources }) => resources),
-        paths: own.flatMap(({ paths }) => paths),
-      });
-    }
+    for (const { subjects, candidate } of this.#rules) if (subjects.matches(user)) candidates.push(candidate);
     return candidates;
   }
 }

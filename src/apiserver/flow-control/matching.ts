@@ -82,19 +82,33 @@ export class PathMatcher {
 
 const accountPrefix = 'system:serviceaccount:';
 
-export function matchesSubject(user: UserInfo, subject: Subject): boolean {
-  switch (subject.kind) {
-    case 'User':
-      return subject.user?.name === star || subject.user?.name === user.name;
-    case 'Group':
-      return subject.group?.name === star || user.groups.includes(subject.group?.name ?? '');
-    case 'ServiceAccount': {
-      if (subject.serviceAccount === undefined) return false;
-      const { namespace, name } = subject.serviceAccount;
-      const ofNamespace = `${accountPrefix}${namespace}:`;
-      return name === star ? user.name.startsWith(ofNamespace) : user.name === ofNamespace + name;
+/** Whether a rule is about a user. */
+export class SubjectMatcher {
+  readonly #everybody: boolean;
+  /** Also service accounts by the names that they have as users. */
+  readonly #users = new Set<string>();
+  readonly #groups = new Set<string>();
+  /** How the names of all service accounts of a namespace begin. */
+  readonly #prefixes: string[] = [];
+
+  constructor(subjects: readonly Subject[]) {
+    let everybody = false;
+    for (const { user, group, serviceAccount } of subjects) {
+      if (user !== undefined) this.#users.add(user.name);
+      if (group !== undefined) this.#groups.add(group.name);
+      everybody ||= user?.name === star || group?.name === star;
+      if (serviceAccount === undefined) continue;
+      const prefix = `${accountPrefix}${serviceAccount.namespace}:`;
+      if (serviceAccount.name === star) this.#prefixes.push(prefix);
+      else this.#users.add(prefix + serviceAccount.name);
     }
-    default:
-      return false;
+    this.#everybody = everybody;
+  }
+
+  matches({ name, groups }: UserInfo): boolean {
+    if (this.#everybody || this.#users.has(name)) return true;
+    for (let i = 0; i < groups.length; i++) if (this.#groups.has(groups[i]!)) return true;
+    for (let i = 0; i < this.#prefixes.length; i++) if (name.startsWith(this.#prefixes[i]!)) return true;
+    return false;
   }
 }
