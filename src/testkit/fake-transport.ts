@@ -30,9 +30,9 @@ import {
   methodNotSupported,
   notFound,
   staleObject,
-  storageKey,
 } from '../machinery/index.ts';
 import { applyPatch, carry, deepFreeze, sameJson, scaleOf, selectionTest } from './fake-objects.ts';
+import { FakeStore, refOf, success } from './fake-store.ts';
 import { type Delivery, FakeWatches } from './fake-watches.ts';
 
 export type { Delivery };
@@ -77,23 +77,23 @@ export class FakeTransport implements Transport {
   readonly calls: FakeCall[] = [];
   readonly #clock: Clock;
   readonly #random: Random;
-  readonly #objects = new Map<string, KubeObject>();
   readonly #watches: FakeWatches;
-  #revision = 1;
+  readonly #store: FakeStore;
 
   constructor(options: FakeTransportOptions) {
     this.#clock = options.clock;
     this.#random = options.random;
     this.#watches = new FakeWatches(options.clock);
+    this.#store = new FakeStore(this.#watches);
   }
 
   get revision(): number {
-    return this.#revision;
+    return this.#store.revision;
   }
 
   /** Forgets all changes so far: a watch from before now gets 410. */
   compact(): void {
-    this.#watches.compact(this.#revision);
+    this.#watches.compact(this.#store.revision);
   }
 
   /** Ends every watch, as a server that stops or a connection that breaks. */
@@ -108,7 +108,7 @@ export class FakeTransport implements Transport {
 
   /** Sends a bookmark to every watch. */
   bookmark(): void {
-    this.#watches.bookmark(this.#revision);
+    this.#watches.bookmark(this.#store.revision);
   }
 
   /** Watches open now. */
@@ -118,23 +118,20 @@ export class FakeTransport implements Transport {
 
   async get(target: Target): Promise<KubeObject> {
     this.#enter('get', target);
-    const object = this.#require(target);
+    const object = this.#store.require(target);
     return target.subresource === 'scale' ? scaleOf(object) : object;
   }
 
   async list(target: Target, query: ListQuery): Promise<ListResult<KubeObject>> {
     this.#enter('list', target);
     const matches = selectionTest(target.kind, query);
-    const prefix = prefixOf(target);
     const from = query.continue === undefined ? '' : query.continue;
-    const found: [string, KubeObject][] = [];
-    for (const [key, object] of this.#objects)
-      if (key.startsWith(prefix) && key > from && matches(object)) found.push([key, object]);
+    const found = this.#store.under(target).filter(([key, object]) => key > from && matches(object));
     found.sort(([a], [b]) => (a < b ? -1 : 1));
     const page = query.limit === undefined || query.limit <= 0 ? found : found.slice(0, query.limit);
     return {
       items: page.map(([, object]) => object),
-      resourceVersion: String(this.#revision),
+      resourceVersion: String(this.#store.revision),
       continue: page.length < found.length ? page.at(-1)![0] : undefined,
     };
   }
@@ -147,7 +144,7 @@ export class FakeTransport implements Transport {
         this.#enter('watch', target);
         this.#watches.start(
           { target, query },
-          this.#watches.initial(query) ? this.#under(target) : [],
+          this.#watches.initial(query) ? this.#store.under(target).map(([, object]) => object) : [],
           sink,
           signal,
         );
@@ -174,8 +171,7 @@ export class FakeTransport implements Transport {
       if (!metadata.generateName) throw badRequest('name or generateName is required');
       metadata.name = metadata.generateName + nameSuffix(this.#random);
     }
-    const key = storageKey(kind, metadata);
-    if (this.#objects.has(key)) throw alreadyExists(refOf(kind), metadata.name);
+    if (this.#store.has(kind, metadata)) throw alreadyExists(refOf(kind), metadata.name);
     metadata.uid = this.#random.uuid();
     metadata.creationTimestamp = formatTime(this.#clock.nowMs());
     delete metadata.deletionTimestamp;
@@ -187,7 +183,7 @@ export class FakeTransport implements Transport {
       else object.status = empty.status;
     }
     kind.prepareCreate?.(object, { nowMs: this.#clock.nowMs() });
-    return options.dryRun === true ? deepFreeze(object) : this.#commit(key, kind, object);
+    return options.dryRun === true ? deepFreeze(object) : this.#store.commit(kind, object);
   }
 
   async update(target: Target, given: unknown, options: WriteOptions): Promise<KubeObject> {
@@ -202,7 +198,7 @@ export class FakeTransport implements Transport {
     options: WriteOptions & { force?: boolean },
   ): Promise<KubeObject> {
     this.#enter('patch', target);
-    const current = this.#require(target);
+    const current = this.#store.require(target);
     if (target.subresource === 'scale') {
       const { metadata, spec } = patch as Loose & { spec: { replicas: number } };
       const { name, uid } = current.metadata;
@@ -227,9 +223,8 @@ export class FakeTransport implements Transport {
   async deleteCollection(target: Target, query: ListQuery, options: DeleteOptions): Promise<void> {
     this.#enter('deleteCollection', target);
     const matches = selectionTest(target.kind, query);
-    const prefix = prefixOf(target);
-    for (const [key, object] of [...this.#objects]) {
-      if (!key.startsWith(prefix) || !matches(object)) continue;
+    for (const [, object] of this.#store.under(target)) {
+      if (!matches(object)) continue;
       const { namespace, name } = object.metadata;
       this.#delete({ ...target, namespace, name }, options);
     }
@@ -265,12 +260,6 @@ export class FakeTransport implements Transport {
       throw methodNotSupported(refOf(target.kind), `${verb} of ${target.subresource} by the fake`);
   }
 
-  #require(target: Target): KubeObject {
-    const object = this.#objects.get(keyOfTarget(target));
-    if (object === undefined) throw notFound(refOf(target.kind), target.name);
-    return object;
-  }
-
   #decode(kind: KindDef, given: unknown): KubeObject {
     if (kind.conversion !== null) throw new Error(`the fake does not serve ${kind.apiVersion} ${kind.kind}`);
     const object = decodeObject(kind.schema, given, []) as unknown as KubeObject;
@@ -281,7 +270,7 @@ export class FakeTransport implements Transport {
 
   #update(target: Target, object: Loose, options: WriteOptions): KubeObject {
     const { kind, subresource } = target;
-    const old = this.#require(target) as Loose;
+    const old = this.#store.require(target) as Loose;
     const { metadata } = object;
     if (metadata.name !== target.name)
       throw badRequest(
@@ -323,16 +312,15 @@ export class FakeTransport implements Transport {
     }
     if (sameJson(object, old)) return old;
     if (options.dryRun === true) return deepFreeze(object);
-    const key = keyOfTarget(target);
     const going = metadata.deletionTimestamp !== undefined && !(metadata.deletionGracePeriodSeconds! > 0);
     if (going && (metadata.finalizers?.length ?? 0) === 0 && !kind.deletionHeld?.(object))
-      return this.#remove(key, kind, object);
-    return this.#commit(key, kind, object);
+      return this.#store.remove(kind, object);
+    return this.#store.commit(kind, object);
   }
 
   #delete(target: Target, options: DeleteOptions): KubeObject {
     const { kind } = target;
-    const current = this.#require(target);
+    const current = this.#store.require(target);
     const { uid, resourceVersion } = options.preconditions ?? {};
     const refuse = (what: string, wanted: string, has: string) =>
       conflict(
@@ -351,7 +339,7 @@ export class FakeTransport implements Transport {
     const graceSeconds = kind.gracePeriodSeconds?.(current, options.gracePeriodSeconds) ?? 0;
     const held = finalizers.size > 0 || kind.deletionHeld?.(current) === true;
     if (options.dryRun === true) return current;
-    if (!held && graceSeconds === 0) return this.#remove(keyOfTarget(target), kind, object);
+    if (!held && graceSeconds === 0) return this.#store.remove(kind, object);
     if (finalizers.size > 0) metadata.finalizers = [...finalizers];
     if (metadata.deletionTimestamp === undefined) {
       metadata.deletionTimestamp = formatTime(this.#clock.nowMs() + graceSeconds * 1000);
@@ -361,14 +349,16 @@ export class FakeTransport implements Transport {
     } else if (graceSeconds < (metadata.deletionGracePeriodSeconds ?? 0))
       metadata.deletionGracePeriodSeconds = graceSeconds;
     if (sameJson(object, current)) return current;
-    return this.#commit(keyOfTarget(target), kind, object);
+    return this.#store.commit(kind, object);
   }
 
   #createSub(target: Target, given: unknown): KubeObject {
     const { kind } = target;
     const body = given as { target?: { name?: string }; deleteOptions?: DeleteOptions };
     if (kind.kind === 'Pod' && target.subresource === 'binding') {
-      const pod = structuredClone(this.#require(target)) as KubeObject & { spec: { nodeName?: string } };
+      const pod = structuredClone(this.#store.require(target)) as KubeObject & {
+        spec: { nodeName?: string };
+      };
       if (pod.spec.nodeName)
         throw conflict(
           refOf(kind),
@@ -376,57 +366,10 @@ export class FakeTransport implements Transport {
           `pod ${target.name} is already assigned to node "${pod.spec.nodeName}"`,
         );
       pod.spec.nodeName = body.target?.name ?? '';
-      this.#commit(keyOfTarget(target), kind, pod);
+      this.#store.commit(kind, pod);
     } else if (kind.kind === 'Pod' && target.subresource === 'eviction') {
       this.#delete({ ...target, subresource: '' }, body.deleteOptions ?? {});
     } else throw methodNotSupported(refOf(kind), `create of ${target.subresource} by the fake`);
     return success();
   }
-
-  #commit(key: string, kind: KindDef, object: KubeObject): KubeObject {
-    const previous = this.#objects.get(key);
-    object.metadata.resourceVersion = String(++this.#revision);
-    deepFreeze(object);
-    this.#objects.set(key, object);
-    this.#watches.publish({
-      type: 'put',
-      revision: this.#revision,
-      prefix: kind.storagePrefix,
-      object,
-      previous,
-    });
-    return object;
-  }
-
-  #remove(key: string, kind: KindDef, last: KubeObject): KubeObject {
-    const previous = this.#objects.get(key)!;
-    this.#objects.delete(key);
-    last.metadata.resourceVersion = String(++this.#revision);
-    deepFreeze(last);
-    this.#watches.publish({
-      type: 'delete',
-      revision: this.#revision,
-      prefix: kind.storagePrefix,
-      object: last,
-      previous,
-    });
-    return kind.returnsDeleted ? previous : success();
-  }
-
-  #under(target: Target): KubeObject[] {
-    const prefix = prefixOf(target);
-    return [...this.#objects].filter(([key]) => key.startsWith(prefix)).map(([, object]) => object);
-  }
 }
-
-const refOf = (kind: KindDef) => ({ group: kind.group, resource: kind.plural });
-
-const keyOfTarget = ({ kind, namespace, name }: Target): string => storageKey(kind, { namespace, name });
-
-const prefixOf = ({ kind, namespace }: Target): string =>
-  kind.scope === 'Namespaced' && namespace !== undefined
-    ? `${kind.storagePrefix}${namespace}/`
-    : kind.storagePrefix;
-
-const success = (): KubeObject =>
-  deepFreeze({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success' }) as unknown as KubeObject;
