@@ -295,6 +295,21 @@ describe('security', () => {
       supplementalGroups: [4, 3],
     });
   });
+  test.each<[object, object, object]>([
+    [{ runAsUser: 7 }, { uid: 8, username: 'app' }, { runAsUser: 7 }],
+    [{ runAsUser: 0 }, { uid: 8, username: '' }, { runAsUser: 0 }],
+    [{}, { uid: 8, username: '' }, { runAsUser: 8 }],
+    [{}, { uid: undefined, username: 'app' }, { runAsUsername: 'app' }],
+    [{}, root, { runAsUser: 0 }],
+    [{ runAsGroup: 5 }, root, { runAsUser: 0, runAsGroup: 5 }],
+  ])('%j over an image of %j', (securityContext, image, expected) => {
+    const { runAsUser, runAsUsername, runAsGroup } = containerSecurity(
+      pod({ securityContext }),
+      { name: 'c' },
+      image as typeof root,
+    );
+    expect({ runAsUser, runAsUsername, runAsGroup }).toEqual(expected);
+  });
   test.each([
     [{ runAsNonRoot: true }, root, 'container has runAsNonRoot and image will run as root'],
     [{ runAsNonRoot: true, runAsUser: 0 }, root, "container's runAsUser breaks non-root policy"],

@@ -73,12 +73,7 @@ export function containerSecurity(
     dropCapabilities: own.capabilities?.drop ?? [],
     privileged,
     namespaces: podNamespaces(pod),
-    // CRI: the user of the image is the runtime's to look up, by name too.
-    ...(runAsUser !== undefined && { runAsUser }),
-    ...(runAsUser === undefined && image.uid !== undefined && { runAsUser: image.uid }),
-    ...(runAsUser === undefined &&
-      image.uid === undefined &&
-      image.username !== '' && { runAsUsername: image.username }),
+    ...userOf(runAsUser, image),
     ...(runAsGroup !== undefined && { runAsGroup }),
     readOnlyRootfs: own.readOnlyRootFilesystem ?? false,
     supplementalGroups: [...groups],
@@ -91,6 +86,16 @@ export function containerSecurity(
     apparmor: securityProfile(own.appArmorProfile ?? shared.appArmorProfile, undefined),
     selinux: selinuxOf(own.seLinuxOptions, shared.seLinuxOptions),
   };
+}
+
+/** CRI: the user of the image is the runtime's to look up, by name too. Where nobody names one it is root: a group needs a user. */
+function userOf(
+  runAsUser: number | undefined,
+  { uid, username }: Pick<ImageInfo, 'uid' | 'username'>,
+): Pick<ContainerSecurity, 'runAsUser' | 'runAsUsername'> {
+  const number = runAsUser ?? uid;
+  if (number !== undefined) return { runAsUser: number };
+  return username === '' ? { runAsUser: 0 } : { runAsUsername: username };
 }
 
 function checkNonRoot(
