@@ -14,6 +14,7 @@ import {
   type SandboxConfig,
   type SandboxStatus,
 } from './container-runtime.ts';
+import { FakeImages } from './fake-images.ts';
 
 /** What the process of a container does. */
 export interface FakeProcess {
@@ -66,7 +67,7 @@ export class FakeRuntime implements ContainerRuntime {
   readonly #clock: Clock;
   readonly #sandboxes = new Map<string, Sandbox>();
   readonly #containers = new Map<string, FakeContainer>();
-  readonly #images = new Map<string, ImageInfo>();
+  readonly #images = new FakeImages();
   readonly #watchers = new Set<(id: string) => void>();
   #failures = new Map<string, RuntimeError[]>();
   #nextId = 1;
@@ -79,19 +80,7 @@ export class FakeRuntime implements ContainerRuntime {
   }
 
   addImage(image: string): void {
-    const id = `sha256:${image
-      .split('')
-      .reduce((sum, c) => (sum * 31 + c.charCodeAt(0)) >>> 0, 7)
-      .toString(16)
-      .padStart(64, '0')}`;
-    this.#images.set(image, {
-      id,
-      repoTags: [image],
-      repoDigests: [`${image.replace(/:[^:/]*$/, '')}@${id}`],
-      sizeBytes: 1_000_000,
-      uid: undefined,
-      username: '',
-    });
+    this.#images.add(image);
   }
 
   /** The next call of `method` rejects with this. */
@@ -183,9 +172,7 @@ export class FakeRuntime implements ContainerRuntime {
     this.#enter('createContainer', config.metadata.name);
     const sandbox = this.#sandboxes.get(sandboxId);
     if (sandbox === undefined) throw new RuntimeError('notFound', `sandbox ${sandboxId} not found`);
-    const image = [...this.#images.values()].find(
-      (i) => i.id === config.image || i.repoTags.includes(config.image),
-    );
+    const image = this.#images.find(config.image);
     if (image === undefined) throw new RuntimeError('notFound', `image ${config.image} not found`);
     const id = this.#id('container');
     this.#containers.set(id, {
@@ -322,23 +309,22 @@ export class FakeRuntime implements ContainerRuntime {
 
   async imageStatus(image: string): Promise<ImageInfo | undefined> {
     this.#enter('imageStatus', '');
-    return this.#images.get(image) ?? [...this.#images.values()].find((i) => i.id === image);
+    return this.#images.find(image);
   }
 
   async pullImage(image: string): Promise<string> {
     this.#enter('pullImage', image);
     if (this.#options.pullable?.(image) !== true)
       throw new RuntimeError('notFound', `failed to resolve reference "${image}": ${image}: not found`);
-    if (!this.#images.has(image)) this.addImage(image);
-    return this.#images.get(image)!.id;
+    return this.#images.add(image).id;
   }
 
   async listImages(): Promise<readonly ImageInfo[]> {
-    return [...this.#images.values()];
+    return this.#images.list();
   }
 
   async removeImage(image: string): Promise<void> {
-    for (const [name, { id }] of this.#images) if (name === image || id === image) this.#images.delete(name);
+    this.#images.remove(image);
   }
 
   async imageFsInfo() {
