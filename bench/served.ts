@@ -6,8 +6,6 @@ import {
   createApiServer,
   createAuthenticator,
   createAuthorizer,
-  everyoneAuthorizer,
-  mastersAuthorizer,
   tokenChain,
   tokenTable,
 } from '../src/apiserver/index.ts';
@@ -57,7 +55,7 @@ export async function serve(group = 'system:masters') {
       anonymous: 'refuse',
       clock,
     }),
-    authorize: createAuthorizer([mastersAuthorizer, everyoneAuthorizer]),
+    authorize: createAuthorizer([() => ({ decision: 'allow', reason: '' })]),
     nodeCredentials: { cert: '', key: '', ca: '' },
     version,
     serviceCidr: '10.96.0.0/16',
