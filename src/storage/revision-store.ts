@@ -6,6 +6,7 @@ import { type Backend, BackendUnavailable, type Change, Compacted, type StoredRe
 import { History } from './history.ts';
 import { compareKeys, kindPrefixOf } from './key-order.ts';
 import { KindShelf } from './kind-shelf.ts';
+import { type PendingCommit, PendingCommits } from './pending-commits.ts';
 import { RevisionWaiters } from './revision-waiters.ts';
 import { type CommitResult, Entry, type Store, type StoreEvent, type StoreWatcher } from './store.ts';
 import { StoreMetrics, type WriteOperation } from './store-metrics.ts';
@@ -24,14 +25,6 @@ export interface StoreOptions {
   readonly historyBytes?: number;
   /** Lists of the past can be asked for one to two times as long. Default 0: as far back as history reaches. */
   readonly pastListsMs?: number;
-}
-
-/** A write of this process that is on its way: what `#apply` gives the new version when it sees it. */
-interface PendingCommit {
-  readonly value: Buffer | undefined;
-  readonly expect: number;
-  readonly object: ((revision: number) => unknown) | undefined;
-  entry: Entry | null;
 }
 
 const retryDelayMs = 500;
@@ -69,7 +62,7 @@ class RevisionStore implements Store {
   readonly #shelves = new Map<string, KindShelf>();
   readonly #history: History;
   readonly #watches: WatchTable;
-  readonly #pending = new Map<string, PendingCommit[]>();
+  readonly #pending = new PendingCommits();
   readonly #waiters = new RevisionWaiters();
   readonly #metrics: StoreMetrics | null;
   readonly #memory: WireMemory;
@@ -176,9 +169,7 @@ class RevisionStore implements Store {
     if (known !== undefined && expect > 0 && known.revision > expect) return { ok: false, current: known };
 
     const pending: PendingCommit = { value, expect, object: write.object, entry: null };
-    const queue = this.#pending.get(key);
-    if (queue === undefined) this.#pending.set(key, [pending]);
-    else queue.push(pending);
+    this.#pending.add(key, pending);
     try {
       const record = { key, value, expect, ttlSeconds: write.ttlSeconds ?? 0 };
       const result =
@@ -191,9 +182,7 @@ class RevisionStore implements Store {
       if (this.#revision < result.revision) await this.#seen(result.revision);
       return { ok: true, entry: this.#entryAt(key, result.revision, pending) };
     } finally {
-      const queued = this.#pending.get(key)!;
-      if (queued.length === 1) this.#pending.delete(key);
-      else queued.splice(queued.indexOf(pending), 1);
+      this.#pending.remove(key, pending);
     }
   }
 
@@ -383,7 +372,7 @@ class RevisionStore implements Store {
         : spliceRevision(change.value, revision, allocate);
     const entry = new Entry(key, wire, revision);
     this.#memory.hold(wire.length);
-    this.#claim(entry, change.value, previous?.revision ?? 0);
+    this.#pending.claim(entry, change.value, previous?.revision ?? 0);
     const shelf = this.#shelf(kindPrefixOf(key));
     if (change.value === undefined) {
       this.#byKey.delete(key);
@@ -396,21 +385,6 @@ class RevisionStore implements Store {
     this.#metrics?.received(shelf.prefix);
     this.#history.add(event, shelf);
     this.#watches.collect(event, shelf.prefix);
-  }
-
-  /** Finds the write of ours that made this version, if one did, and lets it provide the object. */
-  #claim(entry: Entry, value: Buffer | undefined, before: number): void {
-    const queue = this.#pending.get(entry.key);
-    if (queue === undefined) return;
-    const pending = queue.find(
-      (p) =>
-        p.entry === null &&
-        p.expect === before &&
-        (p.value === value || (p.value !== undefined && value !== undefined && p.value.equals(value))),
-    );
-    if (pending === undefined) return;
-    pending.entry = entry;
-    if (pending.object !== undefined) entry.object = pending.object(entry.revision);
   }
 }
 
