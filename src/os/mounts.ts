@@ -63,6 +63,7 @@ export function planMountScript(mounts: NodeMounts, argv: readonly string[]): st
     );
   for (const path of mounts.unmounted) lines.push(`umount ${q(path)}`);
   for (const [source, target] of mounts.binds) lines.push(`mount --bind ${q(source)} ${q(target)}`);
+  lines.push(...ownNullDevice);
   for (const path of mounts.hidden) lines.push(`mount -t tmpfs -o mode=755,nosuid,nodev tmpfs ${q(path)}`);
   for (const path of mounts.folders) lines.push(`mkdir -p ${q(path)}`);
   if (mounts.resolver !== undefined) {
@@ -75,6 +76,16 @@ export function planMountScript(mounts: NodeMounts, argv: readonly string[]): st
   lines.push('mount --make-rshared /', `exec ${argv.map(q).join(' ')}`);
   return lines.join('\n');
 }
+
+/**
+ * A /dev/null of the node's own: crun hands what a command reads from to the command's user, and kubectl exec and probes read from
+ * /dev/null. As its owner any container could close that of the machine to everybody. Who may not make devices keeps the machine's.
+ */
+const ownNullDevice: readonly string[] = [
+  'mount -t tmpfs -o mode=755 tmpfs /tmp',
+  'if mknod -m 666 /tmp/null c 1 3; then mount --bind /tmp/null /dev/null; fi',
+  'umount -l /tmp',
+];
 
 /** Mount points of this process at `path` or below it. */
 export function readMountsBelow(path: string): string[] {

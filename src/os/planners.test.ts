@@ -176,6 +176,9 @@ while read -r _ target _; do
 done </proc/self/mounts
 umount /sys/fs/cgroup/unified
 mount --bind '/data/n 1/cni' /var/lib/cni
+mount -t tmpfs -o mode=755 tmpfs /tmp
+if mknod -m 666 /tmp/null c 1 3; then mount --bind /tmp/null /dev/null; fi
+umount -l /tmp
 mount -t tmpfs -o mode=755,nosuid,nodev tmpfs /run
 mkdir -p /run/netns
 mount --bind /data/resolv.conf /etc/resolv.conf

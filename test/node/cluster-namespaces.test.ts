@@ -1,6 +1,6 @@
 // The parts that nodes of this machine are made of, on the real kernel: a bridge with two network namespaces on it, a mount
 // namespace, cgroups, nftables. Made, used, killed, and removed without a trace.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -214,6 +214,11 @@ describe('two nodes on a bridge', () => {
       expect(await inside('uname', '-n')).toBe(`${node.name}\n`);
       await expect.poll(() => inside('ls', '/run')).toBe('netns\n');
       expect(await inside('cat', '/proc/sys/net/ipv4/ip_forward')).toBe('1\n');
+      // Whoever gets hold of a node's /dev/null has not the machine's.
+      await expect
+        .poll(() => inside('sh', '-c', 'chmod 600 /dev/null && stat -c %a,%t,%T /dev/null'))
+        .toBe('600,1,3\n');
+      expect(statSync('/dev/null').mode & 0o777).toBe(0o666);
       const mounts = await inside('cat', '/proc/self/mounts');
       for (const other of nodes) expect(mounts).not.toContain(` ${other.netns} `);
       if (layout.mode === 'hybrid') expect(mounts).not.toContain(' cgroup2 ');
