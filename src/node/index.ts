@@ -15,6 +15,7 @@ export {
   type PodNetworkBackend,
 } from './network.ts';
 export { CrashBackoff } from './plan/crash-backoff.ts';
+export { whyNoDevices } from './plan/device-claims.ts';
 export { type PodMemory, type PodPlan, planPod, type StartContainer } from './plan/pod-plan.ts';
 export { buildPodStatus, type Waiting } from './plan/pod-status.ts';
 export { planStatusPatch } from './plan/status-patch.ts';

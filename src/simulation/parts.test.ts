@@ -233,6 +233,7 @@ test('a pod that is ready is reported so, also when the wall clock was set back 
     random: seededRandom(1),
     takeIp: () => '100.64.0.2',
     freeIp: () => {},
+    whyNoDevices: () => undefined,
     event: () => {},
   };
   const run = PodRun.meet(pod, stageOf(script, pod), world);
@@ -244,4 +245,26 @@ test('a pod that is ready is reported so, also when the wall clock was set back 
   const ready = (nowMs: number) =>
     run.status({ nowMs, nodeIps: ['198.18.0.1'] }).conditions?.find(({ type }) => type === 'Ready')?.status;
   expect([ready(world.nowMs), ready(world.nowMs - 10)]).toEqual(['True', 'True']);
+});
+
+test('a pod starts when its claims on devices can be used, and says why not before; what is heard late is no news', async () => {
+  const script = await parseScript('');
+  const pod = buildPod('a', { node: 'sim-1', phase: 'Pending', spec: { resourceClaims: [{ name: 'g' }] } });
+  const answers: (string | undefined)[] = ['late', 'why', undefined];
+  const said: string[] = [];
+  const world = {
+    nowMs: 1_000_000,
+    random: seededRandom(1),
+    takeIp: () => '100.64.0.2',
+    freeIp: () => {},
+    whyNoDevices: () => answers.shift(),
+    event: (type: string, reason: string, message: string) => void said.push(`${type} ${reason}: ${message}`),
+  };
+  const run = PodRun.meet(pod, stageOf(script, pod), world);
+  for (let i = 0; i < 10 && run.runningContainers.length === 0; i++) world.nowMs = run.step(world).nextMs;
+  expect(run.runningContainers).toEqual(['c']);
+  expect(answers).toEqual([]);
+  expect(said.filter((text) => text.startsWith('Warning'))).toEqual([
+    'Warning FailedPrepareDynamicResources: Failed to prepare dynamic resources: prepare dynamic resources: why',
+  ]);
 });

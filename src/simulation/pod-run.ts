@@ -26,6 +26,8 @@ export interface PodWorld {
   /** Of the node's range; undefined = there is none left, or no range yet. */
   takeIp(): string | undefined;
   freeIp(ip: string): void;
+  /** Why a claim of the pod on devices cannot be used; undefined = all can. */
+  whyNoDevices(pod: Pod): string | undefined;
   event(type: 'Normal' | 'Warning', reason: string, message: string, container?: string): void;
 }
 
@@ -38,6 +40,8 @@ export interface StepResult {
 
 const pullBackoff = { initialMs: 10_000, maxMs: 300_000 };
 const sandboxRetryMs = 1000;
+/** Claims may be heard of later than the pod that was bound after they were written. */
+const claimsDelayMs = 100;
 const maxRounds = 16;
 const noMessages: ReadonlyMap<string, string> = new Map();
 const nobodyWaits: ReadonlyMap<string, Waiting> = new Map();
@@ -67,6 +71,8 @@ export class PodRun {
   /** Its containers have been stopped for good. */
   #stopped = false;
   #mayReport: boolean;
+  /** Its claims could not be used when it was to start. */
+  #lacksDevices = false;
   /** When it was stepped last. */
   #steppedMs = 0;
 
@@ -221,6 +227,8 @@ export class PodRun {
         world.event('Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.');
     }
     if (this.#startMs > world.nowMs) return this.#startMs - world.nowMs;
+    const withoutMs = this.pod.spec.resourceClaims === undefined ? 0 : this.#awaitDevices(world);
+    if (withoutMs > 0) return withoutMs;
     const ip = this.pod.spec.hostNetwork === true ? '' : world.takeIp();
     if (ip === undefined) {
       this.#mayReport = true;
@@ -245,6 +253,20 @@ export class PodRun {
       },
     ];
     return 0;
+  }
+
+  /** Returns after what time to look again; 0 = its claims can be used. */
+  #awaitDevices(world: PodWorld): number {
+    const why = world.whyNoDevices(this.pod);
+    if (why === undefined) return 0;
+    if (!this.#lacksDevices) {
+      this.#lacksDevices = true;
+      return claimsDelayMs;
+    }
+    this.#mayReport = true;
+    const message = `Failed to prepare dynamic resources: prepare dynamic resources: ${why}`;
+    world.event('Warning', 'FailedPrepareDynamicResources', message);
+    return sandboxRetryMs;
   }
 
   /** Whether it runs now; if not, its image is not there. */

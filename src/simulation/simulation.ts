@@ -1,7 +1,7 @@
 // Nodes without containers, all in one process behind one client: they join, renew their Leases, run pods as their script says, and can
 // be powered off, cut off or slowed down through annotations of their Node. Every Node that carries the label is run, whoever made it.
-// One informer of pods, one of nodes, one timer and two outboxes serve them all. HOT: bench/simulation.ts.
-import { isTerminal, isTerminating, Node, Pod } from '../api/index.ts';
+// One informer of pods, one of nodes, one of claims on devices, one timer and two outboxes serve them all. HOT: bench/simulation.ts.
+import { isTerminal, isTerminating, Node, Pod, ResourceClaim } from '../api/index.ts';
 import type { Clock, Log, Random, Scope } from '../base/index.ts';
 import {
   type Client,
@@ -11,6 +11,7 @@ import {
   referenceTo,
 } from '../client/index.ts';
 import { isAlreadyExists, keyOf } from '../machinery/index.ts';
+import { whyNoDevices } from '../node/index.ts';
 import { Agenda } from './agenda.ts';
 import { simulatedLabel } from './annotations.ts';
 import { type Heartbeat, heartbeatFor } from './heartbeat.ts';
@@ -77,6 +78,7 @@ class Fleet implements Simulation, PodPost, NodePost {
   readonly #statuses = new WeakMap<NodeRun, StatusMessage>();
   readonly #nodes: Informer<Node>;
   readonly #pods: Informer<Pod>;
+  readonly #claims: Informer<ResourceClaim>;
   #nextNumber = 1;
   #heartbeat: Heartbeat = heartbeatFor(0);
 
@@ -92,6 +94,7 @@ class Fleet implements Simulation, PodPost, NodePost {
     this.#beats = new Outbox({ limit: beatsUnderWay, patienceMs: beatPatienceMs, scope, clock, log });
     this.#nodes = informers(Node, { labelSelector: simulatedLabel });
     this.#pods = informers(Pod);
+    this.#claims = informers(ResourceClaim);
     this.usage = usageSource({ nodes: this.#byName, pods: this.#pods, clock });
   }
 
@@ -117,7 +120,7 @@ class Fleet implements Simulation, PodPost, NodePost {
       this.#agenda.close();
       this.#pulse.close();
     });
-    await Promise.all([this.#nodes.synced, this.#pods.synced]);
+    await Promise.all([this.#nodes.synced, this.#pods.synced, this.#claims.synced]);
     const known = this.#nodes.list().length;
     this.#heartbeat = heartbeatFor(Math.max(known, this.#options.nodes));
     const ends = [
@@ -359,6 +362,8 @@ class Fleet implements Simulation, PodPost, NodePost {
       random,
       takeIp: () => node.takeIp(),
       freeIp: (ip) => node.freeIp(ip),
+      whyNoDevices: (pod) =>
+        whyNoDevices(pod, (name) => this.#claims.get(`${pod.metadata.namespace}/${name}`)),
       event(type, reason, message, container) {
         if (run === undefined || !node.connected) return;
         const about = referenceTo(run.pod);
