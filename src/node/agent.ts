@@ -40,6 +40,7 @@ import { NodeShutdown } from './shutdown/node-shutdown.ts';
 import { StaticPods } from './static-pods/static-pods.ts';
 import { cadvisorFacts } from './stats/cadvisor.ts';
 import { thisMachine } from './stats/machine-usage.ts';
+import { isWholeNode, nodeUse } from './stats/node-use.ts';
 import { OomKilledContainers } from './stats/oom-watcher.ts';
 import { StatusWriter } from './status-writer.ts';
 import { Tokens } from './tokens.ts';
@@ -182,6 +183,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       : new SharedTurns({ directory: options.sharedDir, node: nodeName, clock });
   if (turns !== undefined) scope.onStop(() => turns.close());
   const layout = options.cgroups === undefined ? readCgroupLayout() : undefined;
+  const machineUsage = options.usage ?? thisMachine;
+  const groupUse = (at: string) => (layout === undefined ? undefined : readCgroupUsage(layout, at));
+  const sharesMachine = layout !== undefined && isWholeNode(layout, options.cgroupParent);
   const countEviction = countEvictions(metrics);
   const groupOf = (pod: Pod) => podCgroup(options.cgroupParent, pod);
   const house = new Housekeeping({
@@ -191,14 +195,14 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     cache,
     clock,
     log,
-    machine: options.usage ?? thisMachine,
+    machine: machineUsage,
     turns: turns ?? soloTurns,
     stateDir: options.stateDir,
     cgroupParent: options.cgroupParent,
     podDir: (uid) => volumes.podDir(uid),
     claimDirectory: (pod, volume) => volumes.claimDirectory(pod, volume),
     groupOf,
-    group: (at) => (layout === undefined ? undefined : readCgroupUsage(layout, at)),
+    group: groupUse,
     pods: () => workers.pods(),
     evict: (pod, { signal, message, annotations, graceSeconds }) => {
       const evicted = workers.end(pod.metadata.uid, { reason: 'Evicted', message, graceSeconds });
@@ -287,6 +291,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
           healthProblem: () => cache.healthError,
           authorizer: new NodeAuthorizer({ client, clock, nodeName }),
           usage: () => house.stats.get(statsMaxAgeMs),
+          nodeUse: () => nodeUse(machineUsage, sharesMachine ? groupUse(options.cgroupParent) : undefined),
           metrics,
           probes: probeMetrics,
           cadvisor: cadvisorFacts(machine, groupOf),

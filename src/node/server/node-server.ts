@@ -28,6 +28,7 @@ import { type PodRuntime, readySandbox } from '../plan/pod-runtime.ts';
 import { servePortForward } from '../port-forward.ts';
 import { handleExec, parseExecQuery, parseStreamQuery, serveRemoteCommand } from '../remote-command.ts';
 import { type CadvisorFacts, cadvisorMetrics } from '../stats/cadvisor.ts';
+import type { NodeUse } from '../stats/node-use.ts';
 import type { NodeSnapshot } from '../stats/stats-collector.ts';
 import { keepCpuAndMemory, summary } from '../stats/summary.ts';
 import { type LogOptions, streamLog } from './log-stream.ts';
@@ -59,6 +60,8 @@ export interface NodeServerOptions {
   readonly authorizer: Pick<NodeAuthorizer, 'judge'>;
   /** What is used, not older than the kubelet tells it. Rejects when the runtime does not answer. */
   usage(): Promise<NodeSnapshot>;
+  /** Of everything that runs on the node, now. */
+  nodeUse(): NodeUse;
   readonly cadvisor: CadvisorFacts;
   /** What the node counts, and what its probes found. */
   readonly metrics: Pick<MetricRegistry, 'text'>;
@@ -218,10 +221,10 @@ export class NodeRoutes {
       return;
     }
     if (request.method === 'GET' && url.pathname === '/metrics/resource') {
-      const { runtime, pods, runtimeOf, clock } = this.#options;
+      const { runtime, pods, runtimeOf, nodeUse, clock } = this.#options;
       const stats = await runtime.containerStats();
       response.writeHead(200, { 'content-type': metricsContentType });
-      response.end(resourceMetrics(pods(), runtimeOf, { stats, nowMs: clock.nowMs() }));
+      response.end(resourceMetrics(pods(), runtimeOf, { stats, node: nodeUse(), nowMs: clock.nowMs() }));
       return;
     }
     if (

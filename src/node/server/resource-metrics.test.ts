@@ -21,7 +21,7 @@ it('tells what running containers use, and their sums', () => {
   const lines = resourceMetrics(
     [buildPod('p'), buildPod('waiting')],
     (uid) => (uid === 'uid-p' ? runtime : noRuntime),
-    { stats, nowMs: 9000 },
+    { stats, node: { cpuNanoseconds: 7.5e9, memoryWorkingSetBytes: 9e6 }, nowMs: 9000 },
   )
     .split('\n')
     .filter((one) => !one.startsWith('#'));
@@ -32,14 +32,15 @@ it('tells what running containers use, and their sums', () => {
     'container_memory_working_set_bytes{container="b",namespace="default",pod="p"} 2000 7001',
     'container_start_time_seconds{container="a",namespace="default",pod="p"} 5',
     'container_start_time_seconds{container="b",namespace="default",pod="p"} 5',
-    'node_cpu_usage_seconds_total 3 7001',
-    'node_memory_working_set_bytes 3000 7001',
+    'node_cpu_usage_seconds_total 7.5 9000',
+    'node_memory_working_set_bytes 9000000 9000',
     'pod_cpu_usage_seconds_total{namespace="default",pod="p"} 3 7001',
     'pod_memory_working_set_bytes{namespace="default",pod="p"} 3000 7001',
     '',
   ]);
 
-  expect(resourceMetrics([], () => noRuntime, { stats: [], nowMs: 9000 })).toContain(
-    'node_cpu_usage_seconds_total 0 9000\n',
+  const untold = { cpuNanoseconds: undefined, memoryWorkingSetBytes: undefined };
+  expect(resourceMetrics([], () => noRuntime, { stats: [], node: untold, nowMs: 9000 })).not.toContain(
+    '9000',
   );
 });

@@ -1,9 +1,9 @@
 // /metrics/resource: what containers, pods and the node use, in the names and the text format in which a kubelet tells metrics-server. Pure.
-// The node's own numbers are the sums over its containers: what runs beside them is not the runtime's to know.
 import type { Pod } from '../../api/index.ts';
 import type { ContainerStats } from '../../os/index.ts';
 import type { PodRuntime } from '../plan/pod-runtime.ts';
 import { type Family, type Labels, metricText, type Sample } from '../stats/metric-text.ts';
+import type { NodeUse } from '../stats/node-use.ts';
 
 interface Used {
   readonly cpuSeconds: number;
@@ -14,7 +14,11 @@ interface Used {
 export function resourceMetrics(
   pods: readonly Pod[],
   runtimeOf: (uid: string) => PodRuntime,
-  { stats, nowMs }: { readonly stats: readonly ContainerStats[]; readonly nowMs: number },
+  {
+    stats,
+    node,
+    nowMs,
+  }: { readonly stats: readonly ContainerStats[]; readonly node: NodeUse; readonly nowMs: number },
 ): string {
   const byId = new Map(stats.map((one) => [one.containerId, one]));
   const containers: (readonly [Labels, Used])[] = [];
@@ -37,10 +41,9 @@ export function resourceMetrics(
     }
     if (own.length > 0) ofPods.push([at, sumOf(own)]);
   }
-  const idle: Used = { cpuSeconds: 0, memoryBytes: 0, atMs: nowMs };
-  const node: readonly (readonly [Labels, Used])[] = [
-    [{}, ofPods.length === 0 ? idle : sumOf(ofPods.map(([, used]) => used))],
-  ];
+  const ofNode = (value: number | undefined): Sample[] =>
+    value === undefined ? [] : [{ labels: {}, value, atMs: nowMs }];
+  const cpuSeconds = node.cpuNanoseconds === undefined ? undefined : node.cpuNanoseconds / 1e9;
   return metricText([
     counter('container_cpu_usage_seconds_total', containers.map(asCpu)),
     memory('container_memory_working_set_bytes', containers.map(asMemory)),
@@ -50,8 +53,8 @@ export function resourceMetrics(
       help: 'When the container started, in seconds since 1970.',
       samples: starts.map(([labels, value]) => ({ labels, value })),
     },
-    counter('node_cpu_usage_seconds_total', node.map(asCpu)),
-    memory('node_memory_working_set_bytes', node.map(asMemory)),
+    counter('node_cpu_usage_seconds_total', ofNode(cpuSeconds)),
+    memory('node_memory_working_set_bytes', ofNode(node.memoryWorkingSetBytes)),
     counter('pod_cpu_usage_seconds_total', ofPods.map(asCpu)),
     memory('pod_memory_working_set_bytes', ofPods.map(asMemory)),
   ]);
