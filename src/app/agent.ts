@@ -1,7 +1,7 @@
 // `jotasu agent`: one node wired from its parts: a client of the API server, a containerd, the pod network, the node agent.
 import { join } from 'node:path';
 import { Node } from '../api/index.ts';
-import { MetricRegistry, Scope, showVersion } from '../base/index.ts';
+import { type Clock, type Log, MetricRegistry, Scope, showVersion, sleep } from '../base/index.ts';
 import {
   countRequests,
   createClient,
@@ -18,6 +18,7 @@ import {
   containerdSocket,
   existingContainerd,
   localPauseImage,
+  restoreNullDevice,
   startContainerd,
   systemExec,
 } from '../os/index.ts';
@@ -125,6 +126,7 @@ export async function startNode(
       log: log.with({ part: 'policies' }),
     });
     scope.onStop(() => policies.stop());
+    scope.run('null device', (signal) => keepNullDevice(clock, log, signal));
     let server: Pick<HttpsServer, 'setCertificate'> | undefined;
     const agent = await startAgent({
       client,
@@ -198,5 +200,21 @@ export async function startNode(
   } catch (error) {
     await scope.stop();
     throw error;
+  }
+}
+
+const nullDeviceCheckMs = 1_000;
+
+/** A command in a container may have made the machine's /dev/null its own. */
+async function keepNullDevice(clock: Clock, log: Log, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      const was = restoreNullDevice();
+      if (was !== undefined) log.debug('/dev/null is restored', { was });
+    } catch (error) {
+      log.warn('/dev/null cannot be looked after', { error });
+      return;
+    }
+    await sleep(clock, nullDeviceCheckMs, signal).catch(() => {});
   }
 }

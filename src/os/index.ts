@@ -102,6 +102,7 @@ export {
   type TimedElement,
   tableExists,
 } from './nft.ts';
+export { restoreNullDevice } from './null-device.ts';
 export {
   findProgram,
   installPackages,
