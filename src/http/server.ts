@@ -7,6 +7,7 @@ import { networkInterfaces } from 'node:os';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Clock, Log } from '../base/index.ts';
+import { Http1Answer, Http2Answer } from './answers.ts';
 import { rememberSession, rememberSocket } from './connection.ts';
 import type { HttpRequest, HttpResponse, RequestHandler } from './exchange.ts';
 
@@ -205,6 +206,8 @@ function createServer(options: HttpsServerOptions): http2.Http2SecureServer {
   try {
     return http2.createSecureServer({
       allowHTTP1: true,
+      Http1ServerResponse: Http1Answer,
+      Http2ServerResponse: Http2Answer,
       cert: options.cert,
       key: options.key,
       ...(options.clientCa !== undefined && { ca: options.clientCa, requestCert: true }),
@@ -216,7 +219,7 @@ function createServer(options: HttpsServerOptions): http2.Http2SecureServer {
       settings: { maxConcurrentStreams: 1000, initialWindowSize: 1 << 20 },
       // In MB. Node counts what waits to be sent; a slow reader of a large list must not lose its other streams.
       maxSessionMemory: 1024,
-    });
+    }) as unknown as http2.Http2SecureServer;
   } catch (error) {
     throw new ListenError(
       'badCertificate',

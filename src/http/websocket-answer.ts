@@ -18,6 +18,7 @@ const newline = 0x0a;
 export class WebSocketAnswer extends Writable implements HttpResponse {
   statusCode = 200;
   headersSent = false;
+  always: OutgoingHttpHeaders | undefined = undefined;
   readonly #upgrade: Upgrade;
   readonly #framing: WebSocketFraming;
   readonly #headers: OutgoingHttpHeaders = {};
@@ -43,7 +44,7 @@ export class WebSocketAnswer extends Writable implements HttpResponse {
 
   writeHead(status: number, headers: OutgoingHttpHeaders = {}): this {
     this.statusCode = status;
-    Object.assign(this.#headers, headers);
+    Object.assign(this.#headers, this.always, headers);
     this.flushHeaders();
     return this;
   }

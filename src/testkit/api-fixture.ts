@@ -194,6 +194,7 @@ function fakeRequest(method: string, url: string, asking: Asking): HttpRequest {
 export class FakeResponse extends Writable {
   statusCode = 200;
   headersSent = false;
+  always: Record<string, unknown> | undefined = undefined;
   readonly begun: Promise<void>;
   readonly ended: Promise<void>;
   stalled = false;
@@ -218,7 +219,7 @@ export class FakeResponse extends Writable {
 
   writeHead(code: number, headers: Record<string, unknown> = {}): this {
     this.statusCode = code;
-    Object.assign(this.#headers, headers);
+    Object.assign(this.#headers, this.always, headers);
     this.headersSent = true;
     this.#begin();
     return this;

@@ -19,10 +19,6 @@ export interface SeatedRequest {
   readonly measured: Visit;
 }
 
-/** Which schema and which level it was, without their names: those may tell users what administrators think of them. */
-const schemaHeader = 'x-kubernetes-pf-flowschema-uid';
-const levelHeader = 'x-kubernetes-pf-prioritylevel-uid';
-
 /** Of requests without a deadline, as in kube-apiserver. */
 const defaultWaitMs = 15_000;
 
@@ -42,9 +38,7 @@ export class Seating {
   async run<T>(asked: SeatedRequest, work: () => Promise<T>, onRefused: () => void): Promise<T> {
     const { attributes, response, measured: visit } = asked;
     const flow = this.#flowControl.classify(attributes);
-    // '' = the object of a mandatory one has been deleted and is not back yet.
-    if (flow.uid !== '') response.setHeader(schemaHeader, flow.uid);
-    if (flow.level.uid !== '') response.setHeader(levelHeader, flow.level.uid);
+    response.always = flow.headers;
     const { verb } = attributes;
     if (verb === 'list' || verb === 'watch') visit.seats = this.#seatsOf(asked, flow.level.maxSeats);
     if (!this.#flowControl.enter(visit, flow)) {

@@ -60,6 +60,8 @@ export class Flow {
   readonly #hands: Hands;
   readonly #makeSeries: () => FlowSeries;
   #series: FlowSeries | null = null;
+  #headers: Readonly<Record<string, string>> = {};
+  #headersOf: string | null = null;
 
   constructor({ metadata, spec }: FlowSchema, level: PriorityLevel, makeSeries: () => FlowSeries) {
     this.name = metadata.name;
@@ -70,6 +72,21 @@ export class Flow {
     const { queues = 1, handSize = 1 } = level.spec.limited?.limitResponse?.queuing ?? {};
     this.#hands = new Hands(metadata.name, queues, Math.min(handSize, queues));
     this.#makeSeries = makeSeries;
+  }
+
+  /**
+   * What an answer says of it: which schema and which level, without their names: those may tell users what administrators think of them.
+   * The object of a mandatory one may be deleted and not back yet.
+   */
+  get headers(): Readonly<Record<string, string>> {
+    const { uid } = this.level;
+    if (this.#headersOf === uid) return this.#headers;
+    this.#headersOf = uid;
+    this.#headers = {
+      ...(this.uid !== '' && { 'x-kubernetes-pf-flowschema-uid': this.uid }),
+      ...(uid !== '' && { 'x-kubernetes-pf-prioritylevel-uid': uid }),
+    };
+    return this.#headers;
   }
 
   get series(): FlowSeries {
