@@ -1,6 +1,6 @@
 // The life of a request: identify → impersonate → find what is asked → wait for seats → authorise → serve. Every failure ends in a
 // Status answer. HOT: bench/api.ts.
-import type { Duplex, Writable } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import type { Clock, Log } from '../../base/index.ts';
 import {
   connectionOf,
@@ -16,28 +16,29 @@ import type { Authenticate } from '../auth/authenticate.ts';
 import type { Authorize } from '../auth/authorize.ts';
 import { impersonate } from '../auth/impersonate.ts';
 import type { FlowControl } from '../flow-control/flow-control.ts';
-import { Visit } from '../flow-control/priority-level.ts';
 import { WorkEstimator } from '../flow-control/work-estimate.ts';
 import type { RegistryCore } from '../registry/core.ts';
 import { InconsistentContinue } from '../registry/list.ts';
 import { admitConnection } from './admit-connection.ts';
-import { type Connection, findConnection } from './connections.ts';
+import { findConnection } from './connections.ts';
+import { Connector, type ToConnect } from './connector.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Discovered } from './discovery.ts';
 import { InFlight, type InFlightLimits, laneOf } from './in-flight.ts';
 import { Lasting } from './lasting.ts';
+import { Measured } from './measured.ts';
 import { methodNotAllowed } from './method-not-allowed.ts';
 import { ApiMetrics, HealthMetrics } from './metrics.ts';
-import type { RequestSeries } from './metrics-requests.ts';
 import { isKnownPath, type PathOptions, servePath } from './path.ts';
 import { type Query, splitTarget } from './query.ts';
-import { serveStream, serveUpgrade } from './relay.ts';
+import { serveUpgrade } from './relay.ts';
 import { pathAttributes, resourceAttributes } from './request-attributes.ts';
+import { logWhenEnded } from './request-log.ts';
 import { notFoundPath, serveResource, verbOf } from './resource.ts';
-import { addWarnings, readable, sendError, sendJson, sendPageNotFound } from './respond.ts';
+import { readable, sendError, sendJson, sendPageNotFound } from './respond.ts';
 import { parseRoute, type ResourceRoute } from './route.ts';
 import { Seating } from './seating.ts';
-import type { ConnectionCall, NodeCredentials } from './targets.ts';
+import type { NodeCredentials } from './targets.ts';
 import { framingOf, refuseUpgrade } from './upgrades.ts';
 
 export interface HandlerOptions extends Omit<PathOptions, 'tokens' | 'discovered' | 'healthMetrics'> {
@@ -76,29 +77,6 @@ interface Asked {
   readonly route: ResourceRoute | undefined;
   /** Only with a route; undefined = no such resource. */
   readonly kind: KindDef | undefined;
-}
-
-/** A request for what is passed on. */
-interface ToConnect {
-  readonly user: UserInfo;
-  readonly request: HttpRequest;
-  readonly response: HttpResponse;
-  readonly kind: KindDef;
-  readonly route: ResourceRoute;
-  readonly query: Query;
-  /** undefined = OPTIONS */
-  readonly verb: Verb | undefined;
-}
-
-/** What is measured of one request; `series` null = it is not counted, or no longer here. */
-class Measured extends Visit {
-  readonly startedMs: number;
-  series: RequestSeries | null = null;
-
-  constructor(startedMs: number) {
-    super();
-    this.startedMs = startedMs;
-  }
 }
 
 /** A request whose user is known and which is understood. */
@@ -153,6 +131,7 @@ export function createHandler(options: HandlerOptions): ApiHandler {
       : new Seating(flowControl, new WorkEstimator(core.store, clock), options.requestTimeoutMs);
   metrics.showInFlight((lane) => inFlight.peak(lane));
   const deadlines = new Deadlines(clock, options.requestTimeoutMs);
+  const connector = new Connector({ core, metrics, lasting, credentials: options.credentials, clock });
 
   /** As whom the request is made. */
   const identify = (request: HttpRequest): UserInfo => {
@@ -267,13 +246,13 @@ export function createHandler(options: HandlerOptions): ApiHandler {
         // It has no verb of its own: only who may do everything may ask for it.
         allow(attributes);
       }
-      await connectTo(connection, { user, request, response, kind, route, query, verb }, measured);
+      await connector.connect(connection, { user, request, response, kind, route, query, verb }, measured);
       return 0;
     }
     if (verb === undefined) throw methodNotAllowed(kind, route);
     const contentType = request.headers['content-type'];
     const series = metrics.requests.ofResource(kind, route, { verb, query, contentType }) ?? null;
-    if (series !== null && verb === 'watch') lasts(series, response, measured);
+    if (series !== null && verb === 'watch') measured.lasts(series, response, clock);
     else measured.series = series;
     const authorizeCreate = () => allow(resourceAttributes(user, 'create', { path, query, route }));
     const serving = () =>
@@ -302,47 +281,6 @@ export function createHandler(options: HandlerOptions): ApiHandler {
     return inFlight.run(lane, user, serving);
   }
 
-  /** Serves what is passed on, for as long as it lasts. */
-  async function connectTo(
-    connection: Connection,
-    { user, request, response, kind, route, query, verb }: ToConnect,
-    measured: Measured,
-  ): Promise<void> {
-    const asked = { verb: verb ?? 'get', query, contentType: undefined };
-    const series = metrics.requests.ofResource(kind, route, asked);
-    if (series !== undefined) lasts(series, response, measured);
-    if (verb !== undefined && !connection.verbs.includes(verb)) throw methodNotAllowed(kind, route);
-    const asking = callOf(kind, route, { request, query });
-    const { call, warnings } = await admitConnection(connection, asking, user);
-    addWarnings(response, warnings);
-    if (connection.upgrades === 'only') throw badRequest('Upgrade request required');
-    lasting.addStream(response);
-    await serveStream(connection, call, request, response);
-  }
-
-  /** A watch or stream is counted when its connection has ended. */
-  const lasts = (series: RequestSeries, response: HttpResponse, { startedMs }: Measured): void => {
-    series.running(1);
-    response.once('close', () => {
-      series.running(-1);
-      series.finished(response.statusCode, clock.monotonicMs() - startedMs);
-    });
-  };
-
-  const callOf = (
-    kind: KindDef,
-    route: ResourceRoute,
-    { request, query }: Pick<ToConnect, 'request' | 'query'>,
-  ): ConnectionCall => ({
-    core,
-    kinds: core.kinds,
-    credentials: options.credentials,
-    at: { kind, namespace: route.namespace, name: route.name },
-    query,
-    url: request.url ?? '/',
-    rest: route.rest,
-  });
-
   async function upgrade(
     request: HttpRequest,
     { socket, head }: { socket: Duplex; head: Buffer },
@@ -370,7 +308,11 @@ export function createHandler(options: HandlerOptions): ApiHandler {
     // A browser's upgrade can only be a GET, yet what it opens is more than reading.
     if (connection.upgrades === 'only' && verb === 'get')
       allow(resourceAttributes(user, 'create', { path, query, route }));
-    const { call } = await admitConnection(connection, callOf(kind, route, { request, query }), user);
+    const { call } = await admitConnection(
+      connection,
+      connector.callOf({ kind, route, request, query }),
+      user,
+    );
     lasting.addStream(socket);
     await serveUpgrade(connection, call, request, socket, head);
     if (series === null || socket.destroyed) return;
@@ -402,22 +344,9 @@ export function createHandler(options: HandlerOptions): ApiHandler {
     });
   };
 
-  const note = ({ method, url, headers }: HttpRequest, ending: Writable, from: string): void => {
-    const began = clock.monotonicMs();
-    ending.once('close', () => {
-      options.requestLog?.info('request', {
-        verb: method,
-        uri: url,
-        ms: Math.round(clock.monotonicMs() - began),
-        code: 'statusCode' in ending ? ending.statusCode : 101,
-        userAgent: headers['user-agent'],
-        from,
-      });
-    });
-  };
-
   const onRequest: ApiHandler['onRequest'] = (request, response) => {
-    if (options.requestLog !== undefined) note(request, response, connectionOf(request).remoteAddress);
+    if (options.requestLog !== undefined)
+      logWhenEnded(options.requestLog, { request, ending: response, clock });
     const measured = new Measured(clock.monotonicMs());
     serve(request, response, measured).then(
       (bytes) => {
@@ -446,7 +375,8 @@ export function createHandler(options: HandlerOptions): ApiHandler {
         onRequest(request, new WebSocketAnswer({ request, socket, head }, framing));
         return;
       }
-      if (options.requestLog !== undefined) note(request, socket, connectionOf(request).remoteAddress);
+      if (options.requestLog !== undefined)
+        logWhenEnded(options.requestLog, { request, ending: socket, clock });
       const measured = new Measured(clock.monotonicMs());
       upgrade(request, { socket, head }, measured).then(
         () => finished(measured, 101),

@@ -64,6 +64,14 @@ describe('types and sizes', () => {
     expect([told.code, told.json.reason]).toEqual([406, 'NotAcceptable']);
   });
 
+  it('there is no watch in YAML', async () => {
+    const told = await f.ask('GET', `${cms}?watch=1`, { accept: 'application/yaml' });
+    expect([told.code, told.json.message]).toEqual([
+      406,
+      'only the following media types are accepted: application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch',
+    ]);
+  });
+
   it('more than 3 MiB is 413', async () => {
     const told = await f.ask('POST', cms, { body: ' '.repeat(3 * 1024 * 1024 + 1) });
     expect([told.code, told.json.reason, told.json.message]).toEqual([

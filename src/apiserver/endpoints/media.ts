@@ -57,6 +57,16 @@ export function wantedForm(accept: string | undefined, kind: KindDef): Wanted {
   );
 }
 
+/** The same for a watch, of which there is no YAML. */
+export function watchedForm(accept: string | undefined, kind: KindDef): Wanted {
+  const wanted = wantedForm(accept, kind);
+  if (wanted.encoding !== 'yaml') return wanted;
+  const types = ['application/json', ...(messageOf(kind) === undefined ? [] : [protobufType])];
+  throw notAcceptable(
+    `only the following media types are accepted: ${types.map((type) => `${type};stream=watch`).join(', ')}`,
+  );
+}
+
 /** Reviews and bindings are answered and gone: there is no row to print of them. */
 const canBeRead = ({ verbs }: KindDef): boolean => verbs.includes('get') || verbs.includes('list');
 

@@ -20,7 +20,7 @@ import { findSubresource } from '../subresources/all.ts';
 import type { SubresourceCall } from '../subresources/subresource.ts';
 import type { Lasting } from './lasting.ts';
 import { checkListOptions, checkWatchOptions } from './list-options.ts';
-import { wantedForm } from './media.ts';
+import { wantedForm, watchedForm } from './media.ts';
 import { methodNotAllowed } from './method-not-allowed.ts';
 import type { ApiMetrics } from './metrics.ts';
 import { flag, integer, managerFromUserAgent, type Query, text, writeParameters } from './query.ts';
@@ -191,7 +191,7 @@ async function serveList(env: ResourceEnvironment, call: ResourceRequest): Promi
 
 async function serveWatch(env: ResourceEnvironment, call: ResourceRequest): Promise<number> {
   const { request, response, kind, query } = call;
-  const wanted = wantedForm(request.headers.accept, kind);
+  const wanted = watchedForm(request.headers.accept, kind);
   const timeoutSeconds = integer(query, 'timeoutSeconds');
   const sendInitialEvents = flag(query, 'sendInitialEvents');
   checkWatchOptions(query);
