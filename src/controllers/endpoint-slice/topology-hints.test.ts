@@ -91,7 +91,7 @@ test('without shares there are no hints', () => {
   });
 });
 
-test('every zone gets its least, whatever was before, and a second look changes nothing', () => {
+test('every zone gets its least or one less, whatever was before, and a second look changes nothing', () => {
   const zone = fc.constantFrom('a', 'b', 'c');
   const one = fc.record({
     zone,
@@ -109,8 +109,10 @@ test('every zone gets its least, whatever was before, and a second look changes 
       if ('problem' in plan) return;
       const counts = { a: 0, b: 0 };
       for (const { id } of all) counts[plan.zones.get(id) as 'a' | 'b']++;
+      // One may be missing: a zone that has less than half an endpoint too many gives none, as in Kubernetes.
+      const least = (share: number): number => Math.ceil((share * all.length) / 1.2 - 1e-9) - 1;
       for (const name of ['a', 'b'] as const)
-        expect(counts[name]).toBeGreaterThanOrEqual(Math.ceil((shares.get(name)! * all.length) / 1.2));
+        expect(counts[name]).toBeGreaterThanOrEqual(least(shares.get(name)!));
       const again = planZoneHints(
         all.map((endpoint) => ({ ...endpoint, before: plan.zones.get(endpoint.id) })),
         shares,

@@ -69,7 +69,7 @@ interface Allocation {
   readonly maximum: number;
 }
 
-/** Endpoints stay with the zone they were meant for as long as that leaves every zone its least; new ones begin with their own. */
+/** Endpoints stay with the zone they were meant for as long as others can have their share; new ones begin with their own. */
 export function planZoneHints(
   endpoints: readonly ZonedEndpoint[],
   shares: ZoneShares | undefined,
