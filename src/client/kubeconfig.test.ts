@@ -5,6 +5,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -112,6 +113,15 @@ describe('kubeconfig', () => {
     write('a: [');
     await expect(mergeKubeconfig(path, entry, clock)).rejects.toThrow(KubeconfigError);
     expect([readFileSync(path, 'utf8'), readdirSync(folder)]).toEqual(['a: [', ['config']]);
+  });
+
+  it('does not wait for a program that was killed while it wrote', async () => {
+    write(base('token: t'));
+    writeFileSync(`${path}.lock`, '');
+    const made = clock.nowMs() / 1000 - 3;
+    utimesSync(`${path}.lock`, made, made);
+    await mergeKubeconfig(path, entry, clock);
+    expect(readdirSync(folder)).toEqual(['config']);
   });
 
   it('waits for another program that writes, but not for ever', async () => {

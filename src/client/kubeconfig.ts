@@ -11,6 +11,7 @@ import {
   realpathSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -227,6 +228,8 @@ async function parseFile(path: string): Promise<Kubeconfig> {
 
 const lockWaitMs = 5_000;
 const lockRetryMs = 50;
+/** Nobody holds it for longer than it takes to write a small file: who made it was killed. */
+const lockAbandonedMs = 3_000;
 
 /** `change` returns whether there is something to write. */
 async function edit(path: string, clock: Clock, change: (config: Kubeconfig) => boolean): Promise<void> {
@@ -256,6 +259,10 @@ async function lock(path: string, clock: Clock): Promise<() => void> {
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code !== 'EEXIST')
         throw new KubeconfigError(`${path}: cannot be written`, { cause });
+      if (isAbandoned(lockPath, clock)) {
+        rmSync(lockPath, { force: true });
+        continue;
+      }
       if (clock.monotonicMs() >= deadlineMs)
         throw new KubeconfigError(`${path}: another program holds ${lockPath}; remove it if none runs`, {
           cause,
@@ -263,6 +270,11 @@ async function lock(path: string, clock: Clock): Promise<() => void> {
       await sleep(clock, lockRetryMs);
     }
   }
+}
+
+function isAbandoned(lockPath: string, clock: Clock): boolean {
+  const made = statSync(lockPath, { throwIfNoEntry: false });
+  return made !== undefined && clock.nowMs() - made.mtimeMs >= lockAbandonedMs;
 }
 
 function replaceFile(path: string, text: string): void {

@@ -17,7 +17,17 @@ export const nodeDir = (state: ClusterState, node: NodeState): string =>
 /** Where the nodes of this machine agree on who evicts. */
 export const machineDir = (state: ClusterState): string => join(state.dataDir, 'nodes', '.machine');
 /** What a data directory holds of ours; anything else in it is somebody else's. */
-export const ownEntries = ['cluster.json', 'cluster.json.new', 'server', 'nodes', 'log', 'admin.kubeconfig'];
+export const ownEntries = [
+  'cluster.json',
+  'cluster.json.new',
+  'server',
+  'nodes',
+  'log',
+  'admin.kubeconfig',
+  // Of a server that was killed while it wrote the last one.
+  'admin.kubeconfig.new',
+  'admin.kubeconfig.lock',
+];
 
 export const serverUrl = (state: ClusterState): string => `https://127.0.0.1:${state.apiPort}`;
 /** The same server, as nodes and pods reach it. */
